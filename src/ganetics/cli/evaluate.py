@@ -1,0 +1,108 @@
+"""``ganetics evaluate``: compare a folder of generated images with a folder of real ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ganetics import data
+from ganetics._check import InputError
+from ganetics.cli.console import print_json
+from ganetics.data import ImageSet
+from ganetics.features import default_extractor, load_extractor
+from ganetics.generation.evaluate import Evaluation, check
+from ganetics.generation.evaluate import evaluate as compare
+
+FEW = 50
+"""Below so many images a side every figure is mostly chance."""
+
+
+def evaluate(
+    real: Annotated[Path, typer.Option(help="folder of real images, held out from training")],
+    fake: Annotated[Path, typer.Option(help="folder of generated images")],
+    train: Annotated[
+        Path | None, typer.Option(help="folder of the training images; gives the copy rate")
+    ] = None,
+    extractor: Annotated[
+        str | None, typer.Option(help="what makes features of images; without it, efficientnet-lite0")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="the extractor's weights, if not installed as a package")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="bring all images to this size (pixels) first")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of the subsets of the kernel distance")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Compare generated with real images: FID, KID, precision, recall, density, coverage, copies."""
+    measure = load_extractor(extractor or default_extractor(str(real)), weights=weights)
+    sets = {
+        name: _load(name, folder, image_size)
+        for name, folder in (("real", real), ("fake", fake), ("train", train))
+        if folder is not None
+    }
+    try:
+        check(sets["real"], sets["fake"], sets.get("train"))
+    except InputError as error:
+        raise InputError(str(error).replace("give an image size", "give --image-size")) from None
+    result = compare(sets["real"], sets["fake"], extractor=measure, train=sets.get("train"), seed=seed)
+    skipped = sum(len(images.skipped) for images in sets.values())
+    if as_json:
+        print_json({**result.model_dump(mode="json", exclude_none=True), "skipped": skipped})
+    else:
+        show(result, Console(), skipped=skipped)
+
+
+def _load(name: str, folder: Path, image_size: int | None) -> ImageSet:
+    """Return a folder's images; name those that were skipped, and a count that is small, on standard error."""
+    if not folder.is_dir():
+        raise InputError(f"--{name}: must be a folder of images, got {folder}")
+    images = data.load(str(folder.resolve()), split="all", image_size=image_size)
+    for skipped in images.skipped:
+        print(f"--{name}: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
+    if len(images.images) < FEW:
+        print(
+            f"--{name}: only {len(images.images)} images: below {FEW} the figures are mostly chance",
+            file=sys.stderr,
+        )
+    return images
+
+
+def rows(result: Evaluation) -> list[tuple[str, str, str]]:
+    """Return (figure, value, how to read it) of every figure."""
+    found = [
+        ("FID", f"{result.fid:.4g}", f"lower is better; real against real: {result.floor:.4g} (floor)"),
+        ("KID", f"{result.kid:.4g} ± {result.kid_std:.2g}", "lower is better; 0 for equal distributions"),
+        ("precision", f"{result.precision:.3f}", "generated images that lie among real ones"),
+        ("recall", f"{result.recall:.3f}", "real images that lie among generated ones"),
+        ("density", f"{result.density:.3f}", "how densely real images surround generated ones; about 1 is real"),
+        ("coverage", f"{result.coverage:.3f}", "real images with a generated one near; near 1 is real"),
+    ]
+    if result.copy_rate is not None:
+        meaning = f"nearer to a training image than {result.copy_threshold:.4g}, as no held-out image is"
+        found.append(("copy rate", f"{result.copy_rate:.3f}", meaning))
+    return found
+
+
+def show(result: Evaluation, console: Console, *, skipped: int) -> None:
+    """Print the table for people, and how to read it."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("figure", "value", "meaning"):
+        table.add_column(column)
+    for row in rows(result):
+        table.add_row(*row)
+    console.print(table)
+    sides = f"{result.n} generated and {result.n_real} real images"
+    trained = "" if result.n_train is None else f", {result.n_train} training images"
+    left_out = f", {skipped} skipped" if skipped else ""
+    console.print(f"\n{sides}{trained}{left_out}; {result.extractor.name}, resize: {result.resize}.")
+    console.print(
+        f"An FID near the floor means: as near as real images are to each other. The floor compares two halves of "
+        f"{result.floor_n} real images; with {result.n_real} on a side it would be lower."
+    )

@@ -1,0 +1,47 @@
+"""The executor for one core and for debugging: jobs run in the caller, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from typing import Any, Self
+
+from ganetics.execution.executor import Completed, Job, in_order, measured
+from ganetics.execution.process import prepared
+
+
+class InProcessExecutor:
+    """Runs a job when it is submitted, in this process and thread.
+
+    ``seconds`` is not enforced and a job that kills its process kills this one: nothing stands between them.
+    While it is open the process uses one thread (see :func:`ganetics.execution.process.prepare`).
+    """
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._stack.enter_context(prepared())
+
+    def submit(self, function: Job, argument: Any, *, seconds: float | None) -> Future[Completed]:
+        """Run ``function(argument)`` now and return its finished future; ``seconds`` has no effect."""
+        future: Future[Completed] = Future()
+        future.set_result(measured(function, argument))
+        return future
+
+    def map_in_order(
+        self, function: Job, arguments: Iterable[Any], *, seconds: float | None
+    ) -> Iterator[Completed]:
+        """Yield each result before the next argument is read."""
+        return in_order(lambda argument: self.submit(function, argument, seconds=seconds), arguments, ahead=0)
+
+    def close(self) -> None:
+        """Give the process its threads back."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

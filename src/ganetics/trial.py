@@ -1,0 +1,214 @@
+"""One trial: train under a loss, sample, score. Search, benchmark and generation all come through here."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganetics import data as datasets
+from ganetics._random import numpy_generator, torch_generator
+from ganetics.catalogue import loss_named_or_parsed
+from ganetics.data import ImageSet
+from ganetics.features import Extractor, load_extractor
+from ganetics.features.reference import Reference, reference
+from ganetics.losses.contract import GANLoss
+from ganetics.metrics.frechet import frechet_distance
+from ganetics.metrics.kernel import kernel_distance
+from ganetics.records import Failure, FailureKind, Outcome, Recipe
+from ganetics.training import Diverged, TrainingState, sample, start, train
+from ganetics.training.batches import scaled
+from ganetics.training.sampling import decode, fixed_latents, grid_png
+
+KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 10, 1000
+LOOKED_AT = 500
+"""Images of each kind that d_real and d_fake are means over."""
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """What trials on one dataset share."""
+
+    train: ImageSet
+    validation: ImageSet
+    extractor: Extractor
+    reference: Reference
+    """Of the validation images."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the training data's and the reference data's identities."""
+        both = self.train.identity.digest() + self.validation.identity.digest()
+        return hashlib.sha256(both.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """A trial as a message to another process."""
+
+    loss: str
+    """Name in the catalogue, or the text of an expression."""
+    recipe: Recipe
+    dataset: str
+    data_dir: str | None
+    seed: int
+    preview: int = 0
+    """Images in the preview; 0: no preview."""
+
+
+@dataclass
+class TrialReply:
+    """What comes back."""
+
+    outcome: Outcome
+    preview: bytes | None
+    """A PNG: a grid of images from the latents that all losses of this seed share."""
+
+
+def trial_data(dataset: str, data_dir: str | None, recipe: Recipe, *, device: str = "cpu") -> TrialData:
+    """Load what the recipe's trials need; kept for the process, whatever the learning rate.
+
+    Raises:
+        InputError: the dataset, its files or the extractor are not there, or do not fit the recipe.
+    """
+    shape = (recipe.image_size, recipe.channels)
+    return _trial_data(dataset, data_dir, shape, (recipe.extractor, recipe.eval_samples), device)
+
+
+@lru_cache(maxsize=2)
+def _trial_data(
+    dataset: str, data_dir: str | None, shape: tuple[int, int], scoring: tuple[str, int], device: str
+) -> TrialData:
+    folder = None if data_dir is None else Path(data_dir)
+    train_set, validation_set = (
+        datasets.load(dataset, split=split, data_dir=folder, image_size=shape[0], channels=shape[1])
+        for split in ("train", "validation")
+    )
+    name, count = scoring
+    extractor = load_extractor(name, device=device)
+    return TrialData(train_set, validation_set, extractor, reference(validation_set, extractor, count=count))
+
+
+def run_trial(
+    loss: GANLoss,
+    recipe: Recipe,
+    data: TrialData,
+    *,
+    seed: int,
+    until: int | None = None,
+    state: TrainingState | None = None,
+) -> tuple[Outcome, TrainingState]:
+    """Train to step ``until`` and score. A divergence or a lack of memory is an outcome, not an exception.
+
+    Trials of one seed share initial weights, latents and the order of the data, whatever their loss.
+
+    Args:
+        loss: the loss to train under.
+        recipe: must be the state's recipe if a state is given.
+        data: from :func:`trial_data`.
+        seed: must be the state's seed if a state is given.
+        until: steps in all; default the recipe's.
+        state: a run to go on with (changed in place); default a fresh one.
+
+    Returns:
+        The outcome, and the state after the last step made.
+    """
+    state = start(recipe, seed) if state is None else state
+    failure, metrics = None, None
+    try:
+        train(state, loss, data.train.images, until=recipe.steps if until is None else until)
+        metrics = score(state, data)
+    except Diverged as error:
+        failure = Failure(kind=FailureKind.DIVERGED, message=str(error), step=error.step)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        failure = Failure(kind=FailureKind.OUT_OF_MEMORY, message=_first_line(error), step=state.step)
+    outcome = Outcome(
+        step=state.step,
+        seed=seed,
+        metrics=metrics,
+        failure=failure,
+        data=data.digest,
+        extractor=data.extractor.identity.digest(),
+        recipe=recipe.digest(),
+    )
+    return outcome, state
+
+
+def score(state: TrainingState, data: TrialData) -> dict[str, float]:
+    """Compare images sampled from the state's generator with the reference.
+
+    Latents come from the state's seed, so equal states have equal scores.
+
+    Returns:
+        ``fid`` (Fréchet distance, at least 0), ``kid`` (kernel distance, unbiased, can be below 0), ``d_real`` and
+        ``d_fake`` (mean sigmoid of the discriminator's logits for training and for generated images), ``diversity``
+        (standard deviation of a pixel over the samples, mean over the pixels, of 1 for the full range).
+
+    Raises:
+        Diverged: a figure is not finite.
+    """
+    recipe = state.recipe
+    images = sample(state, recipe.eval_samples, generator=torch_generator(state.seed, "evaluation"))
+    features = data.extractor(images)
+    real = data.reference
+    size = min(KERNEL_SUBSET_SIZE, len(features), len(real.features))
+    generator = numpy_generator(state.seed, "kernel distance")
+    kid = kernel_distance(
+        real.features, features, generator=generator, subsets=KERNEL_SUBSETS, subset_size=size
+    )
+    metrics = {
+        "fid": float(frechet_distance(real.gaussian, features)),
+        "kid": float(kid.mean),
+        "d_real": _mean_output(state, data.train.images[: recipe.train_size][:LOOKED_AT]),
+        "d_fake": _mean_output(state, images[:LOOKED_AT]),
+        "diversity": float(np.asarray(images.numpy(), dtype=np.float32).std(axis=0).mean() / 255.0),
+    }
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise Diverged(f"the metric {name} is {value}", state.step)
+    return metrics
+
+
+def preview(state: TrainingState, count: int) -> bytes:
+    """Return a PNG grid of ``count`` images from the fixed latents of the state's seed."""
+    return grid_png(decode(state.sampler, fixed_latents(state, count).to(state.device)))
+
+
+def run_job(job: TrialJob) -> TrialReply:
+    """Run one trial from its description; what executors call.
+
+    Raises:
+        InputError: the loss, the dataset or its files are not known.
+    """
+    loss = loss_named_or_parsed(job.loss)
+    data = trial_data(job.dataset, job.data_dir, job.recipe)
+    outcome, state = run_trial(loss, job.recipe, data, seed=job.seed)
+    wanted = job.preview > 0 and outcome.metrics is not None
+    return TrialReply(outcome, preview(state, job.preview) if wanted else None)
+
+
+@torch.no_grad()
+def _mean_output(state: TrainingState, images: Tensor) -> float:
+    discriminator = state.gan.discriminator.eval()
+    try:
+        logits: Tensor = discriminator(scaled(images).to(state.device))
+    finally:
+        discriminator.train()
+    return float(logits.float().sigmoid().mean())
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # on the CPU PyTorch raises a plain RuntimeError
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or ["out of memory"])[0][:200]
