@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganetics import data as datasets
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.catalogue import loss_named_or_parsed
-from ganetics.data import ImageSet
+from ganetics.data import ImageSet, load
 from ganetics.features import Extractor, load_extractor
 from ganetics.features.reference import Reference, reference
 from ganetics.losses.contract import GANLoss
@@ -87,7 +86,7 @@ def _trial_data(
 ) -> TrialData:
     folder = None if data_dir is None else Path(data_dir)
     train_set, validation_set = (
-        datasets.load(dataset, split=split, data_dir=folder, image_size=shape[0], channels=shape[1])
+        load(dataset, split=split, data_dir=folder, image_size=shape[0], channels=shape[1])
         for split in ("train", "validation")
     )
     name, count = scoring

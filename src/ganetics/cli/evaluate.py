@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ganetics import data
 from ganetics._check import InputError
-from ganetics.cli.console import print_json
+from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.data import ImageSet
 from ganetics.features import default_extractor, load_extractor
 from ganetics.generation.evaluate import Evaluation, check
@@ -25,18 +23,12 @@ FEW = 50
 def evaluate(
     real: Annotated[Path, typer.Option(help="folder of real images, held out from training")],
     fake: Annotated[Path, typer.Option(help="folder of generated images")],
-    train: Annotated[
-        Path | None, typer.Option(help="folder of the training images; gives the copy rate")
-    ] = None,
+    train: Annotated[Path | None, typer.Option(help="folder of the training images; gives the copy rate")] = None,
     extractor: Annotated[
         str | None, typer.Option(help="what makes features of images; without it, efficientnet-lite0")
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="the extractor's weights, if not installed as a package")
-    ] = None,
-    image_size: Annotated[
-        int | None, typer.Option(min=1, help="bring all images to this size (pixels) first")
-    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="the extractor's weights, if not installed as a package")] = None,
+    image_size: Annotated[int | None, typer.Option(min=1, help="bring all images to this size (pixels) first")] = None,
     seed: Annotated[int, typer.Option(help="of the subsets of the kernel distance")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
@@ -51,26 +43,31 @@ def evaluate(
         check(sets["real"], sets["fake"], sets.get("train"))
     except InputError as error:
         raise InputError(str(error).replace("give an image size", "give --image-size")) from None
-    result = compare(sets["real"], sets["fake"], extractor=measure, train=sets.get("train"), seed=seed)
+    with progress("features") as report:
+        result = compare(
+            sets["real"],
+            sets["fake"],
+            extractor=measure,
+            train=sets.get("train"),
+            seed=seed,
+            on_progress=report,
+        )
     skipped = sum(len(images.skipped) for images in sets.values())
     if as_json:
         print_json({**result.model_dump(mode="json", exclude_none=True), "skipped": skipped})
     else:
-        show(result, Console(), skipped=skipped)
+        show(result, skipped=skipped)
 
 
 def _load(name: str, folder: Path, image_size: int | None) -> ImageSet:
-    """Return a folder's images; name those that were skipped, and a count that is small, on standard error."""
+    """Return a folder's images; name on standard error what was skipped, and a number that is small."""
     if not folder.is_dir():
         raise InputError(f"--{name}: must be a folder of images, got {folder}")
     images = data.load(str(folder.resolve()), split="all", image_size=image_size)
     for skipped in images.skipped:
-        print(f"--{name}: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
-    if len(images.images) < FEW:
-        print(
-            f"--{name}: only {len(images.images)} images: below {FEW} the figures are mostly chance",
-            file=sys.stderr,
-        )
+        warn(f"--{name}: skipped {skipped.path}: {skipped.reason}")
+    if len(images) < FEW:
+        warn(f"--{name}: only {len(images)} images: below {FEW} the figures are mostly chance")
     return images
 
 
@@ -81,7 +78,11 @@ def rows(result: Evaluation) -> list[tuple[str, str, str]]:
         ("KID", f"{result.kid:.4g} ± {result.kid_std:.2g}", "lower is better; 0 for equal distributions"),
         ("precision", f"{result.precision:.3f}", "generated images that lie among real ones"),
         ("recall", f"{result.recall:.3f}", "real images that lie among generated ones"),
-        ("density", f"{result.density:.3f}", "how densely real images surround generated ones; about 1 is real"),
+        (
+            "density",
+            f"{result.density:.3f}",
+            "how densely real images surround generated ones; about 1 is real",
+        ),
         ("coverage", f"{result.coverage:.3f}", "real images with a generated one near; near 1 is real"),
     ]
     if result.copy_rate is not None:
@@ -90,7 +91,7 @@ def rows(result: Evaluation) -> list[tuple[str, str, str]]:
     return found
 
 
-def show(result: Evaluation, console: Console, *, skipped: int) -> None:
+def show(result: Evaluation, *, skipped: int) -> None:
     """Print the table for people, and how to read it."""
     table = Table(box=None, pad_edge=False)
     for column in ("figure", "value", "meaning"):
@@ -103,6 +104,6 @@ def show(result: Evaluation, console: Console, *, skipped: int) -> None:
     left_out = f", {skipped} skipped" if skipped else ""
     console.print(f"\n{sides}{trained}{left_out}; {result.extractor.name}, resize: {result.resize}.")
     console.print(
-        f"An FID near the floor means: as near as real images are to each other. The floor compares two halves of "
-        f"{result.floor_n} real images; with {result.n_real} on a side it would be lower."
+        "An FID near the floor means: as near as real images are to each other. "
+        f"The floor compares two halves of {result.floor_n} real images; at {result.n_real} a side it would be lower."
     )

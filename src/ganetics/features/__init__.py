@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from ganetics.features._batches import Progress
 from ganetics.features.extractor import EXTRACTORS, Extractor, default_extractor, load_extractor
 from ganetics.features.reference import Reference, reference
 
-__all__ = ["EXTRACTORS", "Extractor", "Reference", "default_extractor", "load_extractor", "reference"]
+__all__ = ["EXTRACTORS", "Extractor", "Progress", "Reference", "default_extractor", "load_extractor", "reference"]

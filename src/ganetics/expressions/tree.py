@@ -1,0 +1,152 @@
+"""A loss as an expression tree. Trees are immutable, comparable and hashable; this file knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+Path = tuple[int, ...]
+"""Where a node is: which argument to follow at each level, from the root."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Variable:
+    """``y`` (target, 1 or 0) and ``p`` (probability) in tied losses, ``x`` (logit) in separate ones."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A primitive applied to arguments."""
+
+    primitive: str
+    arguments: tuple[Tree, ...]
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.primitive, self.arguments))
+
+    def __hash__(self) -> int:  # cached: a search hashes the same trees again and again
+        return self._hash
+
+
+Tree = Constant | Variable | Call
+
+Y, P, X = Variable("y"), Variable("p"), Variable("x")
+ONE_MINUS_P = Call("sub", (Constant(1.0), P))
+LOG_P = Call("log", (P,))
+LOG_ONE_MINUS_P = Call("log", (ONE_MINUS_P,))
+"""With ``1 - p`` and ``log(p)``, what is computed from the logit directly, since p has lost digits."""
+
+
+@dataclass(frozen=True)
+class Tied:
+    """One function L(y, p) of target and probability: real L(1, p), fake L(0, p), generator L(1, p)."""
+
+    tree: Tree
+
+
+@dataclass(frozen=True)
+class Separate:
+    """Three functions of the logit x: the discriminator's real and fake term, and the generator's."""
+
+    real: Tree
+    fake: Tree
+    generator: Tree
+
+
+Expression = Tied | Separate
+
+
+def trees(expression: Expression) -> tuple[Tree, ...]:
+    """Return the trees of an expression: one if tied, three (real, fake, generator) if separate."""
+    if isinstance(expression, Tied):
+        return (expression.tree,)
+    return (expression.real, expression.fake, expression.generator)
+
+
+def complexity(expression: Expression) -> int:
+    """Return the number of nodes in all trees of the expression."""
+    return sum(size(tree) for tree in trees(expression))
+
+
+def nodes(tree: Tree) -> Iterator[tuple[Path, Tree]]:
+    """Yield every node with its path, parents before children, left to right.
+
+    >>> [path for path, _ in nodes(Call("add", (Constant(1.0), Variable("p"))))]
+    [(), (0,), (1,)]
+    """
+    stack: list[tuple[Path, Tree]] = [((), tree)]
+    while stack:
+        path, node = stack.pop()
+        yield path, node
+        if isinstance(node, Call):
+            stack.extend(((*path, i), a) for i, a in reversed(list(enumerate(node.arguments))))
+
+
+def size(tree: Tree) -> int:
+    """Return the number of nodes."""
+    return sum(1 for _ in nodes(tree))
+
+
+def depth(tree: Tree) -> int:
+    """Return the number of levels: 1 for a leaf."""
+    return 1 + max(len(path) for path, _ in nodes(tree))
+
+
+def subtree(tree: Tree, path: Path) -> Tree:
+    """Return the node at ``path``.
+
+    Raises:
+        IndexError: there is none.
+    """
+    for index in path:
+        if not isinstance(tree, Call):
+            raise IndexError(f"no node at {path}")
+        tree = tree.arguments[index]
+    return tree
+
+
+def replace(tree: Tree, path: Path, new: Tree) -> Tree:
+    """Return the tree with the node at ``path`` replaced by ``new``.
+
+    Raises:
+        IndexError: there is no such node.
+    """
+    if not path:
+        return new
+    if not isinstance(tree, Call):
+        raise IndexError(f"no node at {path}")
+    index, *rest = path
+    arguments = list(tree.arguments)
+    arguments[index] = replace(arguments[index], tuple(rest), new)
+    return Call(tree.primitive, tuple(arguments))
+
+
+def variables(tree: Tree) -> set[str]:
+    """Return the names of the variables that occur."""
+    return {node.name for _, node in nodes(tree) if isinstance(node, Variable)}
+
+
+def sort_key(node: Tree | Expression) -> tuple[object, ...]:
+    """Return a key of a total order over trees and expressions: by size, then by structure."""
+    parts = trees(node) if isinstance(node, Tied | Separate) else (node,)
+    labels = tuple(_label(inner) for part in parts for _, inner in nodes(part))
+    return (len(parts), len(labels), labels)
+
+
+def _label(node: Tree) -> tuple[int, str, float]:
+    if isinstance(node, Constant):
+        return (0, "", node.value)
+    if isinstance(node, Variable):
+        return (1, node.name, 0.0)
+    return (2, node.primitive, 0.0)

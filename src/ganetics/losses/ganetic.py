@@ -1,0 +1,92 @@
+"""The GANetic loss (Akhmedova, Körber 2024, arXiv 2406.05023), found by genetic programming."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from ganetics._check import InputError
+from ganetics.losses.contract import GANLoss, Reduction, SeparableLoss, prepare
+
+SCALE = 3.985
+SMALLEST = 1e-7
+"""Probabilities below this count as this, as in the authors' Keras code."""
+
+
+class GANetic(SeparableLoss):
+    r"""GANetic loss, per sample: :math:`L(y, p) = p^3 + \sqrt{3.985\,y / p}` with p = sigmoid(logit).
+
+    The discriminator minimises mean L(1, D(x)) + mean L(0, D(G(z))), the generator mean L(1, D(G(z))). At the optimum
+    :math:`D^*(r) = (\sqrt{3.985}/6 \cdot r)^{2/7}` for r = p_data / (p_data + p_g): 0.599 where both are equal, never
+    above 0.730; it acts like one-sided label smoothing. The authors' formula has two terms of 1e-8 against division
+    by zero; here p is computed in logarithms and not below 1e-7, which is finite in every precision.
+
+    Source: arXiv 2406.05023, section 4; the authors' Keras code for the clipping.
+
+    >>> loss = GANetic()
+    >>> value = loss.generator(fake_logits=torch.tensor([0.0, 2.0]))
+    >>> round(value.item(), 4)
+    2.8792
+    """
+
+    name = "ganetic"
+
+    def __init__(self, *, scale: float = SCALE, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.scale = scale
+
+    def real_term(self, logits: Tensor) -> Tensor:
+        """Return L(1, p)."""
+        log_p = _log_probability(logits)
+        # sqrt(3.985 / p) as an exponential: no division, and no square root at zero
+        return torch.exp(3 * log_p) + torch.exp((math.log(self.scale) - log_p) / 2)
+
+    def fake_term(self, logits: Tensor) -> Tensor:
+        """Return L(0, p)."""
+        return torch.exp(3 * _log_probability(logits))
+
+    def generator_term(self, logits: Tensor) -> Tensor:
+        """Return L(1, p)."""
+        return self.real_term(logits)
+
+
+class GANeticBatchSum(GANLoss):
+    r"""The form of the authors' PyTorch file: the division is by the *sum* of p over the whole batch.
+
+    :math:`\mathrm{mean}_i\,[p_i^3] + \sqrt{|3.985\,y / (\sum_j p_j + \varepsilon)| + \varepsilon}`, ε = 1e-8. It is
+    another function: its value depends on the batch size and one sample's gradient on the others (the minimum over a
+    uniform p for y = 1 lies at 0.491 for batches of 16 and at 0.365 for 128; element by element at 0.730 always).
+    Kept to compare with; not recommended.
+
+    Source: ZKI-PH-ImageAnalysis/GANetic-Loss, the PyTorch file.
+    """
+
+    name = "ganetic-batch-sum"
+    separable = False
+
+    def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Return the objective; see :class:`GANLoss`."""
+        real, fake = prepare(real_logits, "real_logits"), prepare(fake_logits, "fake_logits")
+        if self.reduction == "none" and real.shape != fake.shape:
+            raise InputError(
+                "with reduction 'none' real_logits and fake_logits must have one shape, "
+                f"got {list(real.shape)} and {list(fake.shape)}"
+            )
+        return self._reduce(_batch_sum(real, 1.0)) + self._reduce(_batch_sum(fake, 0.0))
+
+    def generator(self, *, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """Return the objective; ``real_logits`` is not used."""
+        return self._reduce(_batch_sum(prepare(fake_logits, "fake_logits"), 1.0))
+
+
+def _log_probability(logits: Tensor) -> Tensor:
+    return F.logsigmoid(logits).clamp(min=math.log(SMALLEST))
+
+
+def _batch_sum(logits: Tensor, target: float) -> Tensor:
+    eps = 1e-8
+    p = torch.sigmoid(logits)
+    return p**3 + torch.sqrt(SCALE * target / (p.sum() + eps) + eps)

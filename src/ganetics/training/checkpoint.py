@@ -1,0 +1,125 @@
+"""A training run on the disk: one folder, safetensors and JSON, whole at any moment.
+
+A folder holds ``state.json`` and the ``tensors-STEP.safetensors`` that it names. The new tensors are written first,
+then ``state.json`` is replaced in one operation, then the old tensors are removed: a kill at any point leaves the
+old checkpoint or the new one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from ganetics._check import InputError
+from ganetics.execution.log import write_atomically
+from ganetics.records import Recipe, Record, from_json, read_text, to_json
+from ganetics.training.state import TrainingState, start
+
+STATE_FILE = "state.json"
+
+
+class _Saved(Record):
+    """What is no tensor."""
+
+    schema_version: Literal[1] = 1
+    recipe: Recipe
+    seed: int
+    step: int = Field(ge=0)
+    loss: str | None
+    history: tuple[dict[str, float], ...]
+    tensors: str
+    """Name of the file of tensors, in the same folder."""
+
+
+def exists(folder: Path) -> bool:
+    """Return whether the folder holds a checkpoint."""
+    return (Path(folder) / STATE_FILE).is_file()
+
+
+def save(folder: Path, state: TrainingState) -> None:
+    """Write a checkpoint that replaces the folder's previous one.
+
+    Holds the weights, both optimizers' moments and steps, the moving average, the step, the generators' states,
+    the history, the recipe, the seed and the loss's name.
+
+    Raises:
+        OSError: the disk is full or the folder not writable; the previous checkpoint is intact.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = _Saved(
+        recipe=state.recipe,
+        seed=state.seed,
+        step=state.step,
+        loss=state.loss,
+        history=tuple(state.history),
+        tensors=f"tensors-{state.step}.safetensors",
+    )
+    write_atomically(folder / saved.tensors, save_tensors(_tensors(state)))
+    write_atomically(folder / STATE_FILE, (to_json(saved) + "\n").encode())
+    for old in folder.glob("tensors-*.safetensors"):
+        if old.name != saved.tensors:
+            with suppress(OSError):
+                old.unlink()
+
+
+def load(folder: Path, *, device: torch.device | str = "cpu") -> TrainingState:
+    """Read a checkpoint. Training on from it equals never having stopped, bit for bit on the same machine.
+
+    Raises:
+        InputError: there is none, a file is damaged, or its schema version is not known to this release.
+    """
+    folder = Path(folder)
+    where = folder / STATE_FILE
+    saved = from_json(_Saved, read_text(where, "checkpoint"), where=str(where))
+    if Path(saved.tensors).name != saved.tensors:
+        raise InputError(f"{where}: tensors must name a file in the same folder, got {saved.tensors!r}")
+    state = start(saved.recipe, saved.seed, device)
+    try:
+        _fill_(state, load_tensors((folder / saved.tensors).read_bytes()))
+    except FileNotFoundError:
+        raise InputError(f"checkpoint: no file at {folder / saved.tensors}") from None
+    except (SafetensorError, RuntimeError, KeyError) as error:
+        raise InputError(f"checkpoint: {folder / saved.tensors} does not fit: {_one_line(error)}") from None
+    state.step, state.loss, state.history = saved.step, saved.loss, [dict(line) for line in saved.history]
+    return state
+
+
+def _tensors(state: TrainingState) -> dict[str, Tensor]:
+    tensors = {f"random/{role}": source.get_state() for role, source in state.random.items()}
+    for name, net in state.networks().items():
+        tensors |= {f"{name}/{key}": value for key, value in net.state_dict().items()}
+    for name, optimizer in state.optimizers().items():
+        for index, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{name}/{index}/{key}": value for key, value in moments.items()}
+    return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+
+
+def _fill_(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    for role, source in state.random.items():
+        source.set_state(tensors[f"random/{role}"])
+    for name, net in state.networks().items():
+        net.load_state_dict({key: tensors[f"{name}/{key}"] for key in net.state_dict()})
+    for name, optimizer in state.optimizers().items():
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith(f"optimizer/{name}/"):
+                _, _, index, moment = key.split("/")
+                moments.setdefault(int(index), {})[moment] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        # The fused kernel walks weights and moments in the order of memory: the moments must lie as their weights do.
+        for weight, loaded in optimizer.state.items():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                loaded[moment] = torch.empty_like(weight).copy_(loaded[moment])
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

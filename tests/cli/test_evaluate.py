@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from ganetics import data
+from ganetics._check import InputError
+from ganetics.cli.evaluate import evaluate
+
+FIGURES = {"fid", "kid", "kid_std", "precision", "recall", "density", "coverage", "n", "n_real", "floor", "floor_n"}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANETICS_CACHE", str(tmp_path / "cache"))
+
+
+def write(folder: Path, images: torch.Tensor) -> Path:
+    folder.mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray(image[0].numpy()).save(folder / f"{index:04d}.png")
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, Path]:
+    digits = data.load("digits", split="all").images
+    parts = {"real": digits[:120], "fake": digits[120:240], "train": digits[240:360]}
+    return {name: write(tmp_path / name, images) for name, images in parts.items()}
+
+
+def run(*arguments: object) -> tuple[str, str]:
+    """Return what the command printed on standard output and error; its InputError passes through."""
+    app = typer.Typer()
+    app.command()(evaluate)
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout, result.stderr
+
+
+def given(folders: dict[str, Path], *names: str) -> list[object]:
+    return ["--extractor", "digits-classifier", *(x for name in names for x in (f"--{name}", folders[name]))]
+
+
+def test_json_is_one_object_with_all_figures(folders: dict[str, Path]) -> None:
+    out, _ = run(*given(folders, "real", "fake"), "--json")
+    found = json.loads(out)
+    assert found.keys() >= FIGURES | {"extractor", "resize", "skipped"}
+    assert "copy_rate" not in found
+    assert (found["n"], found["n_real"], found["skipped"]) == (120, 120, 0)
+    assert found["extractor"]["name"] == "digits-classifier"
+
+
+def test_training_folder_adds_the_copy_rate(folders: dict[str, Path]) -> None:
+    out, _ = run(*given(folders, "real", "fake", "train"), "--json")
+    assert 0 <= json.loads(out)["copy_rate"] <= 1
+
+
+def test_table_states_n_extractor_and_floor(folders: dict[str, Path]) -> None:
+    out, _ = run(*given(folders, "real", "fake", "train"))
+    words = " ".join(out.split())
+    assert "120 generated and 120 real images, 120 training images; digits-classifier, resize: none." in words
+    assert "two halves of 60 real images" in words
+    for figure in ("FID", "KID", "precision", "recall", "density", "coverage", "copy rate"):
+        assert figure in out
+
+
+def test_bad_image_is_named_skipped_and_counted(folders: dict[str, Path]) -> None:
+    (folders["fake"] / "0007.png").write_bytes(b"not an image")
+    out, err = run(*given(folders, "real", "fake"), "--json")
+    found = json.loads(out)
+    assert (found["n"], found["skipped"]) == (119, 1)
+    assert "--fake" in err
+    assert "0007.png" in err
+
+
+def test_few_images_warn(folders: dict[str, Path], tmp_path: Path) -> None:
+    few = write(tmp_path / "few", data.load("digits", split="all").images[400:410])
+    out, err = run(*given(folders, "real"), "--fake", few, "--json")
+    assert json.loads(out)["n"] == 10
+    assert "--fake: only 10 images" in err
+    assert "--real" not in err
+
+
+def test_other_sizes_need_an_image_size(folders: dict[str, Path], tmp_path: Path) -> None:
+    large = data.load("digits", split="all").images[:60].repeat_interleave(2, 2).repeat_interleave(2, 3)
+    fake = write(tmp_path / "large", large)
+    with pytest.raises(InputError, match="8x8, got 16x16: give --image-size"):
+        run(*given(folders, "real"), "--fake", fake)
+    out, _ = run(*given(folders, "real"), "--fake", fake, "--image-size", 8, "--json")
+    assert json.loads(out)["n"] == 60
+
+
+@pytest.mark.parametrize("name", ["real", "fake"])
+def test_missing_folder_is_one_line(folders: dict[str, Path], name: str) -> None:
+    folders[name] = folders[name] / "absent"
+    with pytest.raises(InputError, match=rf"^--{name}: must be a folder of images, got [^\n]+absent$"):
+        run(*given(folders, "real", "fake"))
+
+
+def test_unknown_extractor_is_refused(folders: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="unknown extractor 'vgg'"):
+        run("--real", folders["real"], "--fake", folders["fake"], "--extractor", "vgg")

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganetics import data
+from ganetics._check import InputError, MissingDependencyError
+from ganetics.data import ImageSet
+from ganetics.features import load_extractor
+from ganetics.generation.evaluate import Evaluation, evaluate
+from ganetics.records import DataIdentity, from_json, to_json
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANETICS_CACHE", str(tmp_path / "cache"))
+
+
+def image_set(images: torch.Tensor, name: str) -> ImageSet:
+    count, channels, height, width = images.shape
+    identity = DataIdentity(
+        name=name, split="all", sha256=name, count=count, channels=channels, height=height, width=width
+    )
+    return ImageSet(images=images, labels=None, identity=identity, skipped=())
+
+
+@pytest.fixture
+def digits() -> torch.Tensor:
+    images = data.load("digits", split="all").images
+    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
+
+
+def score(real: torch.Tensor, fake: torch.Tensor, train: torch.Tensor | None = None, seed: int = 0) -> Evaluation:
+    return evaluate(
+        image_set(real, "real"),
+        image_set(fake, "fake"),
+        extractor=load_extractor("digits-classifier"),
+        train=None if train is None else image_set(train, "train"),
+        seed=seed,
+    )
+
+
+def test_real_against_real_is_at_the_floor_and_noise_far_above(digits: torch.Tensor) -> None:
+    same = score(digits[:600], digits[600:1200])
+    noise = torch.randint(0, 256, (600, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    far = score(digits[:600], noise)
+    assert same.fid < 1.2 * same.floor
+    assert far.fid > 20 * far.floor
+    assert abs(same.kid) < 0.1 * far.kid
+    for name in ("precision", "recall", "coverage"):
+        assert getattr(same, name) > 0.8
+        assert getattr(far, name) < getattr(same, name)
+    assert (same.n, same.n_real, same.floor_n) == (600, 600, 300)
+    assert same.extractor.name == "digits-classifier"
+    assert same.resize == same.extractor.resize == "none"
+
+
+def test_collapse_costs_recall_not_precision(digits: torch.Tensor) -> None:
+    few = digits[600:610].repeat(40, 1, 1, 1)
+    collapsed = score(digits[:600], few)
+    assert collapsed.precision > 0.5
+    assert collapsed.recall < 0.3
+    assert collapsed.coverage < 0.3
+
+
+def test_copies_are_found(digits: torch.Tensor) -> None:
+    train, real, fresh = digits[:600], digits[600:1200], digits[1200:1500]
+    copied = score(real, train[:300], train)
+    honest = score(real, fresh, train)
+    half = score(real, torch.cat([train[:150], fresh[:150]]), train)
+    assert copied.copy_rate == 1.0
+    assert honest.copy_rate is not None
+    assert honest.copy_rate < 0.05
+    assert half.copy_rate == pytest.approx(0.5, abs=0.05)
+    assert honest.copy_threshold is not None
+    assert honest.copy_threshold > 0
+    assert honest.n_train == 600
+
+
+def test_without_training_images_no_copy_rate(digits: torch.Tensor) -> None:
+    found = score(digits[:100], digits[100:200])
+    assert found.copy_rate is None
+    assert found.n_train is None
+
+
+def test_seed_decides_nothing_but_the_kernel_distance(digits: torch.Tensor) -> None:
+    real, fake = digits[:900], digits[900:]
+    first, again, other = score(real, fake), score(real, fake), score(real, fake, seed=1)
+    assert first == again
+    changed = {k for k, v in other.model_dump().items() if v != first.model_dump()[k]}
+    assert changed <= {"kid", "kid_std"}
+
+
+def test_record_goes_to_json_and_back(digits: torch.Tensor) -> None:
+    found = score(digits[:100], digits[100:200])
+    assert from_json(Evaluation, to_json(found), where="test") == found
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_few_generated_images_still_give_finite_figures(digits: torch.Tensor, count: int) -> None:
+    found = score(digits[:40], digits[40 : 40 + count])
+    assert found.n == count
+    assert np.isfinite([found.fid, found.kid, found.precision, found.coverage]).all()
+
+
+def test_too_few_images(digits: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="generated images must be at least 2, got 1"):
+        score(digits[:40], digits[:1])
+    with pytest.raises(InputError, match="real images must be at least 4, got 3"):
+        score(digits[:3], digits[:40])
+
+
+def test_different_sizes_are_refused(digits: torch.Tensor) -> None:
+    larger = torch.zeros(10, 1, 16, 12, dtype=torch.uint8)
+    with pytest.raises(InputError, match=r"generated images must be as large .* 8x8, got 12x16: give an image"):
+        score(digits[:40], larger)
+    with pytest.raises(InputError, match="training images must be as large"):
+        score(digits[:40], digits[:40], larger)
+
+
+def test_training_images_as_real_ones_are_refused(digits: torch.Tensor) -> None:
+    same = image_set(digits[:40], "same")
+    with pytest.raises(InputError, match="training images must be others"):
+        evaluate(same, image_set(digits[40:80], "fake"), extractor=load_extractor("digits-classifier"), train=same)
+
+
+@pytest.mark.slow
+def test_fid_on_inception_features_agrees_with_torchmetrics(digits: torch.Tensor) -> None:
+    """The whole way from images to FID, against torchmetrics' formula on the same features, to 1e-3 relative."""
+    fid = pytest.importorskip("torchmetrics.image.fid")
+    try:
+        extractor = load_extractor("inception")
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
+    real, fake = image_set(digits[:40], "real"), image_set(255 - digits[40:70], "fake")
+    found = evaluate(real, fake, extractor=extractor)
+    moments = []
+    for part in (real, fake):
+        features = torch.from_numpy(extractor(part.images)).double()
+        moments.append((features.mean(dim=0), features.T.cov()))
+    (mu1, sigma1), (mu2, sigma2) = moments
+    expected = float(fid._compute_fid(mu1, sigma1, mu2, sigma2))
+    assert found.fid == pytest.approx(expected, rel=1e-3)
+    assert found.fid > 2 * found.floor

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganetics._check import InputError
+from ganetics.models import build_gan
+from ganetics.training.recipes import RECIPES, recipe_for
+
+
+@pytest.mark.parametrize("name", sorted(set(RECIPES) - {"paper"}))
+def test_every_recipe_builds_and_is_named_by_its_key(name: str) -> None:
+    recipe = RECIPES[name]
+    assert recipe.name == name
+    gan = build_gan(recipe, generator=torch.Generator())
+    with torch.no_grad():
+        images = gan.generator(torch.zeros(2, recipe.latent_dim))
+    assert images.shape == (2, recipe.channels, recipe.image_size, recipe.image_size)
+
+
+def test_recipe_for_a_dataset_or_a_folder(tmp_path: Path) -> None:
+    assert recipe_for("mnist").name == "mnist"
+    assert recipe_for(str(tmp_path)).name == "images-32"
+    with pytest.raises(InputError, match="unknown dataset 'minst', nearest: mnist"):
+        recipe_for("minst")
