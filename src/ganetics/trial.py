@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganetics._check import InputError
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, load
@@ -109,19 +111,45 @@ def run_trial(
 
     Args:
         loss: the loss to train under.
-        recipe: must be the state's recipe if a state is given.
+        recipe: the recipe; the state's if a state is given.
         data: from :func:`trial_data`.
-        seed: must be the state's seed if a state is given.
+        seed: the seed; the state's if a state is given.
         until: steps in all; default the recipe's.
         state: a run to go on with (changed in place); default a fresh one.
 
     Returns:
         The outcome, and the state after the last step made.
+
+    Raises:
+        InputError: the state has another recipe or seed, or the images do not fit the recipe.
     """
     state = start(recipe, seed) if state is None else state
+    if (state.recipe, state.seed) != (recipe, seed):
+        raise InputError(
+            f"a trial goes on under its own recipe and seed ({state.recipe.name!r}, {state.seed}), "
+            f"got {recipe.name!r}, {seed}"
+        )
+    return advance(state, loss, data, until=recipe.steps if until is None else until), state
+
+
+def advance(
+    state: TrainingState,
+    loss: GANLoss,
+    data: TrialData,
+    *,
+    until: int,
+    on_record: Callable[[dict[str, float]], None] | None = None,
+) -> Outcome:
+    """Train ``state`` on to step ``until`` in place, score it, and return the outcome.
+
+    ``on_record`` is called every 50 steps, when the state is whole: it may save it, or sample from it.
+
+    Raises:
+        InputError: the images do not fit the recipe.
+    """
     failure, metrics = None, None
     try:
-        train(state, loss, data.train.images, until=recipe.steps if until is None else until)
+        train(state, loss, data.train.images, until=until, on_record=on_record)
         metrics = score(state, data)
     except Diverged as error:
         failure = Failure(kind=FailureKind.DIVERGED, message=str(error), step=error.step)
@@ -129,16 +157,15 @@ def run_trial(
         if not _is_out_of_memory(error):
             raise
         failure = Failure(kind=FailureKind.OUT_OF_MEMORY, message=_first_line(error), step=state.step)
-    outcome = Outcome(
+    return Outcome(
         step=state.step,
-        seed=seed,
+        seed=state.seed,
         metrics=metrics,
         failure=failure,
         data=data.digest,
         extractor=data.extractor.identity.digest(),
-        recipe=recipe.digest(),
+        recipe=state.recipe.digest(),
     )
-    return outcome, state
 
 
 def score(state: TrainingState, data: TrialData) -> dict[str, float]:
@@ -160,9 +187,7 @@ def score(state: TrainingState, data: TrialData) -> dict[str, float]:
     real = data.reference
     size = min(KERNEL_SUBSET_SIZE, len(features), len(real.features))
     generator = numpy_generator(state.seed, "kernel distance")
-    kid = kernel_distance(
-        real.features, features, generator=generator, subsets=KERNEL_SUBSETS, subset_size=size
-    )
+    kid = kernel_distance(real.features, features, generator=generator, subsets=KERNEL_SUBSETS, subset_size=size)
     metrics = {
         "fid": float(frechet_distance(real.gaussian, features)),
         "kid": float(kid.mean),

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from ganetics.cli import calibration
-from ganetics.cli.doctor import cache, datasets, doctor, extractors
+from ganetics.cli.doctor import cache, datasets, doctor, extractors, workers
 from ganetics.features import EXTRACTORS
 
 
@@ -90,6 +90,13 @@ def test_counts_begin_at_one_and_end_at_most(most: int) -> None:
     assert counts[0] == 1
     assert counts[-1] == most
     assert counts == sorted(set(counts))
+
+
+def test_busy_machine_is_not_called_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "START_SECONDS", 0.0)
+    found = workers()
+    assert found["measured"] is False
+    assert found["recommended"] >= 1
 
 
 def test_calibration_measures_and_leaves_no_process() -> None:

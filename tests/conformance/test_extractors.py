@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.features.classifier import DOMAINS
 from ganetics.features.extractor import EXTRACTORS, Extractor, load_extractor

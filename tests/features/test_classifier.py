@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from ganetics import data
 from ganetics._check import InputError
 from ganetics.features.classifier import (
@@ -15,7 +17,6 @@ from ganetics.features.classifier import (
     shipped_weights,
 )
 from ganetics.features.train_classifier import Schedule, accuracy, train
-from safetensors.torch import save_file
 
 REQUIRED = 0.97
 
@@ -67,9 +68,7 @@ def test_5000_mnist_images_take_about_a_second() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 1, 32, 32), (2, 3, 28, 28), (2, 1, 8, 8)])
 def test_other_sizes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(
-        InputError, match=r"mnist-classifier takes images of shape \[n, 1, 28, 28\], got \[2, "
-    ):
+    with pytest.raises(InputError, match=r"mnist-classifier takes images of shape \[n, 1, 28, 28\], got \[2, "):
         ClassifierExtractor("mnist")(torch.zeros(shape, dtype=torch.uint8))
 
 
@@ -91,8 +90,7 @@ def test_training_is_deterministic_and_learns() -> None:
     images, labels = digits.images[:320], digits.labels[:320]
     before = torch.random.get_rng_state()
     first, second = (
-        train(images, labels, dataset="digits", schedule=Schedule(epochs=15, batch_size=32, shift=0))
-        for _ in range(2)
+        train(images, labels, dataset="digits", schedule=Schedule(epochs=15, batch_size=32, shift=0)) for _ in range(2)
     )
     assert torch.equal(torch.random.get_rng_state(), before)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_sample_images
+
 from ganetics._check import MissingDependencyError
 from ganetics.features.extractor import load_extractor
-from sklearn.datasets import load_sample_images
 
 
 def test_gray_is_repeated_and_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
@@ -13,9 +14,7 @@ def test_gray_is_repeated_and_nothing_is_printed(capfd: pytest.CaptureFixture[st
         extractor = load_extractor("efficientnet-lite0")
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    gray = torch.randint(
-        0, 256, (2, 1, 40, 50), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    gray = torch.randint(0, 256, (2, 1, 40, 50), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     np.testing.assert_array_equal(extractor(gray), extractor(gray.expand(-1, 3, -1, -1)))
     assert capfd.readouterr().out == ""
 

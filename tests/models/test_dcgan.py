@@ -68,8 +68,7 @@ def test_first_layer_of_the_discriminator_is_not_normalised() -> None:
 def test_weights_come_from_the_given_generator_only() -> None:
     before = torch.get_rng_state()
     first, same, other = (
-        build_gan(recipe(image_size=16, width=8), generator=torch.Generator().manual_seed(seed))
-        for seed in (0, 0, 1)
+        build_gan(recipe(image_size=16, width=8), generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
     )
     assert torch.equal(torch.get_rng_state(), before)
     for net in ("generator", "discriminator"):

@@ -27,6 +27,4 @@ def recipe() -> Recipe:
 
 @pytest.fixture
 def images() -> Tensor:
-    return torch.randint(
-        0, 256, (45, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    return torch.randint(0, 256, (45, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -18,10 +18,12 @@ from ganetics.execution.process import environment
 from ganetics.features import EXTRACTORS
 
 DATASET_FILES: dict[str, tuple[str, ...]] = {
-    "mnist": ("train-images*", "t10k-images*"),
-    "cifar10": ("data_batch_1*", "test_batch*"),
+    "mnist": ("*train-images-idx3-ubyte*", "*t10k-images-idx3-ubyte*"),
+    "cifar10": ("data_batch_1.bin", "test_batch.bin"),
 }
-"""Files by which a data set's folder is known; ``digits`` is embedded."""
+"""Files by which a data set's folder is known (a fetched one has a hash before its name); ``digits`` is embedded."""
+FOLDERS = (".", "mnist", "MNIST/raw", "cifar-10-batches-bin", "cifar10/cifar-10-batches-bin")
+"""Where in a data folder they may lie: the places in which ganetics.data looks."""
 
 
 def doctor(
@@ -66,7 +68,7 @@ def workers() -> dict[str, Any]:
             "steps_a_second": {},
         }  # not measured: one a core is right on most machines
     speeds = {str(count): round(value, 1) for count, value in measured.throughput.items()}
-    return {"recommended": measured.recommended, "steps_a_second": speeds}
+    return {"recommended": measured.recommended, "measured": True, "steps_a_second": speeds}
 
 
 def extractors() -> list[dict[str, Any]]:
@@ -85,15 +87,12 @@ def extractors() -> list[dict[str, Any]]:
 def datasets(data_dir: Path | None) -> list[dict[str, Any]]:
     """Return every named data set, and the folder in which it was found. Nothing is downloaded."""
     found: list[dict[str, Any]] = [{"name": "digits", "ready": True, "where": "embedded"}]
-    roots = [root for root in (data_dir, cache_folder()) if root is not None]
+    roots = [root for root in (data_dir, cache_folder() / "downloads") if root is not None]
+    folders = [root / inner for root in roots for inner in FOLDERS]
     for name, patterns in DATASET_FILES.items():
-        where = next((folder for root in roots for folder in _folders(root, name) if _holds(folder, patterns)), None)
+        where = next((folder for folder in folders if _holds(folder, patterns)), None)
         found.append({"name": name, "ready": where is not None, "where": None if where is None else str(where)})
     return found
-
-
-def _folders(root: Path, name: str) -> list[Path]:
-    return [root, *(root / inner for inner in (name, "cifar-10-batches-bin", f"{name}/cifar-10-batches-bin"))]
 
 
 def _holds(folder: Path, patterns: tuple[str, ...]) -> bool:
@@ -125,7 +124,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for kind in ("extractors", "datasets"):
         for item in found[kind]:
-            missing = item.get("install") or "not found: give its folder with --data-dir"
+            missing = item.get("install") or "not found: fetched at its first use, or give its folder with --data-dir"
             lines.append((item["name"], f"ready {item.get('where') or ''}".strip() if item["ready"] else missing))
     cached = found["cache"]
     size, free = cached["bytes"] / 2**20, cached["free_bytes"] / 2**30
@@ -136,5 +135,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
 def _workers_line(workers: dict[str, Any] | None) -> str:
     if workers is None:
         return "not measured"
+    if not workers["measured"]:
+        return f"{workers['recommended']}: one a core, not measured (the machine is too busy to start workers in time)"
     speeds = ", ".join(f"{count}: {value:g}" for count, value in workers["steps_a_second"].items())
-    return f"{workers['recommended']} recommended" + (f" (steps a second by workers: {speeds})" if speeds else "")
+    return f"{workers['recommended']} recommended (steps a second by workers: {speeds})"

@@ -63,7 +63,8 @@ def _load(name: str, folder: Path, image_size: int | None) -> ImageSet:
     """Return a folder's images; name on standard error what was skipped, and a number that is small."""
     if not folder.is_dir():
         raise InputError(f"--{name}: must be a folder of images, got {folder}")
-    images = data.load(str(folder.resolve()), split="all", image_size=image_size)
+    with progress(f"--{name}: images") as report:
+        images = data.load(str(folder.resolve()), split="all", image_size=image_size, on_progress=report)
     for skipped in images.skipped:
         warn(f"--{name}: skipped {skipped.path}: {skipped.reason}")
     if len(images) < FEW:

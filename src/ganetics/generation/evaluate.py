@@ -133,11 +133,11 @@ def check(real: ImageSet, fake: ImageSet, train: ImageSet | None = None) -> None
     for name, part, least in (("real images", real, 4), ("generated images", fake, 2)):
         if len(part) < least:
             raise InputError(f"{name} must be at least {least}, got {len(part)}")
-    for name, part in (("generated", fake), ("training", train)):
-        if part is not None and _size(part.images) != _size(real.images):
+    for name, other in (("generated", fake), ("training", train)):
+        if other is not None and _size(other.images) != _size(real.images):
             raise InputError(
                 f"{name} images must be as large as the real ones, {_words(real.images)}, "
-                f"got {_words(part.images)}: give an image size to bring all to"
+                f"got {_words(other.images)}: give an image size to bring all to"
             )
     if train is not None and train.identity.sha256 == real.identity.sha256:
         raise InputError(

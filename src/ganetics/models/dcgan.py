@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import nn
 
 from ganetics._check import InputError
@@ -31,39 +33,51 @@ def base_and_halvings(image_size: int) -> tuple[int, int]:
     return image_size // unit, halvings
 
 
+def _widths(recipe: Recipe) -> tuple[int, list[tuple[int, int, int]]]:
+    """Return the smallest side, and (channels near the image, channels away from it, stride) of the inner layers.
+
+    An image that is halved only once would have no inner layer at all: it gets one of stride 1.
+    """
+    base, halvings = base_and_halvings(recipe.image_size)
+    widths = [recipe.width << level for level in range(max(halvings, 2))]
+    stride = 2 if halvings > 1 else 1
+    return base, [(near, far, stride) for near, far in pairwise(widths)]
+
+
+def _kernel(stride: int) -> int:
+    return 4 if stride == 2 else 3
+
+
 def generator(recipe: Recipe) -> nn.Module:
     """Return ``[n, latent] -> [n, c, h, w]`` in [-1, 1]: project, then 4x4 stride-2 transposed convolutions."""
-    base, halvings = base_and_halvings(recipe.image_size)
-    widths = [recipe.width << level for level in reversed(range(halvings))]
+    base, inner = _widths(recipe)
+    widest = inner[-1][1]
     layers: list[nn.Module] = [
-        nn.Linear(recipe.latent_dim, widths[0] * base * base, bias=False),
-        Pixels(widths[0], base),
-        nn.BatchNorm2d(widths[0]),
+        nn.Linear(recipe.latent_dim, widest * base * base, bias=False),
+        Pixels(widest, base),
+        nn.BatchNorm2d(widest),
         nn.ReLU(inplace=True),
     ]
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for near, far, stride in reversed(inner):
         layers += [
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(after),
+            nn.ConvTranspose2d(far, near, _kernel(stride), stride, padding=1, bias=False),
+            nn.BatchNorm2d(near),
             nn.ReLU(inplace=True),
         ]
-    return nn.Sequential(
-        *layers, nn.ConvTranspose2d(widths[-1], recipe.channels, 4, stride=2, padding=1), nn.Tanh()
-    )
+    return nn.Sequential(*layers, nn.ConvTranspose2d(recipe.width, recipe.channels, 4, stride=2, padding=1), nn.Tanh())
 
 
 def discriminator(recipe: Recipe) -> nn.Module:
     """Return ``[n, c, h, w] -> [n]`` raw logits: 4x4 stride-2 convolutions, no normalisation in the first."""
-    base, halvings = base_and_halvings(recipe.image_size)
-    widths = [recipe.width << level for level in range(halvings)]
+    base, inner = _widths(recipe)
     layers: list[nn.Module] = [
-        nn.Conv2d(recipe.channels, widths[0], 4, stride=2, padding=1),
+        nn.Conv2d(recipe.channels, recipe.width, 4, stride=2, padding=1),
         nn.LeakyReLU(0.2, inplace=True),
     ]
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for near, far, stride in inner:
         layers += [
-            nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(after),
+            nn.Conv2d(near, far, _kernel(stride), stride, padding=1, bias=False),
+            nn.BatchNorm2d(far),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-    return Logits(*layers, nn.Flatten(), nn.Linear(widths[-1] * base * base, 1))
+    return Logits(*layers, nn.Flatten(), nn.Linear(inner[-1][1] * base * base, 1))

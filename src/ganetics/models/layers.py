@@ -50,5 +50,5 @@ class Logits(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the raw logits, one an image."""
-        logits: Tensor = super().forward(x)
+        logits: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return logits.squeeze(1)

@@ -78,9 +78,7 @@ def train(
     return state
 
 
-def _record(
-    step: int, d_loss: Tensor, g_loss: Tensor, real_logits: Tensor, fake_logits: Tensor
-) -> dict[str, float]:
+def _record(step: int, d_loss: Tensor, g_loss: Tensor, real_logits: Tensor, fake_logits: Tensor) -> dict[str, float]:
     record = {
         "d_loss": d_loss.item(),
         "g_loss": g_loss.item(),

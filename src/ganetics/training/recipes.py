@@ -7,6 +7,9 @@ from pathlib import Path
 from ganetics import _check
 from ganetics.records import Recipe
 
+DATASETS = ("digits", "mnist", "cifar10")
+"""Named datasets; the recipe of each has its name."""
+
 _ALL = (
     Recipe(
         name="digits",
@@ -118,14 +121,16 @@ of Akhmedova and Körber's published script (facts of the networks: :mod:`ganeti
 
 
 def recipe_for(dataset: str) -> Recipe:
-    """Return the recipe of a named dataset, or ``images-32`` for a folder of images.
+    """Return the recipe of a named dataset, or ``images-32`` for the path of a folder.
 
     Raises:
-        InputError: neither a dataset with a recipe nor an existing folder.
+        InputError: neither a dataset with a recipe nor a path.
 
     >>> recipe_for("digits").image_size
     8
     """
-    if dataset not in RECIPES and Path(dataset).is_dir():
+    if dataset in DATASETS:
+        return RECIPES[dataset]
+    if len(Path(dataset).parts) > 1 or Path(dataset).is_dir():
         return RECIPES["images-32"]
-    return RECIPES[_check.one_of("dataset", dataset, RECIPES)]
+    return RECIPES[_check.one_of("dataset", dataset, DATASETS)]

@@ -44,7 +44,7 @@ def decode(net: nn.Module, z: Tensor) -> Tensor:
     training = net.training
     net.eval()
     try:
-        return torch.cat([_to_uint8(net(part)).cpu() for part in z.split(BATCH)])
+        return torch.cat([_to_uint8(net(part)).cpu() for part in torch.split(z, BATCH)])
     finally:
         net.train(training)
 

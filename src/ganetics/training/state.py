@@ -89,6 +89,4 @@ def start(recipe: Recipe, seed: int, device: torch.device | str = "cpu") -> Trai
 
 def _adam(net: nn.Module, recipe: Recipe) -> torch.optim.Adam:
     # fused: one kernel for all weights, which saves the calls that dominate a step of a small net
-    return torch.optim.Adam(
-        net.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
-    )
+    return torch.optim.Adam(net.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True)

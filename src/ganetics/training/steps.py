@@ -85,9 +85,7 @@ def _penalty(penalty: Penalty, state: TrainingState, real: Tensor, fake: Tensor)
             return penalty.weight * r2(discriminator, fake=fake.float())
         case "gradient":
             random = state.random["penalty"]
-            return penalty.weight * gradient_penalty(
-                discriminator, real=real, fake=fake.float(), generator=random
-            )
+            return penalty.weight * gradient_penalty(discriminator, real=real, fake=fake.float(), generator=random)
         case "clip":
             return 0.0
 

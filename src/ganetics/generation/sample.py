@@ -1,0 +1,79 @@
+"""Images from a trained run, to the disk."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from ganetics._check import InputError
+from ganetics._random import torch_generator
+from ganetics.execution.log import write_atomically
+from ganetics.training import checkpoint
+from ganetics.training.sampling import grid_png, sample
+
+
+def sample_run(run: Path, count: int, *, seed: int = 0, device: str = "cpu") -> Tensor:
+    """Return ``count`` images of the run's last checkpoint, uint8 ``[count, c, h, w]``.
+
+    Equal seeds give equal images; other seeds other ones.
+
+    Raises:
+        InputError: the folder holds no checkpoint, or a damaged one.
+    """
+    folder = run / "checkpoint"
+    if not checkpoint.exists(folder):
+        raise InputError(f"{run}: must be the folder of a training run, it holds no checkpoint")
+    state = checkpoint.load(folder, device=device)
+    return sample(state, count, generator=torch_generator(seed, "sample"))
+
+
+def write_images(images: Tensor, out: Path) -> list[Path]:
+    """Write each image to ``out`` as a PNG named by its number; return the paths.
+
+    Raises:
+        InputError: ``out`` is a file, or holds PNG files already: a set of images must not be mixed with another.
+        OSError: the disk is full or the folder not writable.
+    """
+    _prepare(out)
+    width = len(str(len(images) - 1))
+    paths = [out / f"{index:0{width}d}.png" for index in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        pixels = image[0] if len(image) == 1 else image.permute(1, 2, 0).contiguous()
+        file = io.BytesIO()
+        Image.fromarray(pixels.numpy()).save(file, "PNG")
+        path.write_bytes(file.getvalue())
+    return paths
+
+
+def write_grid(images: Tensor, out: Path) -> Path:
+    """Write one picture of all images to ``out/grid.png``.
+
+    Raises:
+        InputError: ``out`` is a file, or holds PNG files already.
+    """
+    _prepare(out)
+    path = out / "grid.png"
+    write_atomically(path, grid_png(images, columns=max(8, round(len(images) ** 0.5))))
+    return path
+
+
+def write_npz(images: Tensor, out: Path) -> Path:
+    """Write the images to ``out/samples.npz`` as ``images``, uint8 ``[n, h, w, c]``."""
+    out.mkdir(parents=True, exist_ok=True)
+    file = io.BytesIO()
+    np.savez_compressed(file, images=images.permute(0, 2, 3, 1).numpy())
+    path = out / "samples.npz"
+    write_atomically(path, file.getvalue())
+    return path
+
+
+def _prepare(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: must be a folder, got a file")
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.glob("*.png")):
+        raise InputError(f"{out}: must hold no PNG files, or old and new images would be mixed; name another folder")

@@ -1,0 +1,71 @@
+"""The last round: the best candidates and their rivals, trained again on seeds that no selection saw, at several rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganetics._random import seed_of
+from ganetics.catalogue import expression_of
+from ganetics.expressions.text import to_text
+from ganetics.records import Outcome, SearchConfig
+from ganetics.search.evolve import best
+from ganetics.search.screen import screen
+
+PREVIEW = 64
+"""Images in a preview."""
+
+
+@dataclass(frozen=True)
+class Final:
+    """One training run of the last round."""
+
+    index: int
+    loss: str
+    """What a trial is given: a catalogue name, or an expression."""
+    name: str | None
+    """The catalogue name, for a rival."""
+    rate: float
+    seed: int
+    preview: str | None
+    """File of the preview, relative to the run's folder; of the first seed at each rate."""
+
+
+def plan(config: SearchConfig, trials: Sequence[dict[str, Any]]) -> list[Final]:
+    """Return the runs of the last round, seed after seed, so that an interrupted round has complete comparisons.
+
+    Candidates that train as a rival does are not finalists beside it.
+    """
+    rivals = frozenset(_signature(name) for name in config.rivals)
+    finalists = [line["expression"] for line in best(trials, config.finalists, without=rivals)]
+    losses = [(text, None) for text in finalists] + [(name, name) for name in config.rivals]
+    finals: list[Final] = []
+    for number in range(config.final_seeds):
+        for rate_number, rate in enumerate(config.final_rates):
+            for loss_number, (loss, name) in enumerate(losses):
+                stem = name or f"finalist-{loss_number + 1}"
+                preview = f"previews/{stem}-rate-{rate_number + 1}.png" if number == 0 else None
+                seed = seed_of(config.seed, "final", number)
+                finals.append(Final(len(finals), loss, name, rate, seed, preview))
+    return finals
+
+
+def final_line(final: Final, outcome: Outcome) -> dict[str, Any]:
+    """Return the archive's line of a run of the last round."""
+    expression = expression_of(final.loss)
+    return {
+        "kind": "final",
+        "index": final.index,
+        "expression": final.loss if expression is None else to_text(expression),
+        "name": final.name,
+        "rate": final.rate,
+        "seed": final.seed,
+        "outcome": outcome.model_dump(mode="json"),
+        "preview": final.preview if outcome.metrics is not None else None,
+    }
+
+
+def _signature(name: str) -> str:
+    expression = expression_of(name)
+    return "" if expression is None else screen(expression, max_depth=10**6, max_size=10**6).signature

@@ -1,0 +1,83 @@
+"""What a loss must have before it is worth training with: looked up on a grid, without training anything.
+
+The checks follow CSE-AutoLoss (Liu et al. 2021, arXiv 2102.04700), fitted to GANs: strict signs of gradients would reject GANetic
+itself, which pushes the generator down above p = 0.730, so what is asked for is an optimal discriminator that rises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganetics.expressions.numeric import Array, Terms, term_gradients, terms
+from ganetics.expressions.tree import Expression, Tied, complexity, depth, trees, variables
+
+LOGITS = np.linspace(-8.0, 8.0, 31)
+"""Where slopes are looked at: p from 0.0003 to 0.9997, what discriminators say in training."""
+FINE_LOGITS = np.linspace(-12.0, 12.0, 241)
+"""Where the optimal discriminator is looked for."""
+SHARES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+"""Shares r of real among real and generated samples that the optimal discriminator must tell apart, in order."""
+LARGEST_SLOPE = 1e4
+DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why a loss was rejected, or None; and, if it was not, its signature: equal for losses that train equally."""
+
+    reason: str | None
+    signature: str = ""
+
+
+def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) -> Verdict:
+    """Look at a loss without training.
+
+    Reasons: "too large", "variables" (y or p is not used), "not finite", "steep" (slope above 1e4), "target" (real and fake
+    term have the same slope), "optimum" (the optimal discriminator falls, or does not move, as the share of real samples
+    rises).
+
+    >>> from ganetics.expressions.text import parse
+    >>> screen(parse("p**3 + sqrt(3.985*y/p)")).reason is None
+    True
+    >>> screen(parse("p + 1")).reason
+    'variables'
+    """
+    if complexity(expression) > max_size or any(depth(tree) > max_depth for tree in trees(expression)):
+        return Verdict("too large")
+    if isinstance(expression, Tied) and variables(expression.tree) != {"y", "p"}:
+        return Verdict("variables")
+    slopes = term_gradients(expression, LOGITS)
+    largest = max(float(np.abs(part).max()) for part in (slopes.real, slopes.fake, slopes.generator))
+    if not np.isfinite(largest):
+        return Verdict("not finite")
+    if largest > LARGEST_SLOPE:
+        return Verdict("steep")
+    if float(np.abs(slopes.real - slopes.fake).max()) <= 1e-6 * largest:
+        return Verdict("target")
+    values = terms(expression, FINE_LOGITS)
+    if not (np.isfinite(values.real).all() and np.isfinite(values.fake).all()):
+        return Verdict("not finite")
+    optimum = optimal_logits(values)
+    if bool((np.diff(optimum) < 0).any()) or optimum[-1] == optimum[0]:
+        return Verdict("optimum")
+    return Verdict(None, signature(slopes))
+
+
+def optimal_logits(values: Terms) -> Array:
+    """Return where r·real + (1 − r)·fake is smallest on :data:`FINE_LOGITS`, for each r of :data:`SHARES`."""
+    mixtures = SHARES[:, None] * values.real + (1.0 - SHARES[:, None]) * values.fake
+    best: Array = FINE_LOGITS[mixtures.argmin(axis=1)]
+    return best
+
+
+def signature(slopes: Terms) -> str:
+    """Return a hash of the slopes, to three digits of the largest of each player.
+
+    Adam divides a player's gradient by its size, so losses that differ by a factor train alike.
+    """
+    parts = (np.concatenate([slopes.real, slopes.fake]), slopes.generator)
+    scaled = [np.round(part / max(float(np.abs(part).max()), 1e-300), DIGITS) + 0.0 for part in parts]
+    return hashlib.sha256(np.concatenate(scaled).tobytes()).hexdigest()[:16]
