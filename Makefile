@@ -30,6 +30,25 @@ bench: $(VENV)/.development  ## speed, as ratios measured side by side
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/frechet.py
 
+# Three backends, three environments: TensorFlow's and JAX's have no torch, so its absence is tested, too.
+KERAS_BACKENDS := tensorflow jax torch
+KERAS_PACKAGES_tensorflow := tensorflow-cpu
+KERAS_PACKAGES_jax := jax jaxlib
+KERAS_PACKAGES_torch := torch
+
+.PHONY: test-keras $(KERAS_BACKENDS:%=test-keras-%)
+
+test-keras: $(KERAS_BACKENDS:%=test-keras-%)  ## the Keras losses on TensorFlow, JAX and PyTorch
+
+$(KERAS_BACKENDS:%=test-keras-%): test-keras-%: .venv-keras-%/.ready
+	KERAS_BACKEND=$* TF_CPP_MIN_LOG_LEVEL=2 .venv-keras-$*/bin/python -m pytest tests/test_keras.py src/ganetics/keras.py
+
+$(KERAS_BACKENDS:%=.venv-keras-%/.ready): .venv-keras-%/.ready: constraints-keras.txt pyproject.toml
+	$(PYTHON) -m venv .venv-keras-$*
+	.venv-keras-$*/bin/python -m pip install --quiet -c constraints-keras.txt keras pytest $(KERAS_PACKAGES_$*)
+	.venv-keras-$*/bin/python -m pip install --quiet --no-deps -e .
+	touch $@
+
 extractors: $(VENV)/.development  ## train the in-domain feature extractors again (MNIST: DATA=folder)
 	$(BIN)/python -m ganetics.features.train_classifier digits --out src/ganetics/features/weights/digits-classifier.safetensors
 	$(BIN)/python -m ganetics.features.train_classifier mnist --data-dir $(DATA) --out src/ganetics/features/weights/mnist-classifier.safetensors

@@ -2,10 +2,11 @@
 
     python benchmarks/learning_rates.py mnist --data-dir DIR --out results/rates-mnist
 
-A comparison at one fixed rate compares step sizes, not losses, so the rate of every recipe is chosen here: non-saturating,
-least squares and GANetic, each at rates half a decade apart, several seeds. Where a loss is best at the edge of the
-sweep, the sweep is widened there. The recipe's rate is the one with the lowest log Fréchet distance on the mean over the losses
-(validation images, training seeds that no other run uses). Killed and started again, it goes on where it was.
+A comparison at one fixed rate compares step sizes, not losses, so the rate of every recipe is chosen here:
+non-saturating, least squares and GANetic, each at rates half a decade apart, several seeds. Where a loss is best at the
+edge of the sweep, the sweep is widened there. The recipe's rate is the one with the lowest log Fréchet distance on the
+mean over the losses (validation images, training seeds that no other run uses). Killed and started again, it goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def summary(done: dict[Key, float], config: SweepConfig) -> dict[str, object]:
         "best_rate_of_each": {loss: GRID[best_rate(done, loss, config.seeds)] for loss in config.losses},
         "fid": table,
         "recipe": config.recipe.model_dump(mode="json"),
-        "command": f"python benchmarks/learning_rates.py {config.recipe.name} --seeds {config.seeds}",
+        "command": f"python benchmarks/learning_rates.py {config.recipe.name} --dataset {config.dataset} "
+        f"--seeds {config.seeds} --out DIR",
     }
 
 
@@ -106,7 +108,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    recipe = RECIPES[given.recipe]
+    # at the sweep's first rate: the recipe's own is what the sweep chooses, so it must not be part of the configuration
+    recipe = RECIPES[given.recipe].model_copy(update={"learning_rate": GRID[START[0]]})
     config = SweepConfig(dataset=given.dataset or given.recipe, recipe=recipe, losses=LOSSES, seeds=given.seeds)
     with RunFolder(given.out) as run, PoolExecutor(given.workers) as pool:
         run.begin(config.model_dump(mode="json"), resume=(given.out / "config.json").exists())
@@ -138,8 +141,15 @@ def main() -> None:
                         "outcome": outcome.model_dump(mode="json") if outcome else None,
                     }
                 )
-                run.timings.append({"loss": key[0], "lr": GRID[key[1]], "wall_seconds": result.wall_seconds,
-                                    "cpu_seconds": result.cpu_seconds, "peak_mib": result.peak_mib})
+                run.timings.append(
+                    {
+                        "loss": key[0],
+                        "lr": GRID[key[1]],
+                        "wall_seconds": result.wall_seconds,
+                        "cpu_seconds": result.cpu_seconds,
+                        "peak_mib": result.peak_mib,
+                    }
+                )
                 done[key] = math.log(metrics["fid"]) if metrics else math.inf
                 print(f"{key[0]:>16} lr {GRID[key[1]]:.3g} seed {key[2]}: fid {metrics and metrics['fid']}", flush=True)
         text = to_json(summary(done, config), indent=1) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,14 +15,14 @@ from ganetics._check import InputError
 from ganetics.losses import GANetic, GANLoss, NonSaturating
 from ganetics.records import FailureKind, Recipe
 from ganetics.training import RECIPES, start
-from ganetics.trial import TrialData, TrialJob, advance, run_job, run_trial, score, trial_data
+from ganetics.trial import TrialData, TrialJob, advance, load_trial_data, run_job, run_trial, score
 
 RECIPE = RECIPES["digits"].model_copy(update={"steps": 60, "eval_samples": 200, "width": 4})
 
 
 @pytest.fixture(scope="module")
 def data() -> TrialData:
-    return trial_data("digits", None, RECIPE)
+    return load_trial_data("digits", None, RECIPE)
 
 
 def test_a_trial_scores_and_is_repeatable(data: TrialData) -> None:
@@ -109,10 +110,9 @@ def test_a_collapsed_generator_scores_badly_and_shows_no_diversity(data: TrialDa
     assert bad["fid"] > good["fid"]
 
 
-def test_data_are_shared_between_learning_rates_and_not_between_extractor_settings() -> None:
-    assert trial_data("digits", None, RECIPE.at_rate(3)) is trial_data("digits", None, RECIPE)
+def test_reference_has_as_many_images_as_the_recipe_says() -> None:
     fewer: Recipe = RECIPE.model_copy(update={"eval_samples": 100})
-    assert len(trial_data("digits", None, fewer).reference.features) == 100
+    assert len(load_trial_data("digits", None, fewer).reference.features) == 100
 
 
 def test_a_job_travels_and_comes_back_with_a_picture() -> None:
@@ -129,3 +129,11 @@ def test_a_job_travels_and_comes_back_with_a_picture() -> None:
 def test_an_unknown_loss_is_refused_before_anything_is_trained() -> None:
     with pytest.raises(InputError, match="hinge"):
         run_job(TrialJob("hinj", RECIPE, "digits", None, seed=0))
+
+
+def test_scores_on_the_way_change_nothing() -> None:
+    job = TrialJob("ganetic", RECIPE, "digits", None, seed=3)
+    alone, watched = run_job(job), run_job(replace(job, score_at=(4, 8)))
+    assert watched.outcome == alone.outcome
+    assert [outcome.step for outcome in watched.curve] == [4, 8]
+    assert alone.curve == ()

@@ -39,11 +39,11 @@ def number(
     if not math.isfinite(value):
         raise InputError(f"{name} must be finite, got {value}")
     if value <= above:
-        raise InputError(f"{name} must be above {above:g}, got {value:g}")
+        raise InputError(f"{name} must be above {above:g}, got {value}")
     if value < low:
-        raise InputError(f"{name} must be at least {low:g}, got {value:g}")
+        raise InputError(f"{name} must be at least {low:g}, got {value}")
     if value > high:
-        raise InputError(f"{name} must be at most {high:g}, got {value:g}")
+        raise InputError(f"{name} must be at most {high:g}, got {value}")
     return float(value)
 
 

@@ -32,9 +32,7 @@ def numpy_generator(run_seed: int, role: str, *index: int) -> np.random.Generato
     return np.random.default_rng(seed_of(run_seed, role, *index))
 
 
-def torch_generator(
-    run_seed: int, role: str, *index: int, device: torch.device | str = "cpu"
-) -> torch.Generator:
+def torch_generator(run_seed: int, role: str, *index: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return the PyTorch generator with this name on ``device``."""
     import torch  # here, so that records and reports do not pay for it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -125,7 +126,7 @@ def _parsed(text: str) -> Expression:
     try:
         return parse(text)
     except InputError:
-        # a word is a name that is not known; whatever has an operator in it was meant as an expression
-        if all(c.isalnum() or c in "-_ " for c in text):
+        # words are a name that is not known; whatever has an operator in it was meant as an expression
+        if re.fullmatch(r"\w*([-_ ]\w+)*", text.strip()):
             one_of("loss", text, CATALOGUE)
         raise

@@ -17,14 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganetics._check import InputError
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
 class Record(BaseModel):
-    """Base of all records: immutable, unknown fields refused."""
+    """Base of all records: immutable, unknown fields and numbers that are not finite refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def digest(self) -> str:
         """Return a hash of the content (16 hex digits), the same on every machine."""
@@ -42,9 +42,7 @@ def to_json(value: Record | Any, *, indent: int | None = None) -> str:
     """
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     separators = (",", ":") if indent is None else None
-    return json.dumps(
-        plain, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=indent, separators=separators
-    )
+    return json.dumps(plain, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=indent, separators=separators)
 
 
 def from_json(kind: type[T], text: str, *, where: str) -> T:
@@ -180,6 +178,8 @@ class SearchConfig(Record):
     data: DataIdentity
     reference: DataIdentity
     extractor: ExtractorIdentity
+    skipped: tuple[str, ...] = ()
+    """Images of the folder that could not be read: path and reason."""
     recipe: Recipe
     seed: int = 0
     trials: Count | None = None

@@ -22,7 +22,7 @@ from ganetics.features.reference import Reference, reference
 from ganetics.losses.contract import GANLoss
 from ganetics.metrics.frechet import frechet_distance
 from ganetics.metrics.kernel import kernel_distance
-from ganetics.records import Failure, FailureKind, Outcome, Recipe
+from ganetics.records import DataIdentity, Failure, FailureKind, Outcome, Recipe
 from ganetics.training import Diverged, TrainingState, sample, start, train
 from ganetics.training.batches import scaled
 from ganetics.training.sampling import decode, fixed_latents, grid_png
@@ -45,8 +45,12 @@ class TrialData:
     @property
     def digest(self) -> str:
         """Digest of the training data's and the reference data's identities."""
-        both = self.train.identity.digest() + self.validation.identity.digest()
-        return hashlib.sha256(both.encode()).hexdigest()[:16]
+        return data_digest(self.train.identity, self.validation.identity)
+
+
+def data_digest(training: DataIdentity, validation: DataIdentity) -> str:
+    """Return the digest of the data of a trial, as in :attr:`ganetics.records.Outcome.data`."""
+    return hashlib.sha256((training.digest() + validation.digest()).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class TrialJob:
     seed: int
     preview: int = 0
     """Images in the preview; 0: no preview."""
+    score_at: tuple[int, ...] = ()
+    """Steps, rising, at which to score on the way to the last."""
 
 
 @dataclass
@@ -70,30 +76,49 @@ class TrialReply:
     outcome: Outcome
     preview: bytes | None
     """A PNG: a grid of images from the latents that all losses of this seed share."""
+    curve: tuple[Outcome, ...] = ()
+    """The outcomes on the way, at the steps that were asked for, up to a failure."""
 
 
-def trial_data(dataset: str, data_dir: str | None, recipe: Recipe, *, device: str = "cpu") -> TrialData:
-    """Load what the recipe's trials need; kept for the process, whatever the learning rate.
+def load_trial_data(
+    dataset: str,
+    data_dir: str | None,
+    recipe: Recipe,
+    *,
+    device: str = "cpu",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> TrialData:
+    """Load what the recipe's trials need, whatever the learning rate.
+
+    Args:
+        dataset: a named dataset, or the path of a folder of images.
+        data_dir: where the files of a named dataset lie; None: the cache.
+        recipe: says size, channels, extractor and number of reference images.
+        device: where features are made.
+        on_progress: called with (done, in all) while images are decoded and while features are made.
 
     Raises:
         InputError: the dataset, its files or the extractor are not there, or do not fit the recipe.
     """
-    shape = (recipe.image_size, recipe.channels)
-    return _trial_data(dataset, data_dir, shape, (recipe.extractor, recipe.eval_samples), device)
+    train_set, validation_set = (
+        load(
+            dataset,
+            split=split,
+            data_dir=None if data_dir is None else Path(data_dir),
+            image_size=recipe.image_size,
+            channels=recipe.channels,
+            on_progress=on_progress,
+        )
+        for split in ("train", "validation")
+    )
+    extractor = load_extractor(recipe.extractor, device=device)
+    side = reference(validation_set, extractor, count=recipe.eval_samples, on_progress=on_progress)
+    return TrialData(train_set, validation_set, extractor, side)
 
 
 @lru_cache(maxsize=2)
-def _trial_data(
-    dataset: str, data_dir: str | None, shape: tuple[int, int], scoring: tuple[str, int], device: str
-) -> TrialData:
-    folder = None if data_dir is None else Path(data_dir)
-    train_set, validation_set = (
-        load(dataset, split=split, data_dir=folder, image_size=shape[0], channels=shape[1])
-        for split in ("train", "validation")
-    )
-    name, count = scoring
-    extractor = load_extractor(name, device=device)
-    return TrialData(train_set, validation_set, extractor, reference(validation_set, extractor, count=count))
+def _kept_trial_data(dataset: str, data_dir: str | None, recipe: Recipe) -> TrialData:
+    return load_trial_data(dataset, data_dir, recipe)
 
 
 def run_trial(
@@ -112,7 +137,7 @@ def run_trial(
     Args:
         loss: the loss to train under.
         recipe: the recipe; the state's if a state is given.
-        data: from :func:`trial_data`.
+        data: from :func:`load_trial_data`.
         seed: the seed; the state's if a state is given.
         until: steps in all; default the recipe's.
         state: a run to go on with (changed in place); default a fresh one.
@@ -213,10 +238,17 @@ def run_job(job: TrialJob) -> TrialReply:
         InputError: the loss, the dataset or its files are not known.
     """
     loss = loss_named_or_parsed(job.loss)
-    data = trial_data(job.dataset, job.data_dir, job.recipe)
-    outcome, state = run_trial(loss, job.recipe, data, seed=job.seed)
+    # of one rate, so that runs that differ in it share what was loaded
+    data = _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}))
+    state = start(job.recipe, job.seed)
+    curve: list[Outcome] = []
+    for step in (*job.score_at, job.recipe.steps):
+        curve.append(advance(state, loss, data, until=step))
+        if curve[-1].failure is not None:
+            break
+    outcome = curve.pop()
     wanted = job.preview > 0 and outcome.metrics is not None
-    return TrialReply(outcome, preview(state, job.preview) if wanted else None)
+    return TrialReply(outcome, preview(state, job.preview) if wanted else None, tuple(curve))
 
 
 @torch.no_grad()

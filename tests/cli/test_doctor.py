@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import time
 from importlib import metadata
 from pathlib import Path
 
@@ -71,10 +70,10 @@ def test_data_sets_are_found_by_their_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-def test_real_mnist_is_found(real_data: Path) -> None:
-    found = {item["name"]: item for item in datasets(real_data)}
+def test_real_mnist_is_found(data_root: Path) -> None:
+    found = {item["name"]: item for item in datasets(data_root)}
     assert found["mnist"]["ready"]
-    assert found["mnist"]["where"].startswith(str(real_data))
+    assert found["mnist"]["where"].startswith(str(data_root))
 
 
 def test_cache_size(cache_folder: Path) -> None:
@@ -99,10 +98,10 @@ def test_busy_machine_is_not_called_measured(monkeypatch: pytest.MonkeyPatch) ->
     assert found["recommended"] >= 1
 
 
-def test_calibration_measures_and_leaves_no_process() -> None:
-    start = time.monotonic()
+def test_calibration_measures_and_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "START_SECONDS", 60.0)
+    monkeypatch.setattr(calibration, "MEASURE_SECONDS", 0.5)
     found = calibration.calibrate(1)
-    assert time.monotonic() - start < 15
     assert found is not None
     assert found.recommended == 1
     assert found.throughput[1] > 0

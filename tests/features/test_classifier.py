@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -51,19 +50,10 @@ def test_digits_accuracy() -> None:
 
 
 @pytest.mark.realdata
-def test_mnist_accuracy(real_data: Path) -> None:
-    found, count = measured("mnist", real_data / "mnist")
+def test_mnist_accuracy(data_root: Path) -> None:
+    found, count = measured("mnist", data_root / "mnist")
     assert found >= REQUIRED
     assert (found, count) == (pytest.approx(stated("mnist")[0], abs=0.0005), stated("mnist")[1])
-
-
-def test_5000_mnist_images_take_about_a_second() -> None:
-    extractor = ClassifierExtractor("mnist")
-    images = torch.zeros(1000, 1, 28, 28, dtype=torch.uint8)
-    extractor(images)
-    start = time.process_time()
-    extractor(images)
-    assert time.process_time() - start < 1.0  # five times the time on an idle core
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 32, 32), (2, 3, 28, 28), (2, 1, 8, 8)])

@@ -18,14 +18,14 @@ from ganetics.generation import fit as module
 from ganetics.generation.fit import FitConfig, configuration, fit, stored_configuration, summary
 from ganetics.records import FailureKind, Recipe, to_json
 from ganetics.training import RECIPES, checkpoint
-from ganetics.trial import TrialData, trial_data
+from ganetics.trial import TrialData, load_trial_data
 
 RECIPE = RECIPES["digits"].model_copy(update={"steps": 230, "eval_samples": 100, "width": 2, "batch_size": 8})
 
 
 @pytest.fixture(scope="module")
 def data() -> TrialData:
-    return trial_data("digits", None, RECIPE)
+    return load_trial_data("digits", None, RECIPE)
 
 
 def config_for(data: TrialData, recipe: Recipe = RECIPE, loss: str = "ganetic") -> FitConfig:
@@ -85,17 +85,17 @@ from ganetics.execution.process import prepare
 from ganetics.generation import fit as module
 from ganetics.generation.fit import fit, stored_configuration, FitConfig
 from ganetics.records import from_json
-from ganetics.trial import trial_data
+from ganetics.trial import load_trial_data
 prepare()
 module.CHECKPOINT_SECONDS = 0.0
 config = from_json(FitConfig, Path(sys.argv[2]).read_text(), where="config")
-fit(Path(sys.argv[1]), config, trial_data("digits", None, config.recipe))
+fit(Path(sys.argv[1]), config, load_trial_data("digits", None, config.recipe))
 """
 
 
 @pytest.mark.slow
 def test_killed_and_resumed_equals_never_stopped(data: TrialData, tmp_path: Path) -> None:
-    config = config_for(data, RECIPE.model_copy(update={"steps": 2000}))
+    config = config_for(data, RECIPE.model_copy(update={"steps": 800}))
     (tmp_path / "wanted.json").write_text(to_json(config))
     arguments = [sys.executable, "-c", PROGRAM, str(tmp_path / "parts"), str(tmp_path / "wanted.json")]
     child = subprocess.Popen(arguments, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -107,7 +107,7 @@ def test_killed_and_resumed_equals_never_stopped(data: TrialData, tmp_path: Path
     time.sleep(0.3)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
-    assert 0 < checkpoint.load(tmp_path / "parts/checkpoint").step < 2000
+    assert 0 < checkpoint.load(tmp_path / "parts/checkpoint").step < 800
     with prepared():
         fit(tmp_path / "parts", config, data, resume=True)
         fit(tmp_path / "whole", config, data)

@@ -27,9 +27,7 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_written_is_what_was_sampled(channels: int, tmp_path: Path) -> None:
-    images = torch.randint(
-        0, 256, (11, channels, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    images = torch.randint(0, 256, (11, channels, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     paths = write_images(images, tmp_path / "out")
     assert [path.name for path in paths][::10] == ["00.png", "10.png"]
     for path, image in zip(paths, images, strict=True):

@@ -34,10 +34,10 @@ def warn(text: str) -> None:
 
 
 def one_line(text: str) -> str:
-    """Return the text with line breaks and control characters escaped: what comes from outside stays on its line.
+    r"""Return the text with line breaks and control characters escaped: what comes from outside stays on its line.
 
-    >>> one_line("no file at a\\nb")
-    'no file at a\\\\nb'
+    >>> one_line("no file at a\nb")
+    'no file at a\\nb'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

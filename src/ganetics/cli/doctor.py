@@ -63,10 +63,8 @@ def workers() -> dict[str, Any]:
     most = max(1, int(min(calibration.cores(), memory)))
     measured = calibration.calibrate(most)
     if measured is None:
-        return {
-            "recommended": most,
-            "steps_a_second": {},
-        }  # not measured: one a core is right on most machines
+        # one a core is right on most machines
+        return {"recommended": most, "measured": False, "steps_a_second": {}}
     speeds = {str(count): round(value, 1) for count, value in measured.throughput.items()}
     return {"recommended": measured.recommended, "measured": True, "steps_a_second": speeds}
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganetics import _check
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress
-from ganetics.records import Recipe, from_json, read_text, to_json
+from ganetics.cli.losses_given import loss_text
+from ganetics.cli.recipes import changed, chosen_recipe
 
 if TYPE_CHECKING:
     from ganetics.generation.fit import FitConfig, FitResult
@@ -40,18 +40,21 @@ def train(
     """
     from ganetics.execution.process import prepare
     from ganetics.generation.fit import configuration, fit, stored_configuration, summary
-    from ganetics.trial import trial_data
+    from ganetics.trial import load_trial_data
 
     prepare()
     _check_device(device)
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
-    chosen = _recipe(recipe, name, before.recipe if before else None, image_size)
-    chosen = _changed(chosen, steps=steps, learning_rate=rate, image_size=image_size)
-    data = trial_data(name, None if data_dir is None else str(data_dir), chosen, device=device)
+    chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, image_size=image_size)
+    chosen = changed(chosen, steps=steps, learning_rate=rate, image_size=image_size)
+    with progress("reading images") as report:
+        data = load_trial_data(
+            name, None if data_dir is None else str(data_dir), chosen, device=device, on_progress=report
+        )
     config = configuration(
         name,
-        _text(loss) if loss is not None else (before.loss if before else "ganetic"),
+        loss_text(loss) if loss is not None else (before.loss if before else "ganetic"),
         chosen,
         data,
         seed=seed if seed is not None else (before.seed if before else 0),
@@ -64,27 +67,6 @@ def train(
         _show(run, config, result)
     if result.outcome.failure is not None:
         raise typer.Exit(1)
-
-
-def _recipe(name: str | None, dataset: str, before: Recipe | None, image_size: int | None) -> Recipe:
-    from ganetics.training import RECIPES, recipe_for
-
-    if name is not None:
-        return RECIPES[_check.one_of("recipe", name, RECIPES)]
-    if before is not None:
-        return before
-    found = recipe_for(dataset)
-    large = found.name == "images-32" and image_size is not None and image_size > 40
-    return RECIPES["images-64"] if large else found
-
-
-def _changed(recipe: Recipe, **changes: float | None) -> Recipe:
-    given = {name: value for name, value in changes.items() if value is not None}
-    return from_json(Recipe, to_json({**recipe.model_dump(mode="json"), **given}), where="recipe")
-
-
-def _text(loss: str) -> str:
-    return read_text(Path(loss[1:]), "loss").strip() if loss.startswith("@") else loss
 
 
 def _check_device(device: str) -> None:

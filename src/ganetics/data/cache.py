@@ -57,16 +57,27 @@ def cached(name: str, split: str, key: dict[str, Any], decode: Callable[[], Deco
 def _read(stem: Path, name: str, split: str) -> ImageSet | None:
     try:
         meta = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
-        # "c": pages are shared with other processes, and a write would stay in this one
-        pixels = np.load(stem.with_suffix(".npy"), mmap_mode="c", allow_pickle=False)
-        labels_file = stem.with_suffix(".labels.npy")
-        labels = np.load(labels_file, allow_pickle=False) if meta["labels"] else None
-        if pixels.dtype != np.uint8 or list(pixels.shape) != meta["shape"]:
-            return None
+        shape = tuple(meta["shape"])
+        pixels = _mapped(stem.with_suffix(".npy"), np.uint8, shape)
+        labels = _mapped(stem.with_suffix(".labels.npy"), np.int64, shape[:1]) if meta["labels"] else None
         skipped = tuple(Skipped(path, reason) for path, reason in meta["skipped"])
-        return image_set(name, split, np.asarray(pixels), labels, skipped, str(meta["sha256"]))
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
-        return None  # not there, or damaged: decoded again
+        return image_set(name, split, pixels, labels, skipped, str(meta["sha256"]))
+    except Exception:  # noqa: BLE001 - not there, or damaged (readers of damaged files raise anything): decoded again
+        return None
+
+
+def _mapped(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return the array in a file, read as needed.
+
+    Raises:
+        ValueError: it is another array, or not a whole one.
+    """
+    # "c": pages are shared with other processes, and a write would stay in this one
+    found: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="c")
+    whole = found.offset + found.nbytes == path.stat().st_size and found.flags.c_contiguous
+    if found.dtype != kind or found.shape != shape or not whole:
+        raise ValueError(f"{path} must hold {shape} of {kind.__name__}")
+    return np.asarray(found)
 
 
 def _write(stem: Path, pixels: Pixels, labels: npt.NDArray[np.int64] | None, meta: dict[str, Any]) -> None:
@@ -76,16 +87,16 @@ def _write(stem: Path, pixels: Pixels, labels: npt.NDArray[np.int64] | None, met
         _save(stem.with_suffix(".labels.npy"), labels)
     meta = {**meta, "labels": labels is not None, "shape": list(pixels.shape)}
     # last, since its presence says that the rest is whole
-    with _temporary(stem.with_suffix(".json")) as path:
+    with in_place_of(stem.with_suffix(".json")) as path:
         path.write_text(to_json(meta), encoding="utf-8")
 
 
 def _save(path: Path, array: npt.NDArray[Any]) -> None:
-    with _temporary(path) as temporary, temporary.open("wb") as file:
+    with in_place_of(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
-class _temporary:  # noqa: N801 - reads as a function
+class in_place_of:  # noqa: N801 - reads as a function
     """A file beside ``path`` that takes its place when the block ends without an error."""
 
     def __init__(self, path: Path) -> None:

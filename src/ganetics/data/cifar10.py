@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganetics._check import InputError
-from ganetics.data.cache import Decoded, cache_folder, cached
+from ganetics.data.cache import Decoded, cache_folder, cached, in_place_of
 from ganetics.data.download import fetch
 from ganetics.data.imageset import ImageSet
 
@@ -52,7 +52,10 @@ def _folder(data_dir: Path) -> Path:
 
 
 def _read(file: Path) -> npt.NDArray[np.uint8]:
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
     if len(content) != BATCH * RECORD:
         raise InputError(f"{file}: must have {BATCH * RECORD} bytes, got {len(content)}")
     records = np.frombuffer(content, np.uint8).reshape(BATCH, RECORD)
@@ -63,12 +66,13 @@ def _read(file: Path) -> npt.NDArray[np.uint8]:
 
 def _fetched(names: list[str]) -> Path:
     folder = cache_folder() / "downloads" / FOLDER
-    if not all((folder / name).is_file() for name in names):
+    if not all((folder / name).is_file() for name in names):  # each is whole: it was renamed to its name
         archive = fetch(URL, f"md5:{MD5}", put=PUT)
         folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(archive) as tar:
             for name in names:  # the members that are wanted, by name: nothing lands outside
                 member = tar.extractfile(f"{FOLDER}/{name}")
                 if member is not None:
-                    (folder / name).write_bytes(member.read())
+                    with in_place_of(folder / name) as temporary:
+                        temporary.write_bytes(member.read())
     return folder

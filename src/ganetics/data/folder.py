@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganetics._check import InputError
 from ganetics.data.cache import Decoded, cached
@@ -43,19 +44,22 @@ def load_folder(folder: Path, split: str, options: FolderOptions, on_progress: P
     Raises:
         InputError: no such folder, fewer than two images, sizes that differ, more than 5 % that cannot be read.
     """
+    folder = folder.resolve()
     files = list_images(folder)
+    classes = _classes(folder, files)
     chosen = files if split == "all" else _part(folder, files, split, options)
 
     def decode() -> Decoded:
-        return _decode(folder, chosen, options, on_progress)
+        return _decode(folder, chosen, classes, options, on_progress)
 
     key = {
-        "folder": str(folder.resolve()),
-        "files": [[str(f.relative_to(folder)), s.st_size, s.st_mtime_ns] for f, s in ((f, f.stat()) for f in chosen)],
+        "folder": _text(folder),
+        "classes": [_text(name) for name in classes],
+        "files": [[_text(f.relative_to(folder)), s.st_size, s.st_mtime_ns] for f, s in ((f, f.stat()) for f in chosen)],
         "image_size": options.image_size,
         "channels": options.channels,
     }
-    return cached(folder.name, split, key, decode)
+    return cached(_text(folder.name), split, key, decode)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -64,25 +68,39 @@ def list_images(folder: Path) -> list[Path]:
     Raises:
         InputError: it is not a folder, cannot be read, or holds fewer than two images.
     """
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder}: must be a folder of images, got {'a file' if folder.exists() else 'nothing there'}"
-        )
     try:
-        found = [
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in EXTENSIONS
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-            and path.is_file()
-        ]
-        next(folder.iterdir(), None)
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder}: must be a folder of images, got {'a file' if folder.exists() else 'nothing there'}"
+            )
+        found = [path for path in _walk(folder) if path.suffix.lower() in EXTENSIONS and path.is_file()]
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{error.filename or folder}: cannot be read: {error.strerror}") from None
     if len(found) < 2:
         kinds = ", ".join(EXTENSIONS)
         raise InputError(f"{folder}: must hold at least 2 images ({kinds}), got {len(found)}")
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def stop(error: OSError) -> None:
+        raise error  # a class that cannot be read must not be left out in silence
+
+    for parent, folders, names in os.walk(folder, onerror=stop):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _text(path: Path | str) -> str:
+    """Return a path as text that can be written: names that are not UTF-8 (old disks have them) are escaped."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _classes(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names of the class folders in alphabetical order; none if there is one alone, or files beside them."""
+    parts = [file.relative_to(folder).parts for file in files]
+    names = tuple(sorted({first for first, *rest in parts if rest}))
+    return names if len(names) > 1 and all(len(part) > 1 for part in parts) else ()
 
 
 def _part(folder: Path, files: Sequence[Path], split: str, options: FolderOptions) -> list[Path]:
@@ -97,38 +115,51 @@ def _part(folder: Path, files: Sequence[Path], split: str, options: FolderOption
     return [files[i] for i in indices]
 
 
-def _decode(folder: Path, files: Sequence[Path], options: FolderOptions, on_progress: Progress | None) -> Decoded:
+def _decode(
+    folder: Path,
+    files: Sequence[Path],
+    classes: tuple[str, ...],
+    options: FolderOptions,
+    on_progress: Progress | None,
+) -> Decoded:
     kept: list[tuple[Path, Pixels]] = []
     skipped: list[Skipped] = []
     for number, file in enumerate(files, start=1):
         try:
             kept.append((file, read_image(file, options.image_size)))
         except InputError as error:
-            skipped.append(Skipped(str(file.relative_to(folder)), str(error)))
+            skipped.append(Skipped(_text(file.relative_to(folder)), _text(str(error))))
         if on_progress is not None:
             on_progress(number, len(files))
     _check_bad(folder, skipped, len(files))
     channels = options.channels or max(pixels.shape[0] for _, pixels in kept)
     _check_sizes(folder, kept)
     images = np.stack([_with_channels(pixels, channels) for _, pixels in kept])
-    return images, _labels(folder, files, [file for file, _ in kept]), tuple(skipped)
+    labels = [classes.index(file.relative_to(folder).parts[0]) for file, _ in kept] if classes else None
+    return images, None if labels is None else np.array(labels, dtype=np.int64), tuple(skipped)
 
 
 def read_image(file: Path, image_size: int | None = None) -> Pixels:
     """Return one image as uint8 ``[c, h, w]``, c 1 for gray ones and 3 for all others.
 
-    Turned as its EXIF orientation says; what is transparent becomes white; 16-bit gray is scaled by its full range (65535
-    becomes 255), never by the image's own darkest and brightest value, which would make images incomparable.
+    Turned as its EXIF orientation says; what is transparent becomes white; 16-bit gray is scaled by its full range
+    (65535 becomes 255), never by the image's own darkest and brightest value, which would make images incomparable.
 
     Raises:
         InputError: it cannot be read whole, or is unreasonably large.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a decompression bomb, damaged metadata: not an image to train on
-            with Image.open(file) as opened:
+            # a decompression bomb, damaged metadata: not an image to train on; what Pillow deprecates is no such thing
+            for kind in (UserWarning, RuntimeWarning):
+                warnings.simplefilter("error", kind)
+            # by its stream: Pillow 13 maps the memory of a file that it opens by name, and then reads an uncompressed
+            # TIFF that has to be turned by a quarter in rows of the wrong length
+            with file.open("rb") as stream, Image.open(stream) as opened:
                 opened.load()
                 image = _to_gray_or_rgb(ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError:
+        raise InputError("cannot be read: it is no image of a known format") from None
     except Exception as error:  # noqa: BLE001 - decoders of damaged files raise anything
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise InputError(f"cannot be read: {reason}") from None
@@ -160,15 +191,6 @@ def _with_channels(pixels: Pixels, channels: int) -> Pixels:
     if channels == 3:
         return np.repeat(pixels, 3, axis=0)
     return np.asarray(Image.fromarray(pixels.transpose(1, 2, 0)).convert("L"))[None]
-
-
-def _labels(
-    folder: Path, files: Sequence[Path], kept: Sequence[Path]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
-    parents = sorted({file.relative_to(folder).parts[0] for file in files if len(file.relative_to(folder).parts) > 1})
-    if len(parents) < 2 or any(len(file.relative_to(folder).parts) == 1 for file in kept):
-        return None
-    return np.array([parents.index(file.relative_to(folder).parts[0]) for file in kept], dtype=np.int64)
 
 
 def _check_bad(folder: Path, skipped: Sequence[Skipped], count: int) -> None:

@@ -40,6 +40,8 @@ def load_mnist(split: str, data_dir: Path | None) -> ImageSet:
         if len(images) != len(labels):
             raise InputError(f"{files[1]}: must hold {len(images)} labels, as there are images, got {len(labels)}")
         part = PARTS[split]
+        if len(images) <= (part.start or 0):
+            raise InputError(f"{files[0]}: must hold more than {part.start or 0} images for {split}, got {len(images)}")
         return np.ascontiguousarray(images[part, None]), labels[part].astype(np.int64), ()
 
     key = {"files": [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]}

@@ -23,7 +23,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def split_indices(classes: Sequence[int], groups: Sequence[str] | None = None) -> dict[str, Indices]:
-    """Return sorted indices of each split: 70, 15 and 15 %, the same at every call.
+    """Return sorted indices of each split: 70, 15 and 15 %, the same at every call, none empty.
 
     Args:
         classes: class of each image; every class is split in these shares.
@@ -45,35 +45,41 @@ def split_indices(classes: Sequence[int], groups: Sequence[str] | None = None) -
         if len(members) < len(SHARES):
             raise InputError(f"there must be at least {len(SHARES)} groups to split, got {len(members)}")
         units[0] = [members[group] for group in sorted(members)]
-    parts: dict[str, list[int]] = {name: [] for name in SHARES}
+    order: list[list[int]] = []
     for number, kind in enumerate(sorted(units, key=str)):
-        _deal(units[kind], number, parts)
-    return {name: np.array(sorted(part), dtype=np.int64) for name, part in parts.items()}
+        permutation = numpy_generator(0, "split", number).permutation(len(units[kind]))
+        # large ones first: what they put out of balance can still be made up for
+        order += sorted((units[kind][i] for i in permutation), key=len, reverse=True)
+    return {name: np.array(sorted(part), dtype=np.int64) for name, part in _dealt(order).items()}
 
 
-def _deal(units: list[list[int]], number: int, parts: dict[str, list[int]]) -> None:
-    """Give whole units, in a fixed random order, to the split that is furthest below its share."""
-    total, counts = sum(map(len, units)), dict.fromkeys(SHARES, 0)
-    for position in numpy_generator(0, "split", number).permutation(len(units)):
-        unit = units[position]
-        name = max(SHARES, key=lambda split: SHARES[split] * total - counts[split])
+def _dealt(units: list[list[int]]) -> dict[str, list[int]]:
+    """Give each unit to the split that is furthest below its share of what was given so far; none stays empty."""
+    parts: dict[str, list[int]] = {name: [] for name in SHARES}
+    given = 0
+    for left, unit in zip(range(len(units), 0, -1), units, strict=True):
+        given += len(unit)
+        empty = [name for name in SHARES if not parts[name]]
+        open_to = empty if left <= len(empty) else SHARES
+        name = max(open_to, key=lambda split: SHARES[split] * given - len(parts[split]))
         parts[name].extend(unit)
-        counts[name] += len(unit)
+    return parts
 
 
 def group_of(name: str, pattern: str) -> str:
-    """Return the group of a file: what the regular expression finds in its name, or its first bracket.
+    r"""Return the group of a file: what the regular expression finds in its name, or its first bracket.
 
     Raises:
         InputError: the expression is not valid, or finds nothing.
 
-    >>> group_of("patient12_left.jpg", r"patient(\\d+)")
+    >>> group_of("patient12_left.jpg", r"patient(\d+)")
     '12'
     """
     try:
         match = re.search(pattern, name)
     except re.error as error:
         raise InputError(f"groups: {pattern!r} is not a regular expression: {error}") from None
-    if match is None:
+    found = None if match is None else match.group(1 if match.re.groups else 0)
+    if found is None:
         raise InputError(f"groups: {pattern!r} must match every file name, got {name!r}")
-    return match.group(1) if match.groups() else match.group(0)
+    return str(found)

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
+from ganetics._check import InputError
 from ganetics.execution.process import peak_mib
 
 Job = Callable[[Any], Any]
@@ -18,7 +19,8 @@ Job = Callable[[Any], Any]
 class JobFailure:
     """Why a job gave no value; ``message`` is one line."""
 
-    kind: Literal["timed out", "out of memory", "crashed"]
+    kind: Literal["timed out", "out of memory", "crashed", "wrong input"]
+    """"wrong input": the job raised :class:`~ganetics._check.InputError`: the fault is in what it was given."""
     message: str
 
 
@@ -49,9 +51,7 @@ class Executor(Protocol):
         """Start ``function(argument)``; stop it after ``seconds`` where the executor can."""
         ...
 
-    def map_in_order(
-        self, function: Job, arguments: Iterable[Any], *, seconds: float | None
-    ) -> Iterator[Completed]:
+    def map_in_order(self, function: Job, arguments: Iterable[Any], *, seconds: float | None) -> Iterator[Completed]:
         """Yield the results in the order of the arguments; reads only a few arguments ahead."""
         ...
 
@@ -65,7 +65,7 @@ class Executor(Protocol):
 
 
 def measured(function: Job, argument: Any) -> Completed:
-    """Run a job here. Whatever it raises becomes a failure; it is not tried again.
+    """Run a job here. Whatever it raises becomes a failure; it is not tried again. Ctrl-C is not the job's and goes on.
 
     >>> measured(len, "four").value
     4
@@ -76,7 +76,7 @@ def measured(function: Job, argument: Any) -> Completed:
     value, failure = None, None
     try:
         value = function(argument)
-    except Exception as error:  # noqa: BLE001 - any exception of a job is that job's result
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any exception of a job is that job's result
         failure = _failure(error)
     return Completed(
         value=value,
@@ -107,8 +107,15 @@ def in_order(
             future.cancel()
 
 
-def _failure(error: Exception) -> JobFailure:
-    text = " ".join(str(error).split())[:300]
+def one_line(error: BaseException) -> str:
+    """Return the error's message on one line of at most 300 characters."""
+    return " ".join(str(error).split())[:300]
+
+
+def _failure(error: BaseException) -> JobFailure:
+    text = one_line(error)
+    if isinstance(error, InputError):
+        return JobFailure("wrong input", text)
     # PyTorch reports a failed allocation on the CPU as a RuntimeError.
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return JobFailure("out of memory", text or "MemoryError")

@@ -21,23 +21,29 @@ class InProcessExecutor:
     workers = 1
 
     def __init__(self) -> None:
+        self._closed = False
         self._stack = ExitStack()
         self._stack.enter_context(prepared())
 
     def submit(self, function: Job, argument: Any, *, seconds: float | None) -> Future[Completed]:
-        """Run ``function(argument)`` now and return its finished future; ``seconds`` has no effect."""
+        """Run ``function(argument)`` now and return its finished future; ``seconds`` has no effect.
+
+        Raises:
+            RuntimeError: the executor is closed.
+        """
+        if self._closed:
+            raise RuntimeError("this executor is closed")
         future: Future[Completed] = Future()
         future.set_result(measured(function, argument))
         return future
 
-    def map_in_order(
-        self, function: Job, arguments: Iterable[Any], *, seconds: float | None
-    ) -> Iterator[Completed]:
+    def map_in_order(self, function: Job, arguments: Iterable[Any], *, seconds: float | None) -> Iterator[Completed]:
         """Yield each result before the next argument is read."""
         return in_order(lambda argument: self.submit(function, argument, seconds=seconds), arguments, ahead=0)
 
     def close(self) -> None:
         """Give the process its threads back."""
+        self._closed = True
         self._stack.close()
 
     def __enter__(self) -> Self:

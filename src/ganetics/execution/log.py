@@ -50,23 +50,21 @@ class RunFolder:
                 raise InputError(f"run folder {self.path}: it holds an archive.jsonl without a config.json")
             write_atomically(stored, (to_json(config, indent=2) + "\n").encode())
             return
-        difference = first_difference(read_config(self.path), config)
+        difference = first_difference(read_config(self.path), json.loads(to_json(config)))
         if difference is not None:
             field, old, new = difference
             raise InputError(
                 f"run folder {self.path}: it holds another configuration: {field} is {old!r} there, got {new!r}"
             )
         if not resume:
-            raise InputError(
-                f"run folder {self.path}: it holds a run already, resume it or name another folder"
-            )
+            raise InputError(f"run folder {self.path}: it holds a run already, resume it or name another folder")
 
     def note_environment(self, environment: Mapping[str, str]) -> list[str]:
         """Write ``environment.json`` where there is none; return the names of the entries that differ from it."""
         path = self.path / "environment.json"
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            stored = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (FileNotFoundError, TypeError, ValueError):
             write_atomically(path, (to_json(dict(environment), indent=2) + "\n").encode())
             return []
         return sorted(name for name, value in environment.items() if stored.get(name) != value)
@@ -97,29 +95,24 @@ class Log:
         Raises:
             InputError: a line before the last is damaged; names the file and the line.
         """
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return []
-        records: list[dict[str, Any]] = []
-        whole = 0
-        for number, line in enumerate(content.splitlines(keepends=True), start=1):
-            record = _parse(line)
-            if record is not None:
-                records.append(record)
-                whole += len(line)
-            elif whole + len(line) < len(content):
-                raise InputError(
-                    f"{self.path}: line {number} is damaged: must be one JSON object, got {line[:60]!r}"
-                )
-        if whole < len(content):
+        records, whole = self._read()
+        if self.path.exists() and whole < self.path.stat().st_size:
             os.truncate(self.path, whole)
         return records
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add one record; it is on the disk when this returns.
+    def read(self) -> list[dict[str, Any]]:
+        """Return all whole records and leave the file as it is: its owner may be at work.
 
         Raises:
+            InputError: a line before the last is damaged; names the file and the line.
+        """
+        return self._read()[0]
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add one record; it is on the disk when this returns. A torn last line is cut off first.
+
+        Raises:
+            InputError: a line before the last is damaged.
             OSError: the disk is full or the file not writable; names the file. What was there stays as it was.
             ValueError: a number in the record is not finite.
         """
@@ -135,8 +128,26 @@ class Log:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _read(self) -> tuple[list[dict[str, Any]], int]:
+        """Return the records, and how many bytes of the file they are."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return [], 0
+        records: list[dict[str, Any]] = []
+        whole = 0
+        for number, line in enumerate(content.splitlines(keepends=True), start=1):
+            record = _parse(line)
+            if record is not None:
+                records.append(record)
+                whole += len(line)
+            elif whole + len(line) < len(content):
+                raise InputError(f"{self.path}: line {number} is damaged: must be one JSON object, got {line[:60]!r}")
+        return records, whole
+
     def _write(self, line: bytes) -> None:
         if self._descriptor is None:
+            self.replay()  # a line behind a torn one would be lost with it
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             _sync_folder(self.path.parent)
         before = os.fstat(self._descriptor).st_size
@@ -218,7 +229,7 @@ def _lock(folder: Path) -> int:
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         owner = os.read(descriptor, 32).decode(errors="replace").strip()
         os.close(descriptor)
         raise InputError(f"run folder {folder}: process {owner or 'unknown'} is at work in it") from None

@@ -19,16 +19,18 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from ganetics import _check
 from ganetics._check import InputError
-from ganetics.execution.executor import Completed, Job, JobFailure, in_order
+from ganetics.execution.executor import Completed, Job, JobFailure, in_order, one_line
 from ganetics.execution.process import ONE_THREAD
-from ganetics.execution.worker import READY
 
 ATTEMPTS = 2
 START_SECONDS = 300.0
+LONGEST_WAIT = 2e6
+"""Seconds; poll takes a few more at most. A longer time limit is none."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class PoolExecutor:
 
     A job that runs longer than its ``seconds`` is stopped with its worker; a worker that dies is replaced. Either
     way the job is tried once more, then recorded as a failure. Workers end with this process, also when it is
-    killed. Workers start with the first jobs.
+    killed. Workers start with the first jobs. There is no limit of memory: a job that takes all of it is for the
+    system to kill.
 
     Raises:
         InputError: ``workers`` is below 1.
@@ -58,23 +61,28 @@ class PoolExecutor:
     def submit(self, function: Job, argument: Any, *, seconds: float | None) -> Future[Completed]:
         """Queue ``function(argument)``.
 
+        The future raises RuntimeError or OSError if no worker can be started: then nothing is known of the job.
+
         Raises:
-            InputError: the function is not one that a worker can import.
+            InputError: the function is not one that a worker can import, or the argument cannot be pickled.
             RuntimeError: the executor is closed.
         """
         if self._closed:
             raise RuntimeError("this executor is closed")
         if getattr(function, "__module__", None) == "__main__":
+            raise InputError(f"a job must be a function of an importable module, got {function!r} of __main__")
+        try:
+            payload = pickle.dumps((function, argument))
+        except Exception as error:  # noqa: BLE001 - whatever an argument's pickling raises
             raise InputError(
-                f"a job must be a function of an importable module, got {function!r} of __main__"
-            )
-        task = _Task(pickle.dumps((function, argument)), seconds, Future())
+                f"a job must be a function of an importable module and an argument that pickles, got {function!r}: "
+                f"{one_line(error)}"
+            ) from None
+        task = _Task(payload, seconds, Future())
         self._tasks.put(task)
         return task.future
 
-    def map_in_order(
-        self, function: Job, arguments: Iterable[Any], *, seconds: float | None
-    ) -> Iterator[Completed]:
+    def map_in_order(self, function: Job, arguments: Iterable[Any], *, seconds: float | None) -> Iterator[Completed]:
         """Yield results in the order of the arguments; at most three jobs a worker are submitted ahead."""
         return in_order(
             lambda argument: self.submit(function, argument, seconds=seconds),
@@ -115,7 +123,7 @@ class _Worker:
     def __init__(self) -> None:
         self._pipe, theirs = Pipe()
         code = f"from ganetics.execution.worker import main; main({theirs.fileno()}, {os.getpid()})"
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", code],
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
@@ -130,10 +138,14 @@ class _Worker:
         """Return the worker's reply.
 
         Raises:
-            _LostWorkerError: it died, or took longer than ``seconds`` and was killed.
+            _LostWorkerError: it died, or took longer than ``seconds``.
+            RuntimeError: it never was ready for a job.
         """
         if not self._ready:  # the time of the start (imports) is not the job's
-            self._receive(START_SECONDS)
+            try:
+                self._receive(START_SECONDS)
+            except _LostWorkerError as lost:  # no job has run, so this is no job's result
+                raise RuntimeError(f"a worker process cannot start: {lost}") from None
             self._ready = True
         try:
             self._pipe.send_bytes(payload)
@@ -151,7 +163,7 @@ class _Worker:
 
     def _receive(self, seconds: float | None) -> bytes:
         try:
-            if self._pipe.poll(seconds):
+            if self._pipe.poll(None if seconds is None or seconds > LONGEST_WAIT else seconds):
                 return self._pipe.recv_bytes()
         except (EOFError, OSError):
             raise self._lost() from None
@@ -196,6 +208,7 @@ class _Owner:
             try:
                 completed = self._complete(task)
             except BaseException as error:  # noqa: BLE001 - the caller must hear of it, not a silent thread
+                self._discard()
                 task.future.set_exception(error)
             else:
                 task.future.set_result(completed)
@@ -211,8 +224,7 @@ class _Owner:
                 failure = lost.failure
                 self._discard()
             else:
-                completed: Completed = pickle.loads(reply)  # noqa: S301 - from our own worker
-                return replace(completed, attempts=attempt)
+                return replace(_read(reply), attempts=attempt)
         return Completed(None, failure, time.perf_counter() - start, 0.0, 0.0, attempts=ATTEMPTS)
 
     def _current(self) -> _Worker:
@@ -228,3 +240,12 @@ class _Owner:
             if self._worker is not None:
                 self._worker.close()
                 self._worker = None
+
+
+def _read(reply: bytes) -> Completed:
+    try:
+        completed: Completed = pickle.loads(reply)  # noqa: S301 - from our own worker
+    except Exception as error:  # noqa: BLE001 - whatever a value's unpickling raises
+        failure = JobFailure("crashed", f"the result cannot be read: {type(error).__name__}: {one_line(error)}")
+        return Completed(None, failure, 0.0, 0.0, 0.0)
+    return completed

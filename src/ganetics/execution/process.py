@@ -15,16 +15,16 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 
-ONE_THREAD = {
-    name: "1"
-    for name in (
+ONE_THREAD = dict.fromkeys(
+    (
         "OMP_NUM_THREADS",
         "MKL_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
         "VECLIB_MAXIMUM_THREADS",
         "NUMEXPR_NUM_THREADS",
-    )
-}
+    ),
+    "1",
+)
 """Environment of a new process in which every numerical library is to use one thread."""
 
 
@@ -32,11 +32,13 @@ def prepare() -> None:
     """Use one thread in PyTorch and in every BLAS, and flush denormal numbers to zero.
 
     The order of a sum depends on the number of threads, so equal results need equal threads; and two threads in
-    each of two workers are several times slower than one.
+    each of two workers are several times slower than one. Libraries that are loaded later (SciPy has a BLAS of its
+    own) read the environment, so it says the same.
     """
     import torch  # here: what only reads a run folder does not pay for it
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    os.environ.update(ONE_THREAD)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     threadpool_limits(limits=1)
@@ -44,11 +46,14 @@ def prepare() -> None:
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Prepare this process; on leaving, give threads back and stop flushing denormals (the default)."""
+    """Prepare this process; on leaving, give threads back and stop flushing denormals (the default).
+
+    A library loaded meanwhile stays at one thread.
+    """
     import torch
     from threadpoolctl import threadpool_limits
 
-    threads = torch.get_num_threads()
+    threads, before = torch.get_num_threads(), {name: os.environ.get(name) for name in ONE_THREAD}
     with threadpool_limits(limits=1):
         prepare()
         try:
@@ -56,6 +61,11 @@ def prepared() -> Iterator[None]:
         finally:
             torch.set_num_threads(threads)
             torch.set_flush_denormal(False)
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def die_with(parent: int) -> None:

@@ -7,7 +7,7 @@ import pickle
 import signal
 from multiprocessing.connection import Connection
 
-from ganetics.execution.executor import Completed, JobFailure, measured
+from ganetics.execution.executor import Completed, JobFailure, measured, one_line
 from ganetics.execution.process import die_with, prepare
 
 READY = b"ready"
@@ -20,6 +20,7 @@ def main(descriptor: int, parent: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(parent)
+    os.set_inheritable(descriptor, False)  # a process that a job starts must not hold the pipe open
     pipe = Connection(descriptor)
     prepare()
     pipe.send_bytes(READY)
@@ -36,7 +37,7 @@ def _reply(payload: bytes) -> bytes:
     try:
         return pickle.dumps(completed)
     except Exception as error:  # noqa: BLE001 - whatever a value's pickling raises
-        failure = JobFailure("crashed", f"the result cannot be sent: {type(error).__name__}: {error}")
+        failure = JobFailure("crashed", f"the result cannot be sent: {type(error).__name__}: {one_line(error)}")
         return pickle.dumps(Completed(None, failure, completed.wall_seconds, completed.cpu_seconds, 0.0))
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ganetics.expressions.primitives import PRIMITIVES, SMALLEST_DIVISOR
-from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Y
+from ganetics.expressions.primitives import LARGEST_CONSTANT, PRIMITIVES, SMALLEST_DIVISOR
+from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Variable, Y
 
 ZERO, ONE = Constant(0.0), Constant(1.0)
 
@@ -33,15 +31,14 @@ def bind(tree: Tree, target: float) -> Tree:
 
 def fold(tree: Tree) -> Tree:
     """Return an equal tree with constant subtrees computed, and without additions of 0 and products by 0 and 1."""
-    if not isinstance(tree, Call):
+    if isinstance(tree, Constant):
+        return Constant(min(max(tree.value, -LARGEST_CONSTANT), LARGEST_CONSTANT))
+    if isinstance(tree, Variable):
         return tree
     arguments = tuple(fold(argument) for argument in tree.arguments)
-    if all(isinstance(argument, Constant) for argument in arguments):
-        with np.errstate(all="ignore"):
-            values = [np.float64(argument.value) for argument in arguments if isinstance(argument, Constant)]
-            value = float(PRIMITIVES[tree.primitive].value(*values))
-        if math.isfinite(value):
-            return Constant(value)
+    values = [np.float64(argument.value) for argument in arguments if isinstance(argument, Constant)]
+    if len(values) == len(arguments):
+        return fold(Constant(float(PRIMITIVES[tree.primitive].value(*values))))
     match tree.primitive, arguments:
         case ("mul", (Constant(0.0), _) | (_, Constant(0.0))) | ("div", (Constant(0.0), _)):
             return ZERO
@@ -50,7 +47,8 @@ def fold(tree: Tree) -> Tree:
         case ("add" | "sub", (other, Constant(0.0))) | ("mul" | "div", (other, Constant(1.0))):
             return other
         case ("div", (other, Constant(divisor))) if abs(divisor) < SMALLEST_DIVISOR:
-            return Call("div", (other, Constant(math.copysign(SMALLEST_DIVISOR, divisor))))
+            # the primitive gives a divisor of -0.0 the sign of 0.0
+            return Call("div", (other, Constant(-SMALLEST_DIVISOR if divisor < 0 else SMALLEST_DIVISOR)))
         case ("sub", (Constant(0.0), other)):
             return Call("neg", (other,))
     return Call(tree.primitive, arguments)

@@ -32,7 +32,7 @@ PYTORCH: Mapping[str, str] = {
     "softplus": "F.softplus({0})",
     "relu": "torch.relu({0})",
     "maximum": "_maximum({0}, {1})",
-    "minimum": "-_maximum(-({0}), -({1}))",
+    "minimum": "_minimum({0}, {1})",
 }
 """How primitives are written in PyTorch, where not as in an expression's text."""
 
@@ -54,7 +54,12 @@ def _divide(a, b):
     "_maximum": """
 
 def _maximum(a, b):
-    return torch.where(a > b, a, b)
+    return torch.maximum(torch.as_tensor(a), torch.as_tensor(b))
+""",
+    "_minimum": """
+
+def _minimum(a, b):
+    return torch.minimum(torch.as_tensor(a), torch.as_tensor(b))
 """,
 }
 HEADER = '''"""{title}

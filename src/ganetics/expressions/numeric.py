@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganetics.expressions.bind import terms_of
 from ganetics.expressions.primitives import PRIMITIVES, Array, sigmoid
 from ganetics.expressions.tree import (
     LOG_ONE_MINUS_P,
@@ -18,11 +19,9 @@ from ganetics.expressions.tree import (
     Constant,
     Expression,
     P,
-    Tied,
     Tree,
     Variable,
     X,
-    Y,
 )
 
 Dual = tuple[Array, Array]
@@ -41,7 +40,8 @@ class Terms:
 def terms(expression: Expression, logits: Array) -> Terms:
     """Return the values of the three terms at the logits (float64, any shape).
 
-    >>> terms(Tied(Variable("p")), np.zeros(1)).real
+    >>> from ganetics.expressions.text import parse
+    >>> terms(parse("p"), np.zeros(1)).real
     array([0.5])
     """
     return _terms(expression, logits, 0)
@@ -74,33 +74,27 @@ def evaluate(tree: Tree, variables: Mapping[Tree, Dual]) -> Dual:
     return primitive.value(*values), slope  # type: ignore[return-value]
 
 
-def tied(tree: Tree, target: float, logits: Array) -> Dual:
-    """Return L(target, sigmoid(logits)) and its derivative with respect to the logit."""
+def from_logits(logits: Array) -> dict[Tree, Dual]:
+    """Return value and slope of what is computed from the logit directly, for :func:`evaluate`."""
     p, q = sigmoid(logits), sigmoid(-logits)
     softplus = PRIMITIVES["softplus"].value
-    variables: dict[Tree, Dual] = {
-        Y: (np.float64(target), np.float64(0.0)),  # type: ignore[dict-item]
+    return {
+        X: (logits, np.ones_like(logits)),
         P: (p, p * q),
         ONE_MINUS_P: (q, -p * q),
         LOG_P: (-softplus(-logits), q),
         LOG_ONE_MINUS_P: (-softplus(logits), -p),
     }
-    return _full(evaluate(tree, variables), logits)
 
 
 def _terms(expression: Expression, logits: Array, which: int) -> Terms:
     logits = np.asarray(logits, dtype=np.float64)
     with np.errstate(all="ignore"):  # a value that overflows is for the caller to see, not to be warned of
-        if isinstance(expression, Tied):
-            real = tied(expression.tree, 1.0, logits)[which]
-            return Terms(real, tied(expression.tree, 0.0, logits)[which], real)
-        variables: dict[Tree, Dual] = {X: (logits, np.ones_like(logits))}
-        return Terms(
-            *(
-                _full(evaluate(tree, variables), logits)[which]
-                for tree in (expression.real, expression.fake, expression.generator)
-            )
-        )
+        known = from_logits(logits)
+        # of the bound trees, as the compiled loss: with y = 1 the log of y*p is the log of p, known from the logit
+        bound = terms_of(expression)
+        found = {tree: _full(evaluate(tree, known), logits)[which] for tree in set(bound)}
+    return Terms(*(found[tree] for tree in bound))
 
 
 def _full(dual: Dual, logits: Array) -> Dual:

@@ -17,6 +17,8 @@ SMALLEST_DIVISOR = 1e-7
 """Divisors nearer to zero count as this, with their sign; so does what a logarithm is taken of."""
 SMALLEST_RADICAND = 1e-14
 LARGEST_EXPONENT = 30.0
+LARGEST_CONSTANT = 1e38
+"""Constants beyond this, which float32 does not hold, count as this, with their sign."""
 
 
 @dataclass(frozen=True)

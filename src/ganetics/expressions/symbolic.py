@@ -1,18 +1,19 @@
-"""Expressions as formulas to look at: LaTeX and MathML; and simplification by SymPy, which can hang and so runs apart."""
+"""Expressions as formulas to look at: LaTeX and MathML; and simplification by SymPy, which can hang and runs apart."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from xml.sax.saxutils import escape
 
 import numpy as np
 
 from ganetics.expressions.numeric import terms
 from ganetics.expressions.primitives import PRIMITIVES
-from ganetics.expressions.text import number_text, parse, render, to_text
-from ganetics.expressions.tree import Constant, Expression, Tied, Tree, Variable
+from ganetics.expressions.text import number_text, parse, to_text
+from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Variable
 
 LEFT_SIDES = {
     "real": r"L_{\mathrm{real}}(x)",
@@ -40,15 +41,18 @@ def mathml(expression: Expression) -> str:
     '<mo>=</mo><mrow><mo>−</mo><mi>p</mi></mrow></mrow></math>'
     """
     if isinstance(expression, Tied):
-        body = f"<mrow>{_left('L', '', 'y, p')}<mo>=</mo>{_mathml(expression.tree)}</mrow>"
-    else:
-        rows = "".join(
-            f"<mtr><mtd>{_left('L', name, 'x')}</mtd><mtd><mo>=</mo></mtd>"
-            f"<mtd>{_mathml(getattr(expression, term))}</mtd></mtr>"
-            for term, name in (("real", "real"), ("fake", "fake"), ("generator", "G"))
-        )
-        body = f"<mtable>{rows}</mtable>"
-    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{body}</math>'
+        return equation("y, p", expression.tree)
+    rows = "".join(
+        f"<mtr><mtd>{_left('L', name, 'x')}</mtd><mtd><mo>=</mo></mtd>"
+        f"<mtd>{_mathml(getattr(expression, term))}</mtd></mtr>"
+        for term, name in (("real", "real"), ("fake", "fake"), ("generator", "G"))
+    )
+    return _math(f"<mtable>{rows}</mtable>")
+
+
+def equation(arguments: str, tree: Tree) -> str:
+    """Return a ``<math>`` element, L(arguments) = tree; for one target: ``equation("1, p", bind(tree, 1.0))``."""
+    return _math(f"<mrow>{_left('L', '', arguments)}<mo>=</mo>{_mathml(tree)}</mrow>")
 
 
 def simplify(expression: Expression, *, seconds: float = 5.0) -> Expression:
@@ -72,7 +76,14 @@ def simplify(expression: Expression, *, seconds: float = 5.0) -> Expression:
 
 
 def _latex(tree: Tree) -> str:
-    return render(tree, lambda primitive: primitive.latex, _latex_number, str)
+    if isinstance(tree, Constant):
+        return _latex_number(tree.value)
+    if isinstance(tree, Variable):
+        return tree.name
+    inner = _arguments(tree, _latex, lambda body: rf"\left({body}\right)")
+    if tree.primitive == "mul" and inner[1][0].isdigit():  # "2 \, 3" would read as 23
+        return rf"{inner[0]} \cdot {inner[1]}"
+    return PRIMITIVES[tree.primitive].latex.format(*inner)
 
 
 def _latex_number(value: float) -> str:
@@ -80,9 +91,13 @@ def _latex_number(value: float) -> str:
     return digits + (rf" \cdot 10^{{{int(exponent)}}}" if exponent else "")
 
 
+def _math(body: str) -> str:
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{body}</math>'
+
+
 def _left(symbol: str, index: str, arguments: str) -> str:
     head = f"<msub><mi>{symbol}</mi><mtext>{index}</mtext></msub>" if index else f"<mi>{symbol}</mi>"
-    inner = "<mo>,</mo>".join(f"<mi>{name}</mi>" for name in arguments.split(", "))
+    inner = "<mo>,</mo>".join(f"<mn>{a}</mn>" if a.isdigit() else f"<mi>{a}</mi>" for a in arguments.split(", "))
     return f"{head}<mo>(</mo>{inner}<mo>)</mo>"
 
 
@@ -95,22 +110,30 @@ def _mathml(tree: Tree) -> str:
         return f"<mrow>{number}<mo>·</mo><msup><mn>10</mn><mn>{exponent}</mn></msup></mrow>"
     if isinstance(tree, Variable):
         return f"<mi>{escape(tree.name)}</mi>"
-    inner = [_mathml(argument) for argument in tree.arguments]
-    precedence = PRIMITIVES[tree.primitive].precedence
-    if tree.primitive != "div" and precedence < 5:
-        for i, argument in enumerate(tree.arguments):
-            if _binding(argument) < precedence + (i == 1 or precedence == 4):
-                inner[i] = _fenced("(", inner[i], ")")
+    inner = _arguments(tree, _mathml, lambda body: _fenced("(", body, ")"))
     return _MATHML.get(tree.primitive, _function)(tree.primitive, inner)
 
 
+def _arguments(tree: Call, write: Callable[[Tree], str], parentheses: Callable[[str], str]) -> list[str]:
+    """Return the arguments' formulas, in parentheses where the whole would say something else without them."""
+    inner = [write(argument) for argument in tree.arguments]
+    precedence = PRIMITIVES[tree.primitive].precedence
+    if tree.primitive == "div" or precedence == 5:
+        return inner
+    for i, argument in enumerate(tree.arguments):
+        behind = i == 1 or precedence >= 3  # an operator, a sign or a power: "p - (-3)"
+        if _binding(argument) < precedence + behind or (behind and _binding(argument) == 3):
+            inner[i] = parentheses(inner[i])
+    return inner
+
+
 def _binding(tree: Tree) -> int:
+    if isinstance(tree, Variable):
+        return 5
     if isinstance(tree, Constant):
-        return 3 if tree.value < 0 or "e" in number_text(tree.value) else 5
-    if isinstance(tree, Variable) or tree.primitive == "div":
-        # a fraction needs parentheses as the base of a power only
-        return 5 if isinstance(tree, Variable) else 4
-    return PRIMITIVES[tree.primitive].precedence
+        return 3 if set(number_text(tree.value)) & {"-", "e"} else 5
+    # fractions, powers of e and logarithms need parentheses as the base of a power only
+    return 4 if tree.primitive in ("div", "exp", "log") else PRIMITIVES[tree.primitive].precedence
 
 
 def _fenced(left: str, body: str, right: str) -> str:

@@ -135,13 +135,10 @@ def from_json(value: object) -> Expression:
     Raises:
         InputError: anything else.
     """
-    if not isinstance(value, dict):
-        raise InputError(f"expression: must be a JSON object, got {type(value).__name__}")
-    if set(value) == {"tied"}:
-        return Tied(_tree_from_json(value["tied"], TIED_VARIABLES, MAX_DEPTH))
-    if set(value) == set(TERMS):
-        return Separate(*(_tree_from_json(value[term], SEPARATE_VARIABLES, MAX_DEPTH) for term in TERMS))
-    raise InputError(f"expression: keys must be tied, or real, fake and generator, got {sorted(map(str, value))}")
+    try:
+        return _from_json(value)
+    except InputError as error:
+        raise InputError(f"expression: {error}") from None
 
 
 def _precedence(tree: Tree) -> int:
@@ -159,15 +156,18 @@ def _parse_tree(text: str, names: tuple[str, ...]) -> Tree:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             body = ast.parse(text, mode="eval").body
-        tree = _from_ast(body, names, MAX_DEPTH)
+        return _within_size(_from_ast(body, names, MAX_DEPTH))
     except InputError as error:
         raise InputError(f'expression "{shown}": {error}') from None
     except SyntaxError as error:
         raise InputError(f'expression "{shown}": {error.msg} at character {error.offset}') from None
     except (RecursionError, MemoryError, ValueError, OverflowError):
         raise InputError(f'expression "{shown}": cannot be read: too deep, or a number out of range') from None
+
+
+def _within_size(tree: Tree) -> Tree:
     if size(tree) > MAX_SIZE:
-        raise InputError(f'expression "{shown}": must have at most {MAX_SIZE} nodes, got {size(tree)}')
+        raise InputError(f"must have at most {MAX_SIZE} nodes, got {size(tree)}")
     return tree
 
 
@@ -204,9 +204,13 @@ def _from_ast(node: ast.expr, names: tuple[str, ...], levels: int) -> Tree:
 
 
 def _constant(value: float) -> Constant:
-    if not math.isfinite(float(value)):
-        raise InputError(f"constants must be finite, got {value}")
-    return Constant(float(value))
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise InputError(f"constants must be finite, got {number}")
+    return Constant(number)
 
 
 def _tree_to_json(tree: Tree) -> object:
@@ -217,9 +221,20 @@ def _tree_to_json(tree: Tree) -> object:
     return [tree.primitive, *(_tree_to_json(argument) for argument in tree.arguments)]
 
 
+def _from_json(value: object) -> Expression:
+    if not isinstance(value, dict):
+        raise InputError(f"must be a JSON object, got {type(value).__name__}")
+    if set(value) == {"tied"}:
+        return Tied(_within_size(_tree_from_json(value["tied"], TIED_VARIABLES, MAX_DEPTH)))
+    if set(value) == set(TERMS):
+        read = (_tree_from_json(value[term], SEPARATE_VARIABLES, MAX_DEPTH) for term in TERMS)
+        return Separate(*map(_within_size, read))
+    raise InputError(f"keys must be tied, or real, fake and generator, got {sorted(map(str, value))}")
+
+
 def _tree_from_json(value: object, names: tuple[str, ...], levels: int) -> Tree:
     if levels == 0:
-        raise InputError(f"expression: must be at most {MAX_DEPTH} levels deep")
+        raise InputError(f"must be at most {MAX_DEPTH} levels deep")
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _constant(value)
     if isinstance(value, str):
@@ -227,6 +242,6 @@ def _tree_from_json(value: object, names: tuple[str, ...], levels: int) -> Tree:
     if isinstance(value, list) and value and isinstance(value[0], str):
         primitive = PRIMITIVES[one_of("function", value[0], PRIMITIVES)]
         if len(value) != 1 + primitive.arity:
-            raise InputError(f"expression: {value[0]} must have {primitive.arity} argument(s), got {len(value) - 1}")
+            raise InputError(f"{value[0]} must have {primitive.arity} argument(s), got {len(value) - 1}")
         return Call(value[0], tuple(_tree_from_json(argument, names, levels - 1) for argument in value[1:]))
-    raise InputError(f"expression: must be a number, a variable or a list, got {str(value)[:40]!r}")
+    raise InputError(f"must be a number, a variable or a list that begins with a function, got {type(value).__name__}")

@@ -38,6 +38,9 @@ class Call:
     def __hash__(self) -> int:  # cached: a search hashes the same trees again and again
         return self._hash
 
+    def __reduce__(self) -> tuple[object, ...]:  # without the cached hash, which is another in another process
+        return Call, (self.primitive, self.arguments)
+
 
 Tree = Constant | Variable | Call
 

@@ -36,11 +36,11 @@ def gaussian(features: npt.ArrayLike) -> Gaussian:
 
 
 def frechet_distance(real: npt.ArrayLike | Gaussian, fake: npt.ArrayLike | Gaussian) -> float:
-    r"""Return :math:`|\mu_1 - \mu_2|^2 + \mathrm{tr}(C_1 + C_2 - 2 (C_1 C_2)^{1/2})`: 0 for equal statistics, else above.
+    r"""Return :math:`|\mu_1 - \mu_2|^2 + \mathrm{tr}(C_1 + C_2 - 2 (C_1 C_2)^{1/2})`, 0 for equal statistics.
 
     The trace of the root is found without a matrix root: with :math:`C_1 = L L^T` it is the sum of the roots of the
-    eigenvalues of the symmetric :math:`L^T C_2 L`. Features of fewer samples than dimensions take a cheaper, equally exact way,
-    through the matrix of the inner products of their samples.
+    eigenvalues of the symmetric :math:`L^T C_2 L`. Features of fewer samples than dimensions take a cheaper, equally
+    exact way, through the matrix of the inner products of their samples.
 
     It is biased upwards for few samples: compare distances of equal n only.
 
@@ -80,8 +80,8 @@ def _trace_of_root(one: Array, two: Array) -> float:
     try:
         root = linalg.cholesky(one, lower=True, check_finite=False)
     except linalg.LinAlgError:  # singular: fewer samples than dimensions, or features that never change
-        values, vectors = linalg.eigh(one, check_finite=False)
-        root = vectors * np.sqrt(np.clip(values, 0.0, None))
+        spectrum, vectors = linalg.eigh(one, check_finite=False)
+        root = vectors * np.sqrt(np.clip(spectrum, 0.0, None))
     product = root.T @ two @ root
     values = linalg.eigvalsh((product + product.T) / 2, check_finite=False)
     return float(np.sqrt(np.clip(values, 0.0, None)).sum())

@@ -42,11 +42,11 @@ class CopyRate:
 
 
 def neighbourhood_scores(real: npt.ArrayLike, fake: npt.ArrayLike, *, k: int = 5) -> NeighbourhoodScores:
-    """Return precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991), density and coverage (Naeem et al. 2020).
+    """Return precision, recall (Kynkäänniemi et al. 2019, arXiv 1904.06991), density, coverage (Naeem et al. 2020).
 
-    Each sample has a ball that reaches to its k-th nearest neighbour of its own kind. Precision: share of fakes in a real
-    ball; recall: share of reals in a fake ball; density: real balls that a fake lies in, divided by k, mean over the fakes;
-    coverage: share of real balls that hold a fake (arXiv 2002.09797).
+    Each sample has a ball that reaches to its k-th nearest neighbour of its own kind. Precision: share of fakes in a
+    real ball; recall: share of reals in a fake ball; density: real balls that a fake lies in, divided by k, mean over
+    the fakes; coverage: share of real balls that hold a fake (arXiv 2002.09797).
 
     Args:
         real: features ``[n, d]``, n above k.
@@ -80,8 +80,8 @@ def neighbourhood_scores(real: npt.ArrayLike, fake: npt.ArrayLike, *, k: int = 5
 def copy_rate(train: npt.ArrayLike, held_out: npt.ArrayLike, fake: npt.ArrayLike) -> CopyRate:
     """Return the share of generated samples that look copied from the training set.
 
-    A sample counts as a copy if it is nearer to a training sample than every held-out real sample is. Where a held-out sample
-    stands in the training set itself (distance 0) only exact copies count.
+    A sample counts as a copy if it is nearer to a training sample than every held-out real sample is. Where a held-out
+    sample stands in the training set itself (distance 0) only exact copies count.
 
     Args:
         train: features ``[n, d]`` of the training set.

@@ -1,7 +1,8 @@
 """Genetic programming of tied losses, generation by generation.
 
-Who is proposed depends on the configuration and on the results of earlier generations alone, in the order of their indices:
-not on which worker was faster, nor on how often the search was killed. So the archive is all there is to a search's state.
+Who is proposed depends on the configuration and on the results of earlier generations alone, in the order of their
+indices: not on which worker was faster, nor on how often the search was killed. So the archive is all there is to a
+search's state.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,12 @@ from ganetics.catalogue import expression_of
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression, Tied, complexity
 from ganetics.records import Outcome, SearchConfig
-from ganetics.search.screen import screen
-from ganetics.search.selection import Individual, elite, tournament
+from ganetics.search.screen import screen, signature_of
+from ganetics.search.selection import Individual, alive, elite, tournament
 from ganetics.search.variation import MUTATIONS, Grammar, crossover, ramped
 
 PROPOSALS = 20_000
-"""Trees drawn for one candidate before the search gives up."""
+"""Trees drawn for one candidate before the generation is closed without it."""
 
 
 @dataclass(frozen=True)
@@ -47,74 +49,87 @@ class Candidate:
 class Search:
     """The search's state: a pure function of the configuration and the results so far.
 
-    Use it in turns: :meth:`generation` gives the candidates of the next generation, :meth:`add` takes a result, in order.
+    Use it in turns: :meth:`generation` gives the candidates of the next generation, :meth:`add` takes their results, in
+    order.
+
+    Raises:
+        InputError: as many elites as candidates in a generation, or more: nobody would be left to train.
     """
 
     def __init__(self, config: SearchConfig) -> None:
+        if config.elites >= config.population:
+            raise InputError(f"elites: must be fewer than the population ({config.population}), got {config.elites}")
         self.config = config
         self.grammar = Grammar(max_depth=config.max_depth, max_size=config.max_size)
         self.population: list[Individual] = []
-        self.results: list[Individual] = []
+        """The elites of the generation before and the last generation: who can have children."""
+        self._last: list[Individual] = []
         self._seen: set[str] = set()
+        self._count = 0
 
     def generation(self, number: int) -> list[Candidate]:
-        """Return the candidates of generation ``number``; those before must have been added."""
-        if number == 0:
-            return self._first()
-        config = self.config
-        keep = elite(self.population, config.elites)
-        trained = self.results[len(self.results) - self._size(number - 1) :]
+        """Return the candidates of generation ``number``; all those before must have been added.
+
+        There are fewer, or none, where no more trees within the limits can be found that train differently.
+
+        Raises:
+            InputError: not even the first generation has one, or a guess is wrong.
+        """
         # elites stay with the result they have: a second training would be another candidate's time
-        self.population = keep + [one for one in trained if one not in keep]
-        start = len(self.results)
-        return [self._propose(start + i, number) for i in range(self._size(number))]
+        self.population = elite(self.population, self.config.elites) + self._last
+        self._last = []
+        made = self._guesses() if number == 0 else []
+        parents = alive(self.population)
+        size = self.config.population - (0 if number == 0 else self.config.elites)
+        while len(made) < size:
+            candidate = self._propose(self._count + len(made), number, parents)
+            if candidate is None:
+                break
+            made.append(candidate)
+        if number == 0 and not made:
+            raise InputError(
+                f"search: none of {PROPOSALS} trees passed the screen within max_depth {self.config.max_depth} and "
+                f"max_size {self.config.max_size}"
+            )
+        return made
 
     def add(self, candidate: Candidate, outcome: Outcome) -> float:
         """Take a candidate's outcome; return its fitness, infinite for a failure."""
         fitness = outcome.log_fid + self.config.parsimony * complexity(candidate.expression)
-        individual = Individual(candidate.index, candidate.expression, fitness)
-        self.results.append(individual)
-        if candidate.generation == 0:
-            self.population.append(individual)
+        self._last.append(Individual(candidate.index, candidate.expression, fitness))
+        self._count += 1
         return fitness
 
-    def _size(self, number: int) -> int:
-        """How many of a generation are trained: all of the first, all but the elites of the others."""
-        return self.config.population - (0 if number == 0 else self.config.elites)
-
-    def _first(self) -> list[Candidate]:
-        guesses = guessed(self.config)[: self.config.population]
-        for guess in guesses:
-            self._seen.add(_signature(guess))
-        made = [self._candidate(i, 0, guess, "guess") for i, guess in enumerate(guesses)]
-        while len(made) < self.config.population:
-            made.append(self._propose(len(made), 0))
+    def _guesses(self) -> list[Candidate]:
+        """Guesses are trained whatever the screen says of them; of twins the first."""
+        made: list[Candidate] = []
+        for guess in guessed(self.config):
+            if (signature := signature_of(guess)) not in self._seen:
+                self._seen.add(signature)
+                made.append(self._candidate(len(made), 0, guess, "guess"))
         return made
 
-    def _propose(self, index: int, number: int) -> Candidate:
-        """Draw trees until the screen lets one pass that has not been trained before."""
+    def _propose(self, index: int, number: int, parents: Sequence[Individual]) -> Candidate | None:
+        """Draw trees until the screen lets one pass that has not been trained before; None: there seems to be none."""
         random = numpy_generator(self.config.seed, "proposal", number, index)
         rejected: Counter[str] = Counter()
         for _ in range(PROPOSALS):
-            tied, origin, parents = self._draw(number, random)
+            tied, origin, ancestors = self._draw(parents, random)
             verdict = screen(tied, max_depth=self.config.max_depth, max_size=self.config.max_size)
             reason = verdict.reason or ("twin" if verdict.signature in self._seen else None)
             if reason is None:
                 self._seen.add(verdict.signature)
-                return self._candidate(index, number, tied, origin, parents, rejected)
+                return self._candidate(index, number, tied, origin, ancestors, rejected)
             rejected[reason] += 1
-        raise InputError(
-            f"search: none of {PROPOSALS} trees passed the screen within max_depth {self.config.max_depth} and "
-            f"max_size {self.config.max_size}"
-        )
+        return None
 
-    def _draw(self, number: int, random: np.random.Generator) -> tuple[Tied, str, tuple[int, ...]]:
+    def _draw(self, parents: Sequence[Individual], random: np.random.Generator) -> tuple[Tied, str, tuple[int, ...]]:
         config, grammar = self.config, self.grammar
-        if number == 0 or not elite(self.population, 1):
+        if not parents:  # the first generation, or all before have failed
             return Tied(ramped(grammar, random)), "random", ()
-        first = tournament(self.population, random, size=config.tournament)
+        first = tournament(parents, random, size=config.tournament)
         if random.random() < config.crossover:
-            second = tournament(self.population, random, size=config.tournament)
+            second = tournament(parents, random, size=config.tournament)
             tree = crossover(first.expression.tree, second.expression.tree, grammar, random)
             return Tied(tree), "crossover", (first.index, second.index)
         origin = str(random.choice(list(MUTATIONS)))
@@ -134,10 +149,12 @@ class Search:
 
 
 def candidates(search: Search, limit: int | None) -> Iterator[list[Candidate]]:
-    """Yield generation after generation, the last one cut to ``limit`` candidates in all."""
+    """Yield generation after generation, the last one cut to ``limit`` candidates in all; end when there is no more."""
     number, total = 0, 0
     while limit is None or total < limit:
         made = search.generation(number)
+        if not made:
+            return
         made = made if limit is None else made[: limit - total]
         yield made
         number, total = number + 1, total + len(made)
@@ -177,10 +194,8 @@ def trial_line(candidate: Candidate, outcome: Outcome, fitness: float) -> dict[s
 
 def best(lines: Sequence[dict[str, Any]], count: int, *, without: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
     """Return the lines of the best ``count`` trained candidates, best first; ``without``: signatures left out."""
-    alive = [line for line in lines if line["fitness"] is not None]
-    alive.sort(key=lambda line: (line["fitness"], line["index"]))
-    return [line for line in alive if _signature(parse(line["expression"])) not in without][:count]
-
-
-def _signature(expression: Expression) -> str:
-    return screen(expression, max_depth=10**6, max_size=10**6).signature
+    trained = sorted(
+        (line for line in lines if line["fitness"] is not None), key=lambda line: (line["fitness"], line["index"])
+    )
+    others = (line for line in trained if signature_of(parse(line["expression"])) not in without)
+    return list(islice(others, count))

@@ -19,9 +19,10 @@ Line = dict[str, Any]
 def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
     """Return the finalists and their rivals, best first.
 
-    A loss is ranked by the mean log Fréchet distance over the final seeds at its own best rate; a rate with a failed run is
-    worse than any without, and of two such the one with fewer failures is better. ``worst_log_fid`` is the worst over all rates
-    and seeds, None if a run failed. Before the last round has begun the list is empty.
+    A loss is ranked by the mean log Fréchet distance over the final seeds at its own best rate; a rate with a failed
+    run is worse than any without, and of two such the one with fewer failures is better. ``worst_log_fid`` is the worst
+    over all rates and seeds, None if a run failed. A rival that is not separable has its name for an expression, and
+    None for what is made from one. Before the last round has begun the list is empty.
     """
     groups: dict[tuple[str, str | None], list[Line]] = defaultdict(list)
     trials: dict[str, Line] = {}
@@ -36,7 +37,7 @@ def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
 
 def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Line:
     first = runs[0]
-    expression = parse(first["expression"])
+    expression = None if first["expression"] == first["name"] else parse(first["expression"])
     scores = {rate: _score([r for r in runs if r["rate"] == rate]) for rate in sorted({r["rate"] for r in runs})}
     best_rate = min(scores, key=lambda rate: (scores[rate], rate))
     values = [_log_fid(run) for run in runs]
@@ -45,9 +46,9 @@ def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Li
         "expression": first["expression"],
         "name": first["name"],
         "origin": "evolved" if first["name"] is None else "catalogue",
-        "latex": latex(expression),
-        "mathml": mathml(expression),
-        "complexity": complexity(expression),
+        "latex": None if expression is None else latex(expression),
+        "mathml": None if expression is None else mathml(expression),
+        "complexity": None if expression is None else complexity(expression),
         "objectives": {
             "log_fid": mean if math.isfinite(mean) else None,
             "worst_log_fid": max(values) if all(map(math.isfinite, values)) else None,

@@ -1,4 +1,4 @@
-"""The last round: the best candidates and their rivals, trained again on seeds that no selection saw, at several rates."""
+"""The last round: the best candidates and their rivals, trained again at several rates on seeds no selection saw."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ganetics._check import one_of
 from ganetics._random import seed_of
-from ganetics.catalogue import expression_of
+from ganetics.catalogue import CATALOGUE, expression_of
 from ganetics.expressions.text import to_text
 from ganetics.records import Outcome, SearchConfig
 from ganetics.search.evolve import best
-from ganetics.search.screen import screen
+from ganetics.search.screen import signature_of
 
 PREVIEW = 64
 """Images in a preview."""
@@ -36,10 +37,14 @@ def plan(config: SearchConfig, trials: Sequence[dict[str, Any]]) -> list[Final]:
     """Return the runs of the last round, seed after seed, so that an interrupted round has complete comparisons.
 
     Candidates that train as a rival does are not finalists beside it.
+
+    Raises:
+        InputError: a rival is not in the catalogue.
     """
-    rivals = frozenset(_signature(name) for name in config.rivals)
-    finalists = [line["expression"] for line in best(trials, config.finalists, without=rivals)]
-    losses = [(text, None) for text in finalists] + [(name, name) for name in config.rivals]
+    rivals = list(dict.fromkeys(one_of("rival", name, CATALOGUE) for name in config.rivals))
+    known = frozenset(signature_of(rival) for name in rivals if (rival := expression_of(name)) is not None)
+    finalists = [line["expression"] for line in best(trials, config.finalists, without=known)]
+    losses = [(text, None) for text in finalists] + [(name, name) for name in rivals]
     finals: list[Final] = []
     for number in range(config.final_seeds):
         for rate_number, rate in enumerate(config.final_rates):
@@ -52,7 +57,7 @@ def plan(config: SearchConfig, trials: Sequence[dict[str, Any]]) -> list[Final]:
 
 
 def final_line(final: Final, outcome: Outcome) -> dict[str, Any]:
-    """Return the archive's line of a run of the last round."""
+    """Return the archive's line of a run of the last round; a rival without an expression is there by its name."""
     expression = expression_of(final.loss)
     return {
         "kind": "final",
@@ -64,8 +69,3 @@ def final_line(final: Final, outcome: Outcome) -> dict[str, Any]:
         "outcome": outcome.model_dump(mode="json"),
         "preview": final.preview if outcome.metrics is not None else None,
     }
-
-
-def _signature(name: str) -> str:
-    expression = expression_of(name)
-    return "" if expression is None else screen(expression, max_depth=10**6, max_size=10**6).signature

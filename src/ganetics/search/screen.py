@@ -1,7 +1,8 @@
 """What a loss must have before it is worth training with: looked up on a grid, without training anything.
 
-The checks follow CSE-AutoLoss (Liu et al. 2021, arXiv 2102.04700), fitted to GANs: strict signs of gradients would reject GANetic
-itself, which pushes the generator down above p = 0.730, so what is asked for is an optimal discriminator that rises.
+The checks follow CSE-AutoLoss (Liu et al. 2021, arXiv 2102.04700), fitted to GANs: strict signs of gradients would
+reject GANetic itself, which pushes the generator down above p = 0.730, so what is asked for is an optimal discriminator
+that rises.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganetics.expressions.numeric import Array, Terms, term_gradients, terms
+from ganetics.expressions.numeric import Terms, term_gradients, terms
+from ganetics.expressions.primitives import Array
 from ganetics.expressions.tree import Expression, Tied, complexity, depth, trees, variables
 
 LOGITS = np.linspace(-8.0, 8.0, 31)
@@ -21,7 +23,6 @@ FINE_LOGITS = np.linspace(-12.0, 12.0, 241)
 SHARES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 """Shares r of real among real and generated samples that the optimal discriminator must tell apart, in order."""
 LARGEST_SLOPE = 1e4
-DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Verdict:
 def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) -> Verdict:
     """Look at a loss without training.
 
-    Reasons: "too large", "variables" (y or p is not used), "not finite", "steep" (slope above 1e4), "target" (real and fake
-    term have the same slope), "optimum" (the optimal discriminator falls, or does not move, as the share of real samples
-    rises).
+    Reasons: "too large", "variables" (y or p is not used), "not finite", "steep" (slope above 1e4), "target" (real and
+    fake term have the same slope), "optimum" (the optimal discriminator falls, or does not move, as the share of real
+    samples rises).
 
     >>> from ganetics.expressions.text import parse
     >>> screen(parse("p**3 + sqrt(3.985*y/p)")).reason is None
@@ -50,7 +51,7 @@ def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) ->
     if isinstance(expression, Tied) and variables(expression.tree) != {"y", "p"}:
         return Verdict("variables")
     slopes = term_gradients(expression, LOGITS)
-    largest = max(float(np.abs(part).max()) for part in (slopes.real, slopes.fake, slopes.generator))
+    largest = float(np.abs(np.concatenate([slopes.real, slopes.fake, slopes.generator])).max())
     if not np.isfinite(largest):
         return Verdict("not finite")
     if largest > LARGEST_SLOPE:
@@ -74,10 +75,17 @@ def optimal_logits(values: Terms) -> Array:
 
 
 def signature(slopes: Terms) -> str:
-    """Return a hash of the slopes, to three digits of the largest of each player.
+    """Return a hash of the slopes at :data:`LOGITS`, to about 1 % of each and a millionth of each player's largest.
 
-    Adam divides a player's gradient by its size, so losses that differ by a factor train alike.
+    Adam divides a player's gradient by its size, so losses that differ by a factor train alike. Steep ends must not
+    hide the middle: of y/p + p**2 and y/p + p the slopes differ by 1e-4 of the largest, and training by much more.
     """
     parts = (np.concatenate([slopes.real, slopes.fake]), slopes.generator)
-    scaled = [np.round(part / max(float(np.abs(part).max()), 1e-300), DIGITS) + 0.0 for part in parts]
-    return hashlib.sha256(np.concatenate(scaled).tobytes()).hexdigest()[:16]
+    scaled = [part / max(float(np.abs(part).max()), 1e-300) for part in parts]
+    rounded = np.round(np.arcsinh(1e4 * np.concatenate(scaled)), 2) + 0.0  # without negative zeros
+    return hashlib.sha256(rounded.tobytes()).hexdigest()[:16]
+
+
+def signature_of(expression: Expression) -> str:
+    """Return the signature of a loss, whether it passes the screen or not."""
+    return signature(term_gradients(expression, LOGITS))

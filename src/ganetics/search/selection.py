@@ -25,13 +25,17 @@ class Individual:
         return (self.fitness, self.index)
 
 
+def alive(population: Sequence[Individual]) -> list[Individual]:
+    """Return those that did not fail, in their order."""
+    return [individual for individual in population if math.isfinite(individual.fitness)]
+
+
 def tournament(population: Sequence[Individual], random: np.random.Generator, *, size: int) -> Individual:
     """Return the best of ``size`` individuals drawn with replacement."""
     drawn = random.integers(len(population), size=size)
-    return min((population[i] for i in drawn), key=lambda individual: individual.rank)
+    return min((population[int(i)] for i in drawn), key=lambda individual: individual.rank)
 
 
 def elite(population: Sequence[Individual], count: int) -> list[Individual]:
     """Return the best ``count`` that did not fail, best first."""
-    alive = [individual for individual in population if math.isfinite(individual.fitness)]
-    return sorted(alive, key=lambda individual: individual.rank)[:count]
+    return sorted(alive(population), key=lambda individual: individual.rank)[:count]

@@ -34,7 +34,7 @@ class _Saved(Record):
     seed: int
     step: int = Field(ge=0)
     loss: str | None
-    history: tuple[dict[str, float], ...]
+    history: tuple[dict[str, int | float], ...]
     tensors: str
     """Name of the file of tensors, in the same folder."""
 

@@ -1,0 +1,194 @@
+"""``ganetics loss``: list the losses of the catalogue, show one, write one as a file."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import typer
+from rich.table import Table
+
+import ganetics
+from ganetics._check import InputError
+from ganetics.catalogue import CATALOGUE, Entry, expression_of
+from ganetics.cli.console import console, print_json
+from ganetics.cli.losses_given import loss_text
+from ganetics.expressions.bind import terms_of
+from ganetics.expressions.compile import CompiledLoss
+from ganetics.expressions.export import to_pytorch
+from ganetics.expressions.numeric import term_gradients, terms
+from ganetics.expressions.primitives import sigmoid
+from ganetics.expressions.symbolic import latex
+from ganetics.expressions.text import TERMS, to_json, to_text, tree_to_text
+from ganetics.expressions.tree import Expression, complexity
+from ganetics.records import to_json as record_text
+from ganetics.search.screen import FINE_LOGITS, SHARES
+
+LOGITS = np.array([-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0])
+"""Where values and gradients are shown."""
+WITH_SIGN = {"ignore_unknown_options": True}
+"""An expression may begin with a minus, and is no option then."""
+Given = Annotated[str, typer.Argument(metavar="NAME|EXPRESSION|@FILE", help="@hall_of_fame.json: a search's best")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the losses of the catalogue."""
+    if as_json:
+        print_json([_facts(entry, expression_of(name)) for name, entry in CATALOGUE.items()])
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "title", "expression", "reference"):
+        table.add_column(heading, overflow="fold")
+    for entry in CATALOGUE.values():
+        table.add_row(entry.name, entry.title, entry.expression or "none: not separable", entry.reference)
+    console.print(table, markup=False)
+
+
+@app.command(context_settings=WITH_SIGN)
+def show(loss: Given, as_json: AsJson = False) -> None:
+    """Show a loss: its formula, its three terms, values and gradients, and its optimal discriminator."""
+    entry, expression = _read(loss)
+    facts = _facts(entry, expression)
+    if expression is not None:
+        facts |= _described(expression)
+    if as_json:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+@app.command(context_settings=WITH_SIGN)
+def export(
+    loss: Given,
+    to: Annotated[Literal["pytorch", "json", "latex"], typer.Option(help="what to write")],
+    out: Annotated[Path | None, typer.Option(help="file to write; without it, to standard output")] = None,
+) -> None:
+    """Write a loss as a PyTorch file that needs nothing of this package, as JSON, or as LaTeX."""
+    entry, expression = _read(loss)
+    if expression is None:
+        raise InputError(
+            f"loss {loss}: cannot be exported: its terms depend on the whole batch, so no expression says it; "
+            "use it from Python: ganetics.catalogue.CATALOGUE[NAME].make()"
+        )
+    text = _exported(entry, expression, to)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(f"--out: {out} is there already and is not overwritten; choose another name") from None
+    except FileNotFoundError:
+        raise InputError(f"--out: the folder must exist, there is none at {out.parent}") from None
+    console.print(f"written: {out}", markup=False, soft_wrap=True)
+
+
+def _read(given: str) -> tuple[Entry | None, Expression | None]:
+    """Return the loss's entry in the catalogue, if it has one, and its expression, if it has one."""
+    text = loss_text(given)
+    expression = expression_of(text)
+    if text in CATALOGUE:
+        return CATALOGUE[text], expression
+    twins = (entry for name, entry in CATALOGUE.items() if expression_of(name) == expression)
+    return next(twins, None), expression
+
+
+def _exported(entry: Entry | None, expression: Expression, to: str) -> str:
+    if to == "latex":
+        return latex(expression) + "\n"
+    if to == "json":
+        return record_text({"name": entry and entry.name, **to_json(expression)}) + "\n"
+    title = f"{entry.title}: a loss for generative adversarial networks." if entry else "A loss for GANs."
+    source = f"Source: {entry.reference}." if entry else ""
+    return to_pytorch(expression, title=title, version=ganetics.__version__, provenance=source)
+
+
+def _facts(entry: Entry | None, expression: Expression | None) -> dict[str, Any]:
+    """Return what the catalogue says of a loss; of one that is not in it, what holds for every expression."""
+    make = CompiledLoss if entry is None else entry.make
+    return {
+        "name": entry and entry.name,
+        "title": entry and entry.title,
+        "reference": entry and entry.reference,
+        "separable": make.separable,
+        "generator_needs_real": make.generator_needs_real,
+        "logit_range": list(make.logit_range),
+        "expression": expression and to_text(expression),
+        "latex": expression and latex(expression),
+    }
+
+
+def _described(expression: Expression) -> dict[str, Any]:
+    """Return what an expression says."""
+    return {
+        "terms": {term: tree_to_text(tree) for term, tree in zip(TERMS, terms_of(expression), strict=True)},
+        "complexity": complexity(expression),
+        "values": _values(expression),
+        "optimal_discriminator": [_optimum(expression, float(share)) for share in SHARES],
+    }
+
+
+def _values(expression: Expression) -> list[dict[str, float | None]]:
+    values, slopes = terms(expression, LOGITS), term_gradients(expression, LOGITS)
+    columns = {"logit": LOGITS, "p": sigmoid(LOGITS)}
+    for term in TERMS:
+        columns |= {term: getattr(values, term), f"{term}_gradient": getattr(slopes, term)}
+    return [{key: _finite(column[i]) for key, column in columns.items()} for i in range(len(LOGITS))]
+
+
+def _optimum(expression: Expression, share: float) -> dict[str, float | None]:
+    """Return where r·real + (1 − r)·fake is smallest; None if that is not one place between logits −12 and 12."""
+    low, high, logit = float(FINE_LOGITS[0]), float(FINE_LOGITS[-1]), 0.0
+    for turn in range(4):  # each looks 120 times closer
+        grid = np.linspace(low, high, len(FINE_LOGITS))
+        at = terms(expression, grid)
+        mixture = share * at.real + (1.0 - share) * at.fake
+        best = int(mixture.argmin())
+        equal = np.count_nonzero(mixture <= mixture[best] + 1e-12 * (1.0 + abs(mixture[best])))
+        if turn == 0 and (not np.isfinite(mixture).all() or best in (0, len(grid) - 1) or equal > 2):
+            return {"r": share, "logit": None, "p": None}
+        logit, low, high = (float(grid[min(max(best + step, 0), len(grid) - 1)]) for step in (0, -1, 1))
+    return {"r": share, "logit": logit, "p": float(sigmoid(np.array(logit)))}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _print(facts: dict[str, Any]) -> None:
+    """Print what is known of a loss, for people."""
+    lines = {key: facts[key] for key in ("name", "title", "reference", "expression", "latex")}
+    lines |= {f"{term} term": text for term, text in facts.get("terms", {}).items()}
+    lines |= {"nodes": facts.get("complexity")}
+    for key, value in lines.items():
+        if value is not None:  # long ones are not broken: formulas are there to be copied
+            console.print(f"{key:<15}{value}", markup=False, soft_wrap=True)
+    if "values" not in facts:
+        console.print("Its terms depend on the whole batch: no expression says it.")
+        return
+    console.print()
+    # a generator's term that is the real one again need not be shown; without it there is room for p
+    again = facts["terms"]["generator"] == facts["terms"]["real"]
+    hidden = {"generator", "generator_gradient"} if again else {"p"}
+    _print_table([{key: value for key, value in row.items() if key not in hidden} for row in facts["values"]])
+    console.print("\nOptimal discriminator, where a share r of the samples is real:")
+    _print_table(facts["optimal_discriminator"])
+    if any(line["logit"] is None for line in facts["optimal_discriminator"]):
+        console.print("none: the minimum is not one place between logits -12 and 12")
+
+
+def _print_table(rows: list[dict[str, float | None]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in rows[0]:
+        table.add_column("slope" if heading.endswith("_gradient") else heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*("none" if value is None else f"{round(value, 9) + 0.0:.4g}" for value in row.values()))
+    console.print(table, markup=False)

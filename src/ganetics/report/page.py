@@ -1,0 +1,161 @@
+"""The page itself: one HTML file that needs no script and no network."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import ganetics
+from ganetics.execution.log import write_atomically
+from ganetics.expressions.bind import terms_of
+from ganetics.expressions.export import to_pytorch
+from ganetics.expressions.symbolic import equation, mathml
+from ganetics.expressions.text import parse, to_text
+from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, complexity
+from ganetics.report import facts, figures
+from ganetics.report.charts import number
+from ganetics.report.run import Contender, SearchRun, read_search
+from ganetics.report.verdict import Verdict, verdict
+
+PNG = b"\x89PNG\r\n\x1a\n"
+"""What a picture's file begins with; nothing else is put into the page."""
+
+
+@dataclass(frozen=True)
+class Featured:
+    """The loss that the page shows in full: the best that the search found."""
+
+    label: str
+    history: str | None
+    expression: Expression
+
+    @property
+    def text(self) -> str:
+        """The expression's text form."""
+        return to_text(self.expression)
+
+    @property
+    def complexity(self) -> int:
+        """Nodes in its trees."""
+        return complexity(self.expression)
+
+    @property
+    def tied(self) -> bool:
+        """Whether it is one L(y, p)."""
+        return isinstance(self.expression, Tied)
+
+    @property
+    def equations(self) -> list[Markup]:
+        """MathML of the loss and, if it is tied, of its terms for real and for generated images."""
+        real, fake, _ = map(_rounded, terms_of(self.expression))
+        bound = [equation("1, p", real), equation("0, p", fake)] if self.tied else []
+        return [Markup(text) for text in [mathml(self.expression), *bound]]
+
+    def code(self, provenance: str) -> str:
+        """Return the loss as a file that needs PyTorch only."""
+        return to_pytorch(self.expression, title=self.label, version=ganetics.__version__, provenance=provenance)
+
+    def curves(self) -> Mapping[str, Expression]:
+        """Return the losses to draw: this one and those that it is measured by."""
+        known = {name: parse(text) for name, text in figures.REFERENCES.items()}
+        return {self.label: self.expression, **{n: e for n, e in known.items() if e != self.expression}}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A grid of generated images; ``url`` is a data: URI, None where there is no picture."""
+
+    contender: Contender
+    url: str | None
+
+
+def write_search_report(run: Path) -> Path:
+    """Write ``report.html`` from what a search has recorded so far, and return its path.
+
+    Raises:
+        InputError: the folder holds no search, or a file in it is damaged.
+        OSError: the disk is full or the folder not writable.
+    """
+    page = Path(run) / "report.html"
+    write_atomically(page, render(read_search(Path(run))).encode())
+    return page
+
+
+def render(run: SearchRun) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=PackageLoader("ganetics.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = number
+    return environment.get_template("search.html").render(_context(run))
+
+
+def _context(run: SearchRun) -> dict[str, Any]:
+    found = verdict(run)
+    featured = _featured(run, found)
+    floor = facts.floor(run)
+    losses = featured.curves() if featured is not None else {}
+    ringed = frozenset(c.search_index for c in run.contenders if not c.rival and c.search_index is not None)
+    return {
+        "run": run,
+        "version": ganetics.__version__,
+        "verdict": found,
+        "featured": featured,
+        "losses": list(losses),
+        "curves": figures.curves(losses),
+        "floor": floor,
+        "forest": figures.forest(run.contenders, None if floor is None else floor[0]),
+        "progress": figures.progress(run.trials, ringed),
+        "band": figures.generations_a_band(run.trials),
+        "origins": sorted({trial.origin for trial in run.trials}),
+        "strips": list(zip(run.contenders, figures.strips(run.contenders), strict=True)),
+        "previews": [_preview(run, contender) for contender in _pictured(run, found)],
+        "totals": facts.totals(run),
+        "provenance": facts.provenance(run.config),
+        "configuration": facts.configuration(run),
+        "command": facts.command(run),
+        "beyond_command": facts.beyond_command(run.config),
+    }
+
+
+def _featured(run: SearchRun, found: Verdict) -> Featured | None:
+    for contender in (found.found, found.rival):
+        if contender is not None and contender.expression is not None:
+            return Featured(contender.label, contender.history, contender.expression)
+    best = run.best_trial
+    return None if best is None else Featured(f"trial {best.index}", best.history, parse(best.text))
+
+
+def _pictured(run: SearchRun, found: Verdict) -> Iterator[Contender]:
+    if found.found is not None:
+        yield found.found
+    yield from (contender for contender in run.contenders if contender.rival)
+
+
+def _preview(run: SearchRun, contender: Contender) -> Preview:
+    name = next((final.preview for final in contender.at_best if final.preview is not None), None)
+    pictures = (run.path / "previews").resolve()
+    path = None if name is None else (run.path / name).resolve()
+    if path is None or not path.is_relative_to(pictures) or not path.is_file():
+        return Preview(contender, None)
+    content = path.read_bytes()
+    if not content.startswith(PNG):
+        return Preview(contender, None)
+    return Preview(contender, "data:image/png;base64," + base64.b64encode(content).decode())
+
+
+def _rounded(tree: Tree) -> Tree:
+    """Return the tree with six digits of each constant: those that were computed have sixteen."""
+    if isinstance(tree, Call):
+        return Call(tree.primitive, tuple(map(_rounded, tree.arguments)))
+    return Constant(float(f"{tree.value:.6g}")) if isinstance(tree, Constant) else tree

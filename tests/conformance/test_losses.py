@@ -1,0 +1,283 @@
+"""What every loss of the catalogue must do. A loss that is added there is held to this without a line here, but for its
+formula: an independent one in NumPy, in :data:`FORMULAS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganetics._check import InputError
+from ganetics.catalogue import CATALOGUE, loss_named_or_parsed
+from ganetics.expressions.compile import compile_loss
+from ganetics.expressions.numeric import term_gradients, terms
+from ganetics.expressions.text import parse, to_text
+from ganetics.losses import GANLoss
+
+Array = npt.NDArray[np.float64]
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def sigmoid(x: Array) -> Array:
+    return np.exp(-np.logaddexp(0, -x))
+
+
+def ganetic(x: Array, y: float) -> Array:
+    p = np.maximum(sigmoid(x), 1e-7)
+    return p**3 + np.sqrt(3.985 * y / p)
+
+
+def ganetic_batch_sum(x: Array, y: float) -> Array:
+    return sigmoid(x) ** 3 + np.sqrt(3.985 * y / (sigmoid(x).sum() + 1e-8) + 1e-8)
+
+
+FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "ganetic": (lambda x: ganetic(x, 1), lambda x: ganetic(x, 0), lambda x: ganetic(x, 1)),
+    "ganetic-batch-sum": (
+        lambda x: ganetic_batch_sum(x, 1),
+        lambda x: ganetic_batch_sum(x, 0),
+        lambda x: ganetic_batch_sum(x, 1),
+    ),
+    "non-saturating": (
+        lambda x: np.logaddexp(0, -x),
+        lambda x: np.logaddexp(0, x),
+        lambda x: np.logaddexp(0, -x),
+    ),
+    "minimax": (lambda x: np.logaddexp(0, -x), lambda x: np.logaddexp(0, x), lambda x: -np.logaddexp(0, x)),
+    "least-squares": (lambda x: (1 - x) ** 2 / 2, lambda x: x**2 / 2, lambda x: (1 - x) ** 2 / 2),
+    "hinge": (lambda x: np.maximum(0, 1 - x), lambda x: np.maximum(0, 1 + x), lambda x: -x),
+    "wasserstein": (lambda x: -x, lambda x: x, lambda x: -x),
+}
+"""Real, fake and generator term of a batch of logits, one value a logit."""
+
+REAL = torch.tensor([-15.3, -6.1, -2.2, -0.7, 0.1, 0.45, 1.3, 2.9, 7.7, 15.1], dtype=torch.float64)
+FAKE = torch.tensor([0.2, -3.3, 1.9, -14.2, 5.6, -0.9, -1.6, 3.4, -7.1, 14.6], dtype=torch.float64)
+"""Logits off every kink (−16.118, −1, 0, 1)."""
+
+
+@pytest.fixture(params=list(CATALOGUE))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def loss(name: str) -> GANLoss:
+    return CATALOGUE[name].make()
+
+
+def objectives(loss: GANLoss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The discriminator's and the generator's objective, as the training loop calls them."""
+    return (
+        loss.discriminator(real_logits=real, fake_logits=fake),
+        loss.generator(fake_logits=fake, real_logits=real if loss.generator_needs_real else None),
+    )
+
+
+def leaves(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    return REAL.to(dtype, copy=True).requires_grad_(True), FAKE.to(dtype, copy=True).requires_grad_(True)
+
+
+def gradients(values: tuple[Tensor, Tensor], real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the discriminator's objective for both sides, and of the generator's for the generated one."""
+    return (
+        *torch.autograd.grad(values[0].sum(), (real, fake)),
+        *torch.autograd.grad(values[1].sum(), (fake,)),
+    )
+
+
+def test_the_entry_is_complete(name: str, loss: GANLoss) -> None:
+    entry = CATALOGUE[name]
+    assert entry.name == loss.name == name
+    assert entry.title
+    assert entry.reference
+    assert name in FORMULAS, f"write {name}'s formula in FORMULAS"
+    assert (entry.expression is None) == (not loss.separable)
+    assert type(loss_named_or_parsed(name)) is entry.make
+    if entry.expression is not None:
+        assert to_text(parse(entry.expression)) == entry.expression
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_value_and_gradient_are_finite_over_the_declared_range(loss: GANLoss, dtype: torch.dtype) -> None:
+    low, high = loss.logit_range
+    assert low <= -30
+    assert high >= 30
+    inner = torch.linspace(-30, 30, 121)
+    for logits in (inner, inner + 0.17, torch.linspace(low, high, 101), torch.tensor([low]), torch.tensor([high])):
+        real = logits.to(dtype).requires_grad_(True)
+        fake = logits.flip(0).to(dtype).requires_grad_(True)
+        values = objectives(loss, real, fake)
+        for value in values:
+            assert value.dtype == torch.float32
+            assert value.isfinite()
+        for slope in gradients(values, real, fake):
+            assert slope.isfinite().all()
+
+
+def test_values_equal_an_independent_formula(name: str) -> None:
+    loss = CATALOGUE[name].make(reduction="none")  # type: ignore[call-arg]
+    real_term, fake_term, generator_term = FORMULAS[name]
+    discriminator, generator = objectives(loss, REAL, FAKE)
+    expected = real_term(REAL.numpy()) + fake_term(FAKE.numpy())
+    assert np.allclose(discriminator.numpy(), expected, rtol=1e-6, atol=1e-9)
+    assert np.allclose(generator.numpy(), generator_term(FAKE.numpy()), rtol=1e-6, atol=1e-9)
+    single = objectives(loss, REAL.float(), FAKE.float())
+    assert np.allclose(single[0].numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_gradients_equal_finite_differences(name: str, reduction: str) -> None:
+    loss = CATALOGUE[name].make(reduction=reduction)  # type: ignore[call-arg]
+    real, fake = leaves()
+    found = torch.cat(gradients(objectives(loss, real, fake), real, fake))
+    step = 1e-5
+
+    def slope(which: int, at: Tensor, index: int) -> Tensor:
+        ends = []
+        with torch.no_grad():
+            for sign in (1.0, -1.0):
+                at[index] += sign * step
+                ends.append(objectives(loss, real, fake)[which])
+                at[index] -= sign * step
+        return (ends[0] - ends[1]) / (2 * step)
+
+    sides = ((0, real), (0, fake), (1, fake))
+    expected = torch.stack([slope(which, at, i) for which, at in sides for i in range(len(REAL))])
+    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(), (10,), (10, 1), (5, 2), (2, 1, 5, 1), (1,)], ids=str)
+def test_logits_may_have_any_shape(name: str, shape: tuple[int, ...]) -> None:
+    count = int(np.prod(shape))
+    real, fake = REAL[:count].reshape(shape), FAKE[:count].reshape(shape)
+    for reduction in REDUCTIONS:
+        loss = CATALOGUE[name].make(reduction=reduction)  # type: ignore[call-arg]
+        flat = objectives(loss, REAL[:count], FAKE[:count])
+        for value, expected in zip(objectives(loss, real, fake), flat, strict=True):
+            assert value.shape == (shape if reduction == "none" else ())
+            assert torch.allclose(value.flatten(), expected.flatten(), rtol=1e-12)
+
+
+def test_the_reductions_agree(name: str) -> None:
+    mean, total, none = (
+        objectives(CATALOGUE[name].make(reduction=reduction), REAL, FAKE)  # type: ignore[call-arg]
+        for reduction in REDUCTIONS
+    )
+    for i in range(2):
+        assert torch.allclose(mean[i] * len(REAL), total[i], rtol=1e-12)
+        assert torch.allclose(none[i].sum(), total[i], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(0,), (4, 0)], ids=str)
+def test_an_empty_batch_is_an_error(loss: GANLoss, shape: tuple[int, ...]) -> None:
+    empty = torch.zeros(shape)
+    for real, fake, side in ((empty, FAKE, "real_logits"), (REAL, empty, "fake_logits")):
+        with pytest.raises(InputError, match=f"^{side} must hold at least one logit"):
+            loss.discriminator(real_logits=real, fake_logits=fake)
+    with pytest.raises(InputError, match="^fake_logits must hold at least one logit"):
+        loss.generator(fake_logits=empty, real_logits=REAL)
+
+
+def test_the_order_of_the_samples_does_not_matter(name: str) -> None:
+    loss = CATALOGUE[name].make(reduction="none")  # type: ignore[call-arg]
+    order = torch.randperm(len(REAL), generator=torch.Generator().manual_seed(0))
+    values, shuffled = objectives(loss, REAL, FAKE), objectives(loss, REAL[order], FAKE[order])
+    for value, other in zip(values, shuffled, strict=True):
+        assert torch.allclose(value[order], other, rtol=1e-12)
+
+
+def test_samples_are_independent_exactly_if_it_says_so(name: str) -> None:
+    loss = CATALOGUE[name].make(reduction="none")  # type: ignore[call-arg]
+    jacobians = (
+        torch.autograd.functional.jacobian(lambda x: objectives(loss, x, FAKE)[0], REAL),
+        torch.autograd.functional.jacobian(lambda x: objectives(loss, REAL, x)[0], FAKE),
+        torch.autograd.functional.jacobian(lambda x: objectives(loss, REAL, x)[1], FAKE),
+    )
+    between = max((jacobian - jacobian.diag().diag()).abs().max().item() for jacobian in jacobians)
+    assert (between == 0) == loss.separable
+
+
+def test_a_call_changes_nothing(loss: GANLoss) -> None:
+    before = dict(vars(loss))
+    real, fake = REAL.clone(), FAKE.clone()
+    first, second = objectives(loss, real, fake), objectives(loss, real, fake)
+    assert vars(loss) == before
+    assert torch.equal(real, REAL)
+    assert torch.equal(fake, FAKE)
+    for one, two in zip(first, second, strict=True):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_it_compiles_in_one_graph(loss: GANLoss, dtype: torch.dtype) -> None:
+    torch.compiler.reset()
+    real, fake = leaves(dtype)
+    compiled = torch.compile(lambda a, b: objectives(loss, a, b), fullgraph=True, backend="aot_eager")
+    values, expected = compiled(real, fake), objectives(loss, real, fake)
+    for value, other in zip(values, expected, strict=True):
+        assert torch.allclose(value, other, rtol=1e-6)
+    slopes = zip(gradients(values, real, fake), gradients(expected, real, fake), strict=True)
+    assert all(torch.allclose(one, two, rtol=1e-5, atol=1e-7) for one, two in slopes)
+
+
+def test_it_maps_over_batches(loss: GANLoss) -> None:
+    reals, fakes = REAL.reshape(2, 5), FAKE.reshape(2, 5)
+    mapped = torch.vmap(lambda a, b: torch.stack(objectives(loss, a, b)))(reals, fakes)
+    one_by_one = torch.stack([torch.stack(objectives(loss, a, b)) for a, b in zip(reals, fakes, strict=True)])
+    assert torch.allclose(mapped, one_by_one, rtol=1e-12)
+
+
+class _Module(nn.Module):
+    def __init__(self, loss: GANLoss) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        return objectives(self.loss, real, fake)
+
+
+def test_it_exports(loss: GANLoss) -> None:
+    exported = torch.export.export(_Module(loss), (REAL, FAKE)).module()
+    other = (REAL.flip(0) / 2, FAKE.flip(0) / 2)
+    for value, expected in zip(exported(*other), objectives(loss, *other), strict=True):
+        assert torch.allclose(value, expected, rtol=1e-12)
+
+
+@pytest.fixture(params=[name for name, entry in CATALOGUE.items() if entry.expression is not None])
+def twin(request: pytest.FixtureRequest) -> tuple[GANLoss, GANLoss]:
+    """A loss and its expression, compiled."""
+    entry = CATALOGUE[request.param]
+    return entry.make(reduction="none"), compile_loss(parse(str(entry.expression)), reduction="none")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 5e-6)], ids=str)
+def test_its_expression_is_its_twin(twin: tuple[GANLoss, GANLoss], dtype: torch.dtype, tolerance: float) -> None:
+    logits = torch.linspace(-30, 30, 241) + 0.037  # off the kinks
+    found = []
+    for one in twin:
+        real = logits.to(dtype, copy=True).requires_grad_(True)
+        fake = logits.flip(0).to(dtype, copy=True).requires_grad_(True)
+        values = objectives(one, real, fake)
+        found.append((*values, *gradients(values, real, fake)))
+    for one, two in zip(*found, strict=True):
+        assert torch.allclose(one, two, rtol=tolerance, atol=tolerance)
+
+
+def test_its_expression_in_numpy_is_its_twin(twin: tuple[GANLoss, GANLoss]) -> None:
+    loss, compiled = twin
+    real, fake = leaves()
+    values = objectives(loss, real, fake)
+    slopes = gradients(values, real, fake)
+    expression = compiled.expression  # type: ignore[attr-defined]
+    for which, expected in ((terms, None), (term_gradients, slopes)):
+        on_real, on_fake = which(expression, REAL.numpy()), which(expression, FAKE.numpy())
+        if expected is None:
+            pairs = [(values[0], on_real.real + on_fake.fake), (values[1], on_fake.generator)]
+        else:
+            pairs = list(zip(expected, (on_real.real, on_fake.fake, on_fake.generator), strict=True))
+        for torch_value, numpy_value in pairs:
+            assert np.allclose(torch_value.detach().numpy(), numpy_value, rtol=1e-6, atol=1e-6)

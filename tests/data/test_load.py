@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ganetics._check import InputError
+from ganetics.data import load
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"^unknown dataset 'digit', nearest: digits; or give a folder of images$"):
+        load("digit", split="train")
+    with pytest.raises(InputError, match=r"^unknown split 'valid', nearest: validation, all$"):
+        load("digits", split="valid")
+
+
+def test_what_looks_like_a_path_is_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"^{tmp_path}/digit: must be a folder of images, got nothing there$"):
+        load(f"{tmp_path}/digit", split="train")
+    (tmp_path / "digit").touch()
+    with pytest.raises(InputError, match=rf"^{tmp_path}/digit: must be a folder of images, got a file$"):
+        load(f"{tmp_path}/digit", split="train")
+
+
+def test_a_folder_here_needs_no_slash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digit").mkdir()
+    for number in range(2):
+        Image.new("L", (3, 4)).save(tmp_path / "digit" / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    assert load("digit", split="all").identity.name == "digit"
+    monkeypatch.chdir(tmp_path / "digit")
+    assert load(".", split="all").identity == load(str(tmp_path / "digit"), split="all").identity
+
+
+def test_named_sets_have_their_own_size_and_channels() -> None:
+    assert len(load("digits", split="test", image_size=8, channels=1)) == 300
+    with pytest.raises(InputError, match=r"^image size of digits must be 8, got 28$"):
+        load("digits", split="test", image_size=28)
+    with pytest.raises(InputError, match=r"^channels of digits must be 1, got 3$"):
+        load("digits", split="test", channels=3)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganetics._check import InputError
+from ganetics.data.splits import SHARES, Indices, group_of, split_indices
+
+FIXED = settings(max_examples=100, deadline=None, derandomize=True)
+CLASSES = st.lists(st.integers(0, 6), min_size=10, max_size=400)
+
+
+def assert_partition(parts: dict[str, Indices], count: int) -> None:
+    assert list(parts) == list(SHARES)
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(count))
+    for part in parts.values():
+        assert len(part) > 0
+        assert part.dtype == np.int64
+        assert (np.diff(part) > 0).all()
+
+
+@given(classes=CLASSES)
+@FIXED
+def test_every_class_is_split_in_the_same_shares(classes: list[int]) -> None:
+    parts = split_indices(classes)
+    assert_partition(parts, len(classes))
+    for name, share in SHARES.items():
+        assert abs(len(parts[name]) - share * len(classes)) < 2
+        for label, count in Counter(classes).items():
+            found = sum(classes[i] == label for i in parts[name])
+            assert abs(found - share * count) < 2
+
+
+@given(sizes=st.lists(st.integers(1, 40), min_size=3, max_size=60).filter(lambda sizes: sum(sizes) >= 10))
+@FIXED
+def test_a_group_is_in_one_split_and_none_is_empty(sizes: list[int]) -> None:
+    groups = [str(number) for number, size in enumerate(sizes) for _ in range(size)]
+    groups = [groups[i] for i in np.random.default_rng(len(groups)).permutation(len(groups))]
+    parts = split_indices([0] * len(groups), groups)
+    assert_partition(parts, len(groups))
+    found = [{groups[i] for i in part} for part in parts.values()]
+    assert sum(map(len, found)) == len(sizes)
+    for name, share in SHARES.items():
+        assert abs(len(parts[name]) - share * len(groups)) <= 2 * max(sizes)
+
+
+def test_groups_of_very_different_size_are_all_used() -> None:
+    groups = ["a"] * 100 + ["b", "c"]
+    assert {name: len(part) for name, part in split_indices([0] * 102, groups).items()} == {
+        "train": 100,
+        "validation": 1,
+        "test": 1,
+    }
+
+
+def test_small_classes_leave_no_split_empty() -> None:
+    parts = split_indices([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    assert {name: len(part) for name, part in parts.items()} == {"train": 7, "validation": 2, "test": 1}
+
+
+def test_large_sets_have_the_shares_exactly() -> None:
+    assert [len(part) for part in split_indices([0] * 2000 + [1] * 1000).values()] == [2100, 450, 450]
+    groups = [str(i // 20) for i in range(3000)]
+    assert [len(part) for part in split_indices([0] * 3000, groups).values()] == [2100, 460, 440]
+
+
+def test_the_split_is_pinned() -> None:
+    """Another one would make old figures on folders incomparable."""
+    parts = split_indices([0, 1] * 10)
+    assert parts["validation"].tolist() == [5, 10, 16]
+    assert parts["test"].tolist() == [6, 11, 13]
+
+
+def test_too_few_are_refused() -> None:
+    with pytest.raises(InputError, match="must have at least 10 images to be split, got 9"):
+        split_indices([0] * 9)
+    with pytest.raises(InputError, match="must be at least 3 groups to split, got 2"):
+        split_indices([0] * 10, ["a", "b"] * 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "group"),
+    [
+        ("patient12_left.jpg", r"patient(\d+)", "12"),
+        ("seq03_frame007_1.png", r"seq\d+", "seq03"),
+        ("12-right.png", r"^(\d+)-(left|right)", "12"),
+    ],
+)
+def test_groups_are_found_in_names(name: str, pattern: str, group: str) -> None:
+    assert group_of(name, pattern) == group
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "message"),
+    [
+        ("left.jpg", r"patient(\d+)", r"'patient(\\d+)' must match every file name, got 'left.jpg'"),
+        ("a.jpg", r"(p\d+)|a", r"must match every file name, got 'a.jpg'"),
+        ("a.jpg", "(", r"'(' is not a regular expression: missing ), unterminated subpattern"),
+    ],
+)
+def test_names_without_a_group_are_refused(name: str, pattern: str, message: str) -> None:
+    with pytest.raises(InputError, match=r"^groups: ") as caught:
+        group_of(name, pattern)
+    assert message in str(caught.value)

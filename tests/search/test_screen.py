@@ -1,0 +1,196 @@
+"""The screen: what may be trained, why the rest may not, and what trains alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from ganetics.catalogue import CATALOGUE, expression_of
+from ganetics.expressions.numeric import term_gradients, terms
+from ganetics.expressions.text import parse, to_text
+from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Variable
+from ganetics.search.screen import LOGITS, Verdict, screen, signature_of
+from ganetics.search.variation import Grammar, ramped
+
+GOOD = {
+    "binary cross-entropy": "-(y*log(p) + (1 - y)*log(1 - p))",
+    "least squares on probabilities": "(y - p)**2",
+    "GANetic": "p**3 + sqrt(3.985*y/p)",
+    "Wasserstein on probabilities": "p - 2*y*p",
+    "Wasserstein on logits": "(1 - 2*y)*log(p/(1 - p))",
+}
+
+
+def survivors(count: int, seed: int = 0) -> tuple[list[Tied], Counter[str | None]]:
+    random, grammar = np.random.default_rng(seed), Grammar()
+    drawn = [Tied(ramped(grammar, random)) for _ in range(count)]
+    verdicts = [screen(expression) for expression in drawn]
+    reasons = Counter(verdict.reason for verdict in verdicts)
+    return [expression for expression, v in zip(drawn, verdicts, strict=True) if v.reason is None], reasons
+
+
+@pytest.fixture(scope="module")
+def random_survivors() -> list[Tied]:
+    return survivors(4000)[0]
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
+def test_known_losses_pass(text: str) -> None:
+    verdict = screen(parse(text))
+    assert verdict == Verdict(None, signature_of(parse(text)))
+    assert len(verdict.signature) == 16
+
+
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if entry.expression is not None])
+def test_separable_losses_of_the_catalogue_pass(name: str) -> None:
+    expression = expression_of(name)
+    assert expression is not None
+    assert screen(expression).reason is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("y*(p + (p + (p + (p + (p + (p + (p + (p + (p + p)))))))))", "too large"),  # 11 levels
+        ("y*p + y*p + (y*p + y*p) + (y*p + y*p + (y*p + y*p))", "too large"),  # 31 nodes
+        ("p + 1", "variables"),
+        ("y + 1", "variables"),
+        ("(1 - y)*((exp(30*p)**3)**3)**3 - y*p", "not finite"),
+        ("tanh((1 - y)*((exp(30*p)**3)**3)**3) - y*p", "not finite"),
+        ("1/p**2 - y/p", "steep"),
+        ("p + y", "target"),
+        ("log(p*exp(y))", "target"),
+        ("y*log(p) + (1 - y)*log(1 - p)", "optimum"),
+        ("2*y*p - p", "optimum"),
+        ("(1 - y)*p", "optimum"),
+        ("p*y", "optimum"),
+        ("(p - 0.5)**2 + y", "target"),
+        ("cos(30*p)*(2 - y)", "optimum"),
+    ],
+)
+def test_every_reason_has_an_example(text: str, reason: str) -> None:
+    assert screen(parse(text), max_depth=10).reason == reason
+
+
+def test_slopes_that_are_no_numbers_are_seen_in_every_term() -> None:
+    """A value that is finite can have a slope that is not; only the fake term of this one has."""
+    expression = parse("tanh((1 - y)*((exp(30*p)**3)**3)**3) - y*p")
+    slopes, values = term_gradients(expression, LOGITS), terms(expression, LOGITS)
+    assert np.isfinite(values.fake).all()
+    assert np.isfinite(slopes.real).all()
+    assert np.isnan(slopes.fake).any()
+    assert screen(expression, max_depth=10).reason == "not finite"
+
+
+def test_limits_are_those_given() -> None:
+    bce = parse(GOOD["binary cross-entropy"])  # 14 nodes on 6 levels
+    assert screen(bce, max_depth=6, max_size=14).reason is None
+    assert screen(bce, max_depth=5, max_size=14).reason == "too large"
+    assert screen(bce, max_depth=6, max_size=13).reason == "too large"
+
+
+def test_what_passes_has_slopes_to_train_with(random_survivors: list[Tied]) -> None:
+    """Slopes by differences of values, not by the rules that the screen uses."""
+    step = 1e-5
+    for expression in random_survivors:
+        above, below = terms(expression, LOGITS + step), terms(expression, LOGITS - step)
+        real, fake = ((a - b) / (2 * step) for a, b in ((above.real, below.real), (above.fake, below.fake)))
+        assert np.isfinite(real).all()
+        assert np.isfinite(fake).all()
+        assert max(np.abs(real).max(), np.abs(fake).max()) < 1.1e4
+        assert np.abs(real - fake).max() > 0
+
+
+def test_what_passes_lets_a_discriminator_tell_real_from_generated(random_survivors: list[Tied]) -> None:
+    """On a grid of its own: the best output for nearly all real is above the best one for nearly all generated."""
+    grid = np.linspace(-12, 12, 2001)
+    for expression in random_survivors:
+        values = terms(expression, grid)
+        best = [grid[np.argmin(r * values.real + (1 - r) * values.fake)] for r in (0.1, 0.9)]
+        assert best[0] < best[1], to_text(expression)
+
+
+def test_a_few_percent_of_random_trees_pass_and_every_reason_occurs() -> None:
+    passed, reasons = survivors(2000, seed=1)
+    assert 0.01 < len(passed) / 2000 < 0.05
+    assert set(reasons) == {None, "variables", "steep", "target", "optimum"}
+
+
+def twins(tree: Tree) -> dict[str, Tree]:
+    """Return trees that train as this one does."""
+    y = Variable("y")
+    return {
+        "scaled": Call("mul", (tree, Constant(3.7))),
+        "scaled a lot": Call("div", (tree, Constant(512.0))),
+        "shifted": Call("add", (Constant(-2.5), tree)),
+        "shifted by the target": Call("sub", (tree, Call("exp", (y,)))),
+        "negated twice": Call("neg", (Call("neg", (tree,)),)),
+        "with the target squared": _with_y(tree, Call("square", (y,))),
+        "with the target's absolute value": _with_y(tree, Call("abs", (y,))),
+    }
+
+
+def _with_y(tree: Tree, new: Tree) -> Tree:
+    if isinstance(tree, Call):
+        return Call(tree.primitive, tuple(_with_y(argument, new) for argument in tree.arguments))
+    return new if tree == Variable("y") else tree
+
+
+def test_twins_have_one_signature(random_survivors: list[Tied]) -> None:
+    for expression in [*random_survivors, *(_tied(text) for text in GOOD.values())]:
+        for how, twin in twins(expression.tree).items():
+            assert signature_of(Tied(twin)) == signature_of(expression), f"{to_text(expression)} {how}"
+
+
+def _tied(text: str) -> Tied:
+    expression = parse(text)
+    assert isinstance(expression, Tied)
+    return expression
+
+
+def test_a_separate_loss_and_a_tied_one_can_be_twins() -> None:
+    separate = parse("real: softplus(-x); fake: softplus(x); generator: softplus(-x)")
+    assert signature_of(separate) == signature_of(parse(GOOD["binary cross-entropy"]))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("y/p + p**2", "y/p + p"),  # the steep end is the same, the middle is not
+        ("y/p + p**2", "2*y/p + p**2"),
+        ("p**3 + sqrt(3.985*y/p)", "p**3 + sqrt(3.5*y/p)"),
+        ("(y - p)**2", "abs(y - p)"),
+        ("p - 2*y*p", "p - 2.1*y*p"),
+        ("p - 2*y*p", "2*y*p - p"),
+    ],
+)
+def test_different_losses_have_different_signatures(one: str, other: str) -> None:
+    assert signature_of(parse(one)) != signature_of(parse(other))
+
+
+def test_a_changed_constant_is_a_different_loss_unless_it_only_scales(random_survivors: list[Tied]) -> None:
+    """Independently of the hash: equal signatures mean equal slopes to 2 %, of random losses and of all pairs."""
+    groups: dict[str, list[Expression]] = {}
+    for expression in random_survivors:
+        groups.setdefault(signature_of(expression), []).append(expression)
+    assert len(groups) > 0.8 * len(random_survivors)
+    for members in groups.values():
+        for expression in members[1:]:
+            np.testing.assert_allclose(_scaled(expression), _scaled(members[0]), rtol=0.025, atol=2e-6)
+
+
+def _scaled(expression: Expression) -> np.ndarray:
+    slopes = term_gradients(expression, LOGITS)
+    parts = (np.concatenate([slopes.real, slopes.fake]), slopes.generator)
+    return np.concatenate([part / np.abs(part).max() for part in parts])
+
+
+def test_the_order_of_a_sum_is_no_part_of_a_signature(random_survivors: list[Tied]) -> None:
+    sums = [one for one in random_survivors if isinstance(one.tree, Call) and one.tree.primitive in ("add", "mul")]
+    assert len(sums) > 5
+    for expression in sums:
+        assert isinstance(expression.tree, Call)
+        turned = Tied(Call(expression.tree.primitive, expression.tree.arguments[::-1]))
+        assert signature_of(turned) == signature_of(expression)

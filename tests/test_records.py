@@ -1,0 +1,165 @@
+"""Records: to JSON and back without loss, one text form, and refusals that name the place and the field."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from ganetics._check import InputError
+from ganetics.records import (
+    DataIdentity,
+    ExtractorIdentity,
+    Failure,
+    FailureKind,
+    Outcome,
+    Penalty,
+    Recipe,
+    Record,
+    SearchConfig,
+    from_json,
+    read_text,
+    to_json,
+)
+
+RECIPE = Recipe(
+    name="tiny",
+    image_size=8,
+    channels=1,
+    steps=10,
+    learning_rate=3e-4,
+    ema_decay=0.999,
+    penalties=(Penalty(kind="r1", weight=10), Penalty(kind="clip", weight=0.01)),
+    extractor="digits-classifier",
+)
+DATA = DataIdentity(name="Bilder für mich", split="train", sha256="00", count=9, channels=1, height=8, width=8)
+EXTRACTOR = ExtractorIdentity(name="e", version="1", weights_sha256="11", resize="none", dimension=64)
+OUTCOME = Outcome(
+    step=10, seed=3, metrics={"fid": 0.1 + 0.2, "kid": -1e-300}, data="aa", extractor="bb", recipe=RECIPE.digest()
+)
+FAILURE = Failure(kind=FailureKind.OUT_OF_MEMORY, message='"two\nlines\u2028', step=None)
+SEARCH = SearchConfig(
+    dataset="digits", data=DATA, reference=DATA, extractor=EXTRACTOR, recipe=RECIPE, guesses=("hinge", "p**3")
+)
+RECORDS: list[Record] = [RECIPE, DATA, EXTRACTOR, OUTCOME, FAILURE, SEARCH]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_and_back(record: Record, indent: int | None) -> None:
+    text = to_json(record, indent=indent)
+    found = from_json(type(record), text, where="test")
+    assert found == record
+    assert found.digest() == record.digest()
+    assert to_json(found, indent=indent) == text
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+@given(
+    rate=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+    name=st.text(st.characters(exclude_categories=["Cs"])),
+    fid=st.floats(allow_nan=False, allow_infinity=False),
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_numbers_and_names_survive_exactly(rate: float, name: str, fid: float) -> None:
+    recipe = RECIPE.model_copy(update={"learning_rate": rate, "name": name})
+    assert from_json(Recipe, to_json(recipe), where="test") == recipe
+    outcome = OUTCOME.model_copy(update={"metrics": {"fid": fid}})
+    assert from_json(Outcome, to_json(outcome), where="test") == outcome
+
+
+def test_text_form_and_digests_are_pinned() -> None:
+    """They stand in published archives: a change means that old results cannot be told apart from new ones."""
+    assert to_json(FAILURE) == '{"kind":"out of memory","message":"\\"two\\nlines\u2028","step":null}'
+    assert EXTRACTOR.digest() == "a23a43400ba89762"
+    assert RECIPE.digest() == "ba20230d926a064c"
+    assert RECIPE.at_rate(2).digest() != RECIPE.digest()
+
+
+@pytest.mark.parametrize(
+    ("record", "change", "field"),
+    [
+        (RECIPE, {"schema_version": 2}, "schema_version"),
+        (OUTCOME, {"schema_version": 0}, "schema_version"),
+        (SEARCH, {"schema_version": "2"}, "schema_version"),
+        (RECIPE, {"momentum": 0.9}, "momentum"),
+        (SEARCH, {"recipe": {**RECIPE.model_dump(mode="json"), "momentum": 0.9}}, "recipe.momentum"),
+        (RECIPE, {"learning_rate": 0}, "learning_rate"),
+        (RECIPE, {"image_size": 65}, "image_size"),
+        (RECIPE, {"channels": 2}, "channels"),
+        (RECIPE, {"steps": None}, "steps"),
+        (RECIPE, {"penalties": [{"kind": "r3"}]}, "penalties.0.kind"),
+        (OUTCOME, {"metrics": {"fid": "low"}}, "metrics.fid"),
+        (OUTCOME, {"failure": {"kind": "bored", "message": ""}}, "failure.kind"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(record: Record, change: dict[str, Any], field: str) -> None:
+    text = json.dumps({**record.model_dump(mode="json"), **change})
+    with pytest.raises(InputError, match=rf"^archive\.jsonl: line 3: {re.escape(field)}: [^\n]+, got [^\n]+$"):
+        from_json(type(record), text, where="archive.jsonl: line 3")
+
+
+def test_the_message_gives_rule_and_value() -> None:
+    with pytest.raises(InputError, match=r"^f: weight: Input should be greater than 0, got '-1.0'$"):
+        from_json(Penalty, '{"kind": "r1", "weight": -1.0}', where="f")
+    with pytest.raises(InputError, match=r"^f: weihgt: Extra inputs are not permitted, got '1'$"):
+        from_json(Penalty, '{"kind": "r1", "weihgt": 1}', where="f")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", '{"kind": "r1"', "\x00", '{"kind": NaN}', "{'kind': 'r1'}"])
+def test_what_is_no_record_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(InputError, match=r"^f: [^\n]+$"):
+        from_json(Penalty, text, where="f")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_not_finite_are_neither_taken_nor_written(value: float) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        Outcome(step=1, seed=0, metrics={"fid": value}, data="", extractor="", recipe="")
+    text = to_json(OUTCOME).replace("-1e-300", json.dumps(value))
+    with pytest.raises(InputError, match=r"^f: metrics\.kid: Input should be a finite number"):
+        from_json(Outcome, text, where="f")
+    with pytest.raises(ValueError, match="JSON"):
+        to_json({"fid": value})
+
+
+def test_records_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        RECIPE.steps = 11  # type: ignore[misc]
+    assert RECIPE.at_rate(2).learning_rate == 2 * RECIPE.learning_rate
+
+
+def test_a_failed_trial_is_worse_than_any_other() -> None:
+    failed = Outcome(step=50, seed=0, metrics=None, failure=FAILURE, data="", extractor="", recipe="")
+    awful = OUTCOME.model_copy(update={"metrics": {"fid": 1e300}})
+    perfect = OUTCOME.model_copy(update={"metrics": {"fid": 0.0}})
+    assert perfect.log_fid < OUTCOME.log_fid < awful.log_fid < failed.log_fid == math.inf
+    assert OUTCOME.log_fid == pytest.approx(math.log(0.3))
+
+
+def test_text_files(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    with pytest.raises(InputError, match=rf"^config: no file at {file}$"):
+        read_text(file, "config")
+    file.write_text("é", encoding="utf-8")
+    assert read_text(file, "config") == "é"
+    file.write_text("é", encoding="latin-1")
+    with pytest.raises(InputError, match=rf"^config: cannot read {file}: .*utf-8[^\n]*$"):
+        read_text(file, "config")
+    with pytest.raises(InputError, match=rf"^config: cannot read {tmp_path}: [^\n]*$"):
+        read_text(tmp_path, "config")
+
+
+def test_records_import_no_torch() -> None:
+    subprocess.run(
+        [sys.executable, "-c", "import sys, ganetics.records; sys.exit('torch' in sys.modules)"], check=True, timeout=60
+    )
