@@ -3,7 +3,7 @@
     KERAS_BACKEND=jax python examples/keras_gan.py [STEPS]
 
 Trains on random points of eight normal variables and prints how the discriminator tells real from generated.
-Take the class of your backend: TensorFlow's and PyTorch's are trained by ``fit``. JAX's ``fit`` carries the state of one
+Take what your backend needs: on TensorFlow and PyTorch ``fit`` calls the step. JAX's ``fit`` carries the state of one
 optimizer only, and a GAN has two, so there the step is a pure function in a loop of its own.
 """
 
@@ -27,6 +27,7 @@ class GAN(keras.Model):  # type: ignore[misc]  # keras gives no types
 
     def __init__(self, generator: Any, discriminator: Any, gan_loss: SeparableLoss, learning_rate: float) -> None:
         super().__init__()
+        self.built = True  # the networks are; there is no call() by which fit could find out
         self.generator, self.discriminator, self.gan_loss = generator, discriminator, gan_loss
         self.seeds = keras.random.SeedGenerator(0)
         self.g_optimizer, self.d_optimizer = (keras.optimizers.Adam(learning_rate, beta_1=0.5) for _ in range(2))
@@ -82,7 +83,6 @@ def jax_train_step(gan: GAN) -> Callable[[Any, Any, Any], tuple[Any, dict[str, A
         fake, _ = gan.generator.stateless_call(g_weights, [], noise)
         return gan.gan_loss.generator(fake_logits=logits(d_weights, fake))
 
-    @jax.jit  # type: ignore[untyped-decorator]
     def train_step(state: Any, real: Any, noise: Any) -> tuple[Any, dict[str, Any]]:
         d_weights, d_slots, g_weights, g_slots = state
         fake, _ = gan.generator.stateless_call(g_weights, [], noise)
@@ -92,7 +92,8 @@ def jax_train_step(gan: GAN) -> Callable[[Any, Any, Any], tuple[Any, dict[str, A
         g_weights, g_slots = gan.g_optimizer.stateless_apply(g_slots, gradients, g_weights)
         return (d_weights, d_slots, g_weights, g_slots), {"d_loss": d_loss, "g_loss": g_loss}
 
-    return train_step
+    step: Callable[[Any, Any, Any], tuple[Any, dict[str, Any]]] = jax.jit(train_step)
+    return step
 
 
 def train_with_jax(gan: GAN, data: np.ndarray) -> None:

@@ -24,6 +24,9 @@ from ganetics.expressions.standard import STANDARD, named_or_parsed  # noqa: E40
 from ganetics.expressions.tree import Call, nodes, trees  # noqa: E402
 from ganetics.keras import SeparableLoss  # noqa: E402
 
+# Keras asks NumPy 2 for arrays in NumPy 1's way
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
+
 BACKEND = keras.backend.backend()
 MODES = ["eager"] if BACKEND == "torch" else ["eager", "compiled"]
 TERMS = ("real", "fake", "generator")
@@ -213,7 +216,7 @@ def test_probabilities_are_converted() -> None:
     value, slope = value_and_slope(lambda p: loss(np.ones_like(exact), p), p)
     expected, by_logit = reference("ganetic", "generator", np.log(exact) - np.log1p(-exact))
     assert_near(value, expected)
-    np.testing.assert_allclose(slope, by_logit / (exact * (1 - exact)), rtol=1e-4, atol=1e-4)
+    assert_near(slope * exact * (1 - exact), by_logit)
     value, slope = value_and_slope(lambda p: loss.generator(fake_logits=p), np.array([0, 1], np.float32))
     assert_near(value, [np.sqrt(3.985e7), 1 + np.sqrt(3.985)])
     assert slope.tolist() == [0, 0]
@@ -253,7 +256,6 @@ def test_saved_as_text_and_read_back(expression: str) -> None:
     assert (read.from_logits, read.reduction, read.name, read.dtype) == (False, "sum", "mine", "float64")
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 def test_a_saved_model_keeps_its_loss(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile("sgd", loss=SeparableLoss("p**3 + sqrt(3*y/p)"))

@@ -16,7 +16,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("_check.py", "_random.py", "records.py"),
     ("losses/", "metrics/", "models/", "data/", "execution/"),
     ("expressions/", "training/"),
-    ("catalogue.py", "features/"),
+    ("catalogue.py", "keras.py", "features/"),
     ("trial.py",),
     ("search/", "generation/"),
     ("report/",),

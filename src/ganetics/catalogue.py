@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ganetics._check import InputError, one_of
 from ganetics.expressions.compile import compile_loss
-from ganetics.expressions.text import parse
+from ganetics.expressions.standard import STANDARD, named_or_parsed
 from ganetics.expressions.tree import Expression
 from ganetics.losses import (
     GANetic,
@@ -49,7 +47,7 @@ _ALL = (
         GANetic,
         "GANetic",
         "Akhmedova, Körber 2024, arXiv 2406.05023",
-        "p**3 + sqrt(3.985*y/p)",
+        STANDARD["ganetic"],
     ),
     Entry(
         GANeticBatchSum,
@@ -61,31 +59,31 @@ _ALL = (
         NonSaturating,
         "Non-saturating (binary cross-entropy)",
         "Goodfellow et al. 2014, arXiv 1406.2661",
-        "-(y*log(p) + (1 - y)*log(1 - p))",
+        STANDARD["non-saturating"],
     ),
     Entry(
         Minimax,
         "Minimax (saturating)",
         "Goodfellow et al. 2014, arXiv 1406.2661",
-        "real: softplus(-x); fake: softplus(x); generator: -softplus(x)",
+        STANDARD["minimax"],
     ),
     Entry(
         LeastSquares,
         "Least squares",
         "Mao et al. 2017, arXiv 1611.04076",
-        "real: 0.5*(x - 1)**2; fake: 0.5*x**2; generator: 0.5*(x - 1)**2",
+        STANDARD["least-squares"],
     ),
     Entry(
         Hinge,
         "Hinge",
         "Lim, Ye 2017, arXiv 1705.02894",
-        "real: relu(1 - x); fake: relu(1 + x); generator: -x",
+        STANDARD["hinge"],
     ),
     Entry(
         Wasserstein,
         "Wasserstein",
         "Arjovsky et al. 2017, arXiv 1701.07875",
-        "real: -x; fake: x; generator: -x",
+        STANDARD["wasserstein"],
     ),
 )
 
@@ -118,15 +116,9 @@ def expression_of(text: str) -> Expression | None:
     """
     if text in CATALOGUE:
         expression = CATALOGUE[text].expression
-        return None if expression is None else parse(expression)
+        return None if expression is None else _parsed(expression)
     return _parsed(text)
 
 
 def _parsed(text: str) -> Expression:
-    try:
-        return parse(text)
-    except InputError:
-        # words are a name that is not known; whatever has an operator in it was meant as an expression
-        if re.fullmatch(r"\w*([-_ ]\w+)*", text.strip()):
-            one_of("loss", text, CATALOGUE)
-        raise
+    return named_or_parsed(text, CATALOGUE)

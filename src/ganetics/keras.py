@@ -195,11 +195,17 @@ def _same_shape(a: Tensor, b: Tensor, names: str) -> None:
 
 def _at_least(a: Tensor, limit: float) -> Tensor:
     """Return the maximum; where both are equal the whole slope is a's, which backends' maximum do not agree on."""
-    return ops.where(a < limit, limit, a)
+    bound = _constant(limit, a)
+    return ops.where(a < bound, bound, a)
 
 
 def _at_most(a: Tensor, limit: float) -> Tensor:
-    return ops.where(a > limit, limit, a)
+    bound = _constant(limit, a)
+    return ops.where(a > bound, bound, a)
+
+
+def _constant(value: float, like: Tensor) -> Tensor:
+    return ops.full((), value, dtype=like.dtype)  # a Python number would be a float32 beside a float64
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
@@ -259,7 +265,7 @@ def _compile(tree: Tree) -> Term:
         return FROM_LOGIT[tree]
     if isinstance(tree, Constant):
         value = tree.value
-        return lambda logits: ops.full((), value, dtype=logits.dtype)
+        return lambda logits: _constant(value, logits)
     if isinstance(tree, Variable):
         raise KeyError(f"no value for the variable {tree.name}")
     function = KERAS[tree.primitive]

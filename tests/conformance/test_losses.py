@@ -178,7 +178,7 @@ def test_an_empty_batch_is_an_error(loss: GANLoss, shape: tuple[int, ...]) -> No
     for real, fake, side in ((empty, FAKE, "real_logits"), (REAL, empty, "fake_logits")):
         with pytest.raises(InputError, match=f"^{side} must hold at least one logit"):
             loss.discriminator(real_logits=real, fake_logits=fake)
-    with pytest.raises(InputError, match="^fake_logits must hold at least one logit"):
+    with pytest.raises(InputError, match=r"^fake_logits must hold at least one logit"):
         loss.generator(fake_logits=empty, real_logits=REAL)
 
 
@@ -212,16 +212,19 @@ def test_a_call_changes_nothing(loss: GANLoss) -> None:
         assert torch.equal(one, two)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_it_compiles_in_one_graph(loss: GANLoss, dtype: torch.dtype) -> None:
+def test_it_compiles_in_one_graph(loss: GANLoss) -> None:
     torch.compiler.reset()
-    real, fake = leaves(dtype)
-    compiled = torch.compile(lambda a, b: objectives(loss, a, b), fullgraph=True, backend="aot_eager")
-    values, expected = compiled(real, fake), objectives(loss, real, fake)
-    for value, other in zip(values, expected, strict=True):
-        assert torch.allclose(value, other, rtol=1e-6)
-    slopes = zip(gradients(values, real, fake), gradients(expected, real, fake), strict=True)
-    assert all(torch.allclose(one, two, rtol=1e-5, atol=1e-7) for one, two in slopes)
+
+    def total(real: Tensor, fake: Tensor) -> Tensor:
+        discriminator, generator = objectives(loss, real, fake)
+        return discriminator + 2 * generator
+
+    inputs = leaves(torch.float32)
+    compiled = torch.compile(total, fullgraph=True, backend="aot_eager")(*inputs)
+    assert torch.allclose(compiled, total(*inputs), rtol=1e-6)
+    slopes, expected = (torch.autograd.grad(value, inputs) for value in (compiled, total(*inputs)))
+    for slope, other in zip(slopes, expected, strict=True):
+        assert torch.allclose(slope, other, rtol=1e-5, atol=1e-7)
 
 
 def test_it_maps_over_batches(loss: GANLoss) -> None:

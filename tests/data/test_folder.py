@@ -178,6 +178,12 @@ def test_a_damaged_image_is_refused_in_one_line(suffix: str, damage: Callable[[b
     assert str(tmp_path) not in str(caught.value)  # reasons are part of a run's configuration
 
 
+def test_a_closed_image_is_refused_without_its_path(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match=r"^cannot be read: Is a directory$"):
+        read_image(tmp_path / "folder.png")
+
+
 @pytest.mark.parametrize("side", [11, 16], ids=["above the limit", "above twice the limit"])
 def test_a_decompression_bomb_is_refused(side: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("L", (side, side)).save(tmp_path / "bomb.png")

@@ -14,8 +14,8 @@ from ganetics._check import InputError
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Tied, complexity, depth, size
 from ganetics.records import Outcome, SearchConfig
-from ganetics.search.evolve import Candidate, Search, best, candidates, trial_line
-from ganetics.search.screen import screen, signature_of
+from ganetics.search.evolve import NEARLY_THE_SAME, Candidate, Search, best, candidates, trial_line
+from ganetics.search.screen import difference, screen, signature_of
 
 GENERATIONS, POPULATION, ELITES = 4, 12, 3
 CHILDREN = POPULATION - ELITES
@@ -207,14 +207,22 @@ def test_elites_must_leave_room(config: SearchConfig, elites: int) -> None:
         Search(config.model_copy(update={"elites": elites}))
 
 
-def test_the_best_are_the_best(lines: list[Line]) -> None:
-    alive = [line for line in lines if line["fitness"] is not None]
-    expected = sorted(alive, key=lambda line: line["fitness"])
-    assert best(lines, 4) == expected[:4]
-    assert best(lines, 1000) == expected
-    assert best(lines[::-1], 4) == expected[:4]
-    without = frozenset(signature_of(parse(expected[i]["expression"])) for i in (0, 2))
-    assert best(lines, 3, without=without) == [expected[1], expected[3], expected[4]]
+def test_the_best_are_the_best_of_those_that_are_not_nearly_the_same(lines: list[Line]) -> None:
+    alive = sorted((line for line in lines if line["fitness"] is not None), key=lambda line: line["fitness"])
+    expressions = {line["index"]: parse(line["expression"]) for line in alive}
+    beside = [parse("p - 2*y*p"), expressions[alive[2]["index"]]]
+    expected: list[Line] = []
+    for line in alive:
+        others = beside + [expressions[one["index"]] for one in expected]
+        if min(difference(expressions[line["index"]], other) for other in others) > NEARLY_THE_SAME:
+            expected.append(line)
+    assert 3 < len(expected) < len(alive) - 1
+    assert alive[2] not in expected
+    assert best(lines, 1000, beside=beside) == expected
+    assert best(lines[::-1], 3, beside=beside) == expected[:3]
     assert best(lines, 0) == []
-    equals = [{**line, "fitness": 1.0} for line in alive]
-    assert [line["index"] for line in best(equals[::-1], 3)] == [line["index"] for line in alive[:3]]
+
+
+def test_of_equals_the_earlier_one_is_better(lines: list[Line]) -> None:
+    alive = [{**line, "fitness": 1.0} for line in lines if line["fitness"] is not None]
+    assert [line["index"] for line in best(alive[::-1], 1)] == [alive[0]["index"]]

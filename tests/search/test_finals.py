@@ -11,8 +11,8 @@ from ganetics.records import Outcome, SearchConfig
 from ganetics.search.evolve import Search
 from ganetics.search.finals import Final, final_line, plan
 
-TEXTS = ["p - 2*y*p", "p**3 + 2*sqrt(y/p)", "3*(p**3 + sqrt(3.985*y/p))", "(y - p)**2", "p*p - 2.5*y*p"]
-FITNESS = [3.0, 2.0, 1.0, None, 2.5]
+TEXTS = ["p - 2*y*p", "exp(p) - 3*y*p", "3*(p**3 + sqrt(4*y/p))", "(y - p)**2", "p*p - 2.5*y*p", "exp(p) - 2.97*y*p"]
+FITNESS = [3.0, 2.0, 1.0, None, 2.5, 2.1]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_the_best_and_the_rivals_meet_at_every_rate_and_seed(
     config: SearchConfig, trials: list[dict[str, Any]]
 ) -> None:
     finals = plan(config, trials)
-    losses = [TEXTS[1], TEXTS[4], "ganetic", "hinge"]  # the best of all trains as the rival ganetic does
+    losses = [TEXTS[1], TEXTS[4], "ganetic", "hinge"]  # the best of all nearly is the rival ganetic, and 5 nearly is 1
     assert [final.index for final in finals] == list(range(16))
     assert [final.loss for final in finals] == losses * 4
     assert [final.name for final in finals] == [None, None, "ganetic", "hinge"] * 4

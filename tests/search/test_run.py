@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,8 +17,9 @@ from typing import Any
 import pytest
 
 from ganetics._check import InputError
-from ganetics.execution import Executor, InProcessExecutor, Log, PoolExecutor, RunFolder
+from ganetics.execution import Completed, Executor, InProcessExecutor, Log, PoolExecutor, RunFolder
 from ganetics.execution import pool as pool_module
+from ganetics.execution.executor import Job
 from ganetics.records import SearchConfig
 from ganetics.search import Progress, SearchResult, evolve, run_search
 from ganetics.search import run as run_module
@@ -201,17 +203,23 @@ def test_a_job_that_fails_in_any_way_is_a_named_result(
             "trials": 9,
             "finalists": 0,
             "rivals": (),
-            "recipe": config.recipe.model_copy(update={"seconds": 0.2}),
         }
     )
-    with PoolExecutor(2) as pool:
+
+    class Impatient(PoolExecutor):
+        def submit(self, function: Job, argument: Any, *, seconds: float | None) -> Future[Completed]:
+            assert seconds == 20 * settings.recipe.seconds
+            hangs = argument.loss == fakes.FAULTS["hang"]
+            return super().submit(function, argument, seconds=1 if hangs else seconds)
+
+    with Impatient(2) as pool:
         result = search(tmp_path / "run", settings, pool, job=fakes.faulty_trial)
     found = {line["expression"]: line for line in lines(tmp_path / "run")}
     failures = {name: found[text]["outcome"]["failure"] for name, text in fakes.FAULTS.items()}
     assert {name: (failure["kind"], failure["message"]) for name, failure in failures.items()} == {
         "raise": ("crashed", "ZeroDivisionError: by zero"),
         "none": ("crashed", "the job gave no reply"),
-        "hang": ("timed out", "stopped after 4 s"),
+        "hang": ("timed out", "stopped after 1 s"),
         "kill": ("crashed", "the worker was killed (perhaps for lack of memory)"),
     }
     for name, text in fakes.FAULTS.items():

@@ -11,7 +11,7 @@ from ganetics.catalogue import CATALOGUE, expression_of
 from ganetics.expressions.numeric import term_gradients, terms
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Variable
-from ganetics.search.screen import LOGITS, Verdict, screen, signature_of
+from ganetics.search.screen import LOGITS, Verdict, difference, screen, signature_of
 from ganetics.search.variation import Grammar, ramped
 
 GOOD = {
@@ -185,6 +185,30 @@ def _scaled(expression: Expression) -> np.ndarray:
     slopes = term_gradients(expression, LOGITS)
     parts = (np.concatenate([slopes.real, slopes.fake]), slopes.generator)
     return np.concatenate([part / np.abs(part).max() for part in parts])
+
+
+def test_the_difference_of_losses_is_a_distance_of_shapes(random_survivors: list[Tied]) -> None:
+    some = random_survivors[:12]
+    apart = np.array([[difference(one, other) for other in some] for one in some])
+    assert np.array_equal(apart, apart.T)
+    assert apart.max() <= 2
+    assert (apart[:, None, :] <= apart[:, :, None] + apart[None, :, :] + 1e-12).all()
+    for one in some:
+        assert difference(one, Tied(Call("mul", (Constant(0.37), one.tree)))) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [
+        ("p - 2*y*p", "2*y*p - p", 2, 2),
+        ("p - 2*y*p", "p - 2.2*y*p", 1 / 6 - 1e-9, 1 / 6 + 1e-9),
+        ("p - 2*y*p", "(1 - 2*y)*log(p/(1 - p))", 0.5, 1),
+        ("p**3 + sqrt(3.985*y/p)", "p**3 + sqrt(4.1*y/p)", 0, 0.02),
+        ("(y - p)**2", "-(y*log(p) + (1 - y)*log(1 - p))", 0.3, 1),
+    ],
+)
+def test_known_differences(one: str, other: str, low: float, high: float) -> None:
+    assert low <= difference(parse(one), parse(other)) <= high
 
 
 def test_the_order_of_a_sum_is_no_part_of_a_signature(random_survivors: list[Tied]) -> None:

@@ -73,9 +73,10 @@ class Reporter:
 
     def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
         """Show that ``done`` things are done (of ``total``, if that has changed)."""
-        self.done, self.total = done, total if total is not None else self.total
-        if self._first is None:  # what was done before (a resumed run) tells nothing of the speed
+        # what was done before (a resumed run, an earlier phase) tells nothing of the speed
+        if self._first is None or done < self.done:
             self._first, self._start = done, time.monotonic()
+        self.done, self.total = done, total if total is not None else self.total
         if self.bar is not None and self._task is not None:
             if time.monotonic() - self._start > QUIET_SECONDS:
                 self.bar.start()  # again does nothing

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ganetics.cli.recipes import chosen_recipe
-from ganetics.cli.search import carry_out, configuration, show
+from ganetics.cli.search import carry_out, prepared, show
 
 DATASET = "digits"
 SETTINGS = {"trials": 40, "population": 14, "finalists": 3, "final_seeds": 3}
@@ -24,6 +24,6 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Evolve losses on 8×8 digits in a few minutes and write a report with pictures. No network is needed."""
-    config = configuration(DATASET, None, chosen_recipe(None, DATASET), {**SETTINGS, "seed": seed})
-    result = carry_out(run, config, data_dir=None, workers=workers, resume=(run / "config.json").exists())
+    search = prepared(DATASET, None, chosen_recipe(None, DATASET), {**SETTINGS, "seed": seed})
+    result = carry_out(run, search, data_dir=None, workers=workers, resume=(run / "config.json").exists())
     show(run, result, as_json=as_json)

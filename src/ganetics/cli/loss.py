@@ -1,34 +1,43 @@
-"""``ganetics loss``: list the losses of the catalogue, show one, write one as a file."""
+"""``ganetics loss``: list the losses of the catalogue, show one, write one as a file, print theory cards."""
 
 from __future__ import annotations
 
 import math
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 import ganetics
 from ganetics._check import InputError
-from ganetics.catalogue import CATALOGUE, Entry, expression_of
+from ganetics.catalogue import CATALOGUE, Entry, expression_of, loss_named_or_parsed
 from ganetics.cli.console import console, print_json
 from ganetics.cli.losses_given import loss_text
+from ganetics.execution.process import prepared
 from ganetics.expressions.bind import terms_of
 from ganetics.expressions.compile import CompiledLoss
 from ganetics.expressions.export import to_pytorch
 from ganetics.expressions.numeric import term_gradients, terms
-from ganetics.expressions.primitives import sigmoid
+from ganetics.expressions.primitives import Array, sigmoid
 from ganetics.expressions.symbolic import latex
 from ganetics.expressions.text import TERMS, to_json, to_text, tree_to_text
 from ganetics.expressions.tree import Expression, complexity
+from ganetics.losses.theory import theory_card
 from ganetics.records import to_json as record_text
+from ganetics.report.card import LossCard, render_cards
+from ganetics.report.card_facts import groups
 from ganetics.search.screen import FINE_LOGITS, SHARES
 
 LOGITS = np.array([-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0])
 """Where values and gradients are shown."""
+LONGEST_LABEL = 40
 WITH_SIGN = {"ignore_unknown_options": True}
 """An expression may begin with a minus, and is no option then."""
 Given = Annotated[str, typer.Argument(metavar="NAME|EXPRESSION|@FILE", help="@hall_of_fame.json: a search's best")]
@@ -81,14 +90,53 @@ def export(
     if out is None:
         sys.stdout.write(text)
         return
+    _write_new("--out", out, text)
+    console.print(f"written: {out}", markup=False, soft_wrap=True)
+
+
+@app.command(context_settings=WITH_SIGN)
+def card(
+    losses: Annotated[list[str], typer.Argument(metavar="NAME|EXPRESSION|@FILE...", help="one, or some to compare")],
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="write a page with curves instead")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print theory cards: what can be known of losses before anything is trained. Several stand side by side."""
+    with prepared():  # small tensors: a second thread only waits
+        found = [_carded(given, i) for i, given in enumerate(losses)]
+    if html is not None:
+        command = shlex.join(["ganetics", "loss", "card", *losses, "--html", html.name])
+        _write_new("--html", html, render_cards(found, command))
+    if as_json:
+        cards = [{"expression": one.text or None, **one.card.model_dump(mode="json")} for one in found]
+        print_json({"cards": cards, "html": html and str(html)})
+    elif html is not None:
+        console.print(f"written: {html}", markup=False, soft_wrap=True)
+    else:
+        _print_cards(found)
+
+
+def _carded(given: str, index: int) -> LossCard:
+    """Return a loss with its theory card; what has no name and is long is called by its place."""
+    text = loss_text(given)
+    entry, expression = _read(given)
+    return LossCard(
+        label=entry.name if entry else text if len(text) <= LONGEST_LABEL else f"loss {index + 1}",
+        card=theory_card(loss_named_or_parsed(text)),
+        title=entry.title if entry else "",
+        reference=entry.reference if entry else "",
+        expression=expression,
+    )
+
+
+def _write_new(option: str, path: Path, text: str) -> None:
+    """Write a file that must not be there yet."""
     try:
-        with out.open("x", encoding="utf-8") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise InputError(f"--out: {out} is there already and is not overwritten; choose another name") from None
+        raise InputError(f"{option}: {path} is there already and is not overwritten; choose another name") from None
     except FileNotFoundError:
-        raise InputError(f"--out: the folder must exist, there is none at {out.parent}") from None
-    console.print(f"written: {out}", markup=False, soft_wrap=True)
+        raise InputError(f"{option}: the folder must exist, there is none at {path.parent}") from None
 
 
 def _read(given: str) -> tuple[Entry | None, Expression | None]:
@@ -152,11 +200,17 @@ def _optimum(expression: Expression, share: float) -> dict[str, float | None]:
         at = terms(expression, grid)
         mixture = share * at.real + (1.0 - share) * at.fake
         best = int(mixture.argmin())
-        equal = np.count_nonzero(mixture <= mixture[best] + 1e-12 * (1.0 + abs(mixture[best])))
-        if turn == 0 and (not np.isfinite(mixture).all() or best in (0, len(grid) - 1) or equal > 2):
+        if turn == 0 and not _is_one_place(mixture, best):
             return {"r": share, "logit": None, "p": None}
         logit, low, high = (float(grid[min(max(best + step, 0), len(grid) - 1)]) for step in (0, -1, 1))
     return {"r": share, "logit": logit, "p": float(sigmoid(np.array(logit)))}
+
+
+def _is_one_place(values: Array, best: int) -> bool:
+    """Tell whether all values are finite and the smallest is neither at an end nor one of a plateau."""
+    if not np.isfinite(values).all() or best in (0, len(values) - 1):
+        return False
+    return bool(np.count_nonzero(values <= values[best] + 1e-12 * (1.0 + abs(values[best]))) <= 2)
 
 
 def _finite(value: float) -> float | None:
@@ -192,3 +246,21 @@ def _print_table(rows: list[dict[str, float | None]]) -> None:
     for row in rows:
         table.add_row(*("none" if value is None else f"{round(value, 9) + 0.0:.4g}" for value in row.values()))
     console.print(table, markup=False)
+
+
+def _print_cards(found: Sequence[LossCard]) -> None:
+    """Print the verdicts, and below them the facts of all losses in one table."""
+    for one in found:
+        text = "" if one.label == one.text else one.text
+        console.print(f"{one.label}  {text}".rstrip(), markup=False, soft_wrap=True)
+        for sentence in one.card.verdict:
+            console.print(Padding(Text(f"· {sentence}"), (0, 0, 0, 2)))
+        console.print()
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=len(found) > 1)
+    for heading in ("", *(one.label for one in found)):
+        table.add_column(Text(heading), overflow="fold", no_wrap=not heading)
+    for of_all in zip(*(groups(one.card) for one in found), strict=True):
+        table.add_row(Text(of_all[0][0], style="bold"))
+        for rows in zip(*(rows for _, rows in of_all), strict=True):
+            table.add_row(Text(f"  {rows[0][0]}"), *(Text(value) for _, value in rows))
+    console.print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,8 +70,8 @@ def search(
     if before is None and trials is None and minutes is None:
         given["trials"] = TRIALS
     settings = {**(before.model_dump(mode="json") if before else {}), **given}
-    config = configuration(name, data_dir, chosen, settings)
-    result = carry_out(run, config, data_dir=data_dir, workers=workers, resume=resume)
+    begun = prepared(name, data_dir, chosen, settings)
+    result = carry_out(run, begun, data_dir=data_dir, workers=workers, resume=resume)
     show(run, result, as_json=as_json)
 
 
@@ -85,8 +86,19 @@ def stored_configuration(run: Path) -> SearchConfig:
     return from_json(SearchConfig, to_json(read_config(run)), where=str(run / "config.json"))
 
 
-def configuration(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict[str, Any]) -> SearchConfig:
-    """Return the configuration of a search; reads the data, to know which they are.
+@dataclass(frozen=True)
+class Prepared:
+    """A search that may begin."""
+
+    config: SearchConfig
+    floor: float
+    """Fréchet distance between two halves of the real images that trials are compared with."""
+    floor_n: int
+    """Images in each half."""
+
+
+def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict[str, Any]) -> Prepared:
+    """Read the data and return the search with these settings.
 
     Raises:
         InputError: data, recipe, guesses or settings are wrong.
@@ -117,25 +129,27 @@ def configuration(dataset: str, data_dir: Path | None, recipe: Recipe, settings:
     }
     config = from_json(SearchConfig, to_json({**settings, **plain}), where="search")
     guessed(config)
-    return config
+    return Prepared(config, data.reference.floor, data.reference.floor_count)
 
 
-def carry_out(
-    run: Path, config: SearchConfig, *, data_dir: Path | None, workers: int | None, resume: bool
-) -> SearchResult:
+def carry_out(run: Path, search: Prepared, *, data_dir: Path | None, workers: int | None, resume: bool) -> SearchResult:
     """Run a search to its end, with progress, and write its report.
 
     Raises:
         InputError: the folder holds another run, or one although ``resume`` is false.
         OSError: the disk is full or the folder not writable; all finished work is kept.
     """
-    from ganetics.execution import PoolExecutor, RunFolder
+    from ganetics.execution import PoolExecutor, RunFolder, write_atomically
     from ganetics.execution.process import environment
     from ganetics.report import write_search_report
     from ganetics.search import run_search
 
     with RunFolder(run) as folder:
+        config = search.config
         folder.begin(config.model_dump(mode="json"), resume=resume)
+        # beside the configuration, not in it: its last digits may differ on another machine
+        facts = {"floor": search.floor, "floor_n": search.floor_n}
+        write_atomically(run / "reference.json", (to_json(facts) + "\n").encode())
         if changes := folder.note_environment(environment()):
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"

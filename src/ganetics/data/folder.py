@@ -161,7 +161,8 @@ def read_image(file: Path, image_size: int | None = None) -> Pixels:
     except UnidentifiedImageError:
         raise InputError("cannot be read: it is no image of a known format") from None
     except Exception as error:  # noqa: BLE001 - decoders of damaged files raise anything
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        told = getattr(error, "strerror", None) or str(error)  # of the system's errors the reason without the path
+        reason = (told.splitlines() or [""])[0] or type(error).__name__
         raise InputError(f"cannot be read: {reason}") from None
     if image_size is not None:
         image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.LANCZOS)

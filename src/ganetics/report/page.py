@@ -89,15 +89,20 @@ def write_search_report(run: Path) -> Path:
 
 def render(run: SearchRun) -> str:
     """Return the page."""
-    environment = Environment(
+    return environment().get_template("search.html").render(_context(run))
+
+
+def environment() -> Environment:
+    """Return what fills in templates: everything is escaped, and a name that is missing is an error."""
+    found = Environment(
         loader=PackageLoader("ganetics.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = number
-    return environment.get_template("search.html").render(_context(run))
+    found.filters["figure"] = number
+    return found
 
 
 def _context(run: SearchRun) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class SearchRun:
     timings: tuple[Line, ...]
     environment: dict[str, str]
     reference: Line
-    """``reference.json``: ``floor``, ``floor_n`` and ``skipped`` images; empty where there is none."""
+    """``reference.json``: ``floor`` and ``floor_n``; empty where there is none."""
     finished: bool
 
     @property

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,12 @@ from ganetics.catalogue import expression_of
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression, Tied, complexity
 from ganetics.records import Outcome, SearchConfig
-from ganetics.search.screen import screen, signature_of
+from ganetics.search.screen import difference, screen, signature_of
 from ganetics.search.selection import Individual, alive, elite, tournament
 from ganetics.search.variation import MUTATIONS, Grammar, crossover, ramped
 
+NEARLY_THE_SAME = 0.2
+"""Difference of slopes up to which two losses are not two finalists."""
 PROPOSALS = 20_000
 """Trees drawn for one candidate before the generation is closed without it."""
 
@@ -192,10 +193,22 @@ def trial_line(candidate: Candidate, outcome: Outcome, fitness: float) -> dict[s
     }
 
 
-def best(lines: Sequence[dict[str, Any]], count: int, *, without: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
-    """Return the lines of the best ``count`` trained candidates, best first; ``without``: signatures left out."""
+def best(lines: Sequence[dict[str, Any]], count: int, *, beside: Sequence[Expression] = ()) -> list[dict[str, Any]]:
+    """Return the lines of the best ``count`` trained candidates that are not nearly the same loss, best first.
+
+    A search ends in variations of one theme; of these the best stands for all, so that the last round compares losses
+    and not constants. What nearly is one of ``beside`` is left out, too.
+    """
     trained = sorted(
         (line for line in lines if line["fitness"] is not None), key=lambda line: (line["fitness"], line["index"])
     )
-    others = (line for line in trained if signature_of(parse(line["expression"])) not in without)
-    return list(islice(others, count))
+    chosen: list[dict[str, Any]] = []
+    known = list(beside)
+    for line in trained:
+        if len(chosen) == count:
+            break
+        expression = parse(line["expression"])
+        if all(difference(expression, other) > NEARLY_THE_SAME for other in known):
+            chosen.append(line)
+            known.append(expression)
+    return chosen

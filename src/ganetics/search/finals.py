@@ -12,7 +12,6 @@ from ganetics.catalogue import CATALOGUE, expression_of
 from ganetics.expressions.text import to_text
 from ganetics.records import Outcome, SearchConfig
 from ganetics.search.evolve import best
-from ganetics.search.screen import signature_of
 
 PREVIEW = 64
 """Images in a preview."""
@@ -36,14 +35,14 @@ class Final:
 def plan(config: SearchConfig, trials: Sequence[dict[str, Any]]) -> list[Final]:
     """Return the runs of the last round, seed after seed, so that an interrupted round has complete comparisons.
 
-    Candidates that train as a rival does are not finalists beside it.
+    Candidates that nearly are a rival, or a better candidate, are not finalists beside it.
 
     Raises:
         InputError: a rival is not in the catalogue.
     """
     rivals = list(dict.fromkeys(one_of("rival", name, CATALOGUE) for name in config.rivals))
-    known = frozenset(signature_of(rival) for name in rivals if (rival := expression_of(name)) is not None)
-    finalists = [line["expression"] for line in best(trials, config.finalists, without=known)]
+    known = [rival for name in rivals if (rival := expression_of(name)) is not None]
+    finalists = [line["expression"] for line in best(trials, config.finalists, beside=known)]
     losses = [(text, None) for text in finalists] + [(name, name) for name in rivals]
     finals: list[Final] = []
     for number in range(config.final_seeds):

@@ -89,3 +89,19 @@ def signature(slopes: Terms) -> str:
 def signature_of(expression: Expression) -> str:
     """Return the signature of a loss, whether it passes the screen or not."""
     return signature(term_gradients(expression, LOGITS))
+
+
+def difference(one: Expression, other: Expression) -> float:
+    """Return the largest difference of two losses' slopes at logits up to 4, of 1 for each player's largest: 0 to 2.
+
+    >>> from ganetics.expressions.text import parse
+    >>> difference(parse("(y - p)**2"), parse("2*(y - p)**2"))
+    0.0
+    """
+    return float(np.abs(_shape(one) - _shape(other)).max())
+
+
+def _shape(expression: Expression) -> Array:
+    slopes = term_gradients(expression, LOGITS[np.abs(LOGITS) <= 4.0])
+    parts = (np.concatenate([slopes.real, slopes.fake]), slopes.generator)
+    return np.concatenate([part / max(float(np.abs(part).max()), 1e-300) for part in parts])

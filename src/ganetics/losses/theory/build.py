@@ -28,12 +28,12 @@ BATCH = 64
 """Equal logits of a side, where a loss depends on the batch."""
 
 NOT_SEPARABLE = "a sample's loss depends on other samples' logits, so no logit is best for one sample alone"
-NO_OPTIMUM = "it follows from the optimal logit of each sample; there is none"
+NO_OPTIMUM = "it follows from the optimal logit of each sample, and there is none"
 UNBOUNDED = (
     "at some density ratios between e⁻⁵ and e⁵ no logit that is looked at is optimal, and the loss has no limit beyond"
 )
 NO_REST = "with equal logits for real and generated samples no finite logit is best"
-NO_EQUILIBRIUM = "it is judged at the equilibrium; there is none"
+NO_EQUILIBRIUM = "it is judged at the equilibrium, and there is none"
 
 
 def theory_card(loss: GANLoss, *, batch: int = BATCH) -> TheoryCard:

@@ -67,7 +67,8 @@ def stability(product: float, gamma: float) -> Stability:
     """
     root = cmath.sqrt(gamma**2 + 4 * product)
     one, two = (-gamma + root) / 2, (-gamma - root) / 2
-    return Stability(eigenvalues=((one.real, one.imag), (two.real, two.imag)), kind=_kind(max(one.real, two.real)))
+    values = ((one.real + 0.0, one.imag + 0.0), (two.real + 0.0, two.imag + 0.0))  # -0.0 is 0.0
+    return Stability(eigenvalues=values, kind=_kind(max(one.real, two.real)))
 
 
 def _curvature(curve: Curve, place: float, step: float) -> float:

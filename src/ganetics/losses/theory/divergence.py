@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import cumulative_simpson, cumulative_trapezoid
+from scipy.integrate import cumulative_trapezoid
+from scipy.interpolate import make_interp_spline
 from scipy.special import expit, ndtr
 
 from ganetics.losses.theory.card import Divergence, Named
@@ -62,13 +63,23 @@ class Followed:
             return float(self.values[EQUAL])
         return float(_weights(m, side) @ self._smooth) - 0.5 * self.jump * side * (2.0 * float(ndtr(m / 2)) - 1.0)
 
-    def force(self, m: float) -> float:
-        """Return the derivative with respect to ``m`` of the expectation under p_g, the discriminator held fixed."""
-        at_jump = self.jump * math.exp(-(m**2) / 8) / math.sqrt(2 * math.pi)
-        if m == 0:
-            return at_jump
-        z = -(LOG_RATIOS + m**2 / 2) / m
-        return float(_weights(m, -1) @ (self._smooth * z)) + at_jump
+    def force(self, distances: Array) -> Array:
+        """Return the derivatives with respect to ``m`` of the expectation under p_g, the discriminator held fixed."""
+        return self._smooth_force(distances) + self.jump * np.exp(-(distances**2) / 8) / math.sqrt(2 * math.pi)
+
+    def followed(self, distances: Array) -> Array:
+        """Return the integral of the force from 0 to each distance."""
+        # the smooth part is odd in m: mirrored data have the mirrored force
+        both = np.concatenate([-distances[:0:-1], distances])
+        force = self._smooth_force(distances)
+        spline = make_interp_spline(both, np.concatenate([-force[:0:-1], force]), k=5 if len(both) > 5 else 3)
+        smooth = spline.antiderivative()(both)[len(distances) - 1 :]
+        rise: Array = smooth - smooth[0] + self.jump * (2.0 * ndtr(distances / 2) - 1.0)
+        return rise
+
+    def _smooth_force(self, distances: Array) -> Array:
+        force = [_weights(m, -1) @ (self._smooth * -(LOG_RATIOS + m**2 / 2) / m) for m in distances[1:]]
+        return np.array([0.0, *force])
 
     @property
     def _smooth(self) -> Array:
@@ -90,14 +101,13 @@ def divergence(curves: Curves, window: tuple[float, float]) -> Divergence | None
     )
     reach = DISTANCES**2 / 2 + DEVIATIONS * DISTANCES
     distances = DISTANCES[(reach <= u[-1] + STEP / 2) & (-reach >= u[0] - STEP / 2)]
-    force = np.array([generator.force(m) for m in distances])
     h, near = generator.values[valid], np.abs(u) <= LOOKED_UP
     return Divergence(
         distances=tuple(DISTANCES.tolist()),
         discriminator=_column([-real.mean(m, 1) - fake.mean(m, -1) for m in distances]),
         generator=_column([generator.mean(m, -1) for m in distances]),
-        followed=_column(cumulative_simpson(force, x=distances, initial=0).tolist()),
-        force=_column(force.tolist()),
+        followed=_column(generator.followed(distances).tolist()),
+        force=_column(generator.force(distances).tolist()),
         discriminator_name=name_of(u, -fake.values[valid]),
         followed_name=name_of(u, h),
         generator_minimal=_has_tangent_below(u[near], h[near]),

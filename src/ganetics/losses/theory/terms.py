@@ -132,7 +132,7 @@ def holes(values: Array) -> tuple[float | None, ...]:
 
 def _endless(end: Tail) -> bool:
     """Tell whether the integral of the slope diverges."""
-    slow = end.law == "power" and end.rate is not None and end.rate >= -1.0
+    slow = end.law == "power" and end.rate is not None and end.rate > -1.05  # −1 as read: a logarithm
     return end.kind in ("constant", "growing") or (end.kind == "vanishing" and slow)
 
 

@@ -13,11 +13,28 @@ MUCH = 2.0
 BCE_PEAK = 2.0 * float(expit(4.0))
 """Of binary cross-entropy, see ``Term.peak``."""
 NOTHING = 1e-9
+FACTS = {
+    "optimum": "an optimal discriminator",
+    "divergence": "what the generator minimises against an optimal discriminator",
+    "equilibrium": "an equilibrium",
+    "dirac": "the stability of the Dirac-GAN",
+}
 
 
 def verdict(card: TheoryCard) -> tuple[str, ...]:
     """Return what the facts say."""
-    rules = (_optimum, _generator_when_sure, _generator_turns, _divergence, _dirac, _scale, _peak, _clamp, _slices)
+    rules = (
+        _optimum,
+        _generator_when_sure,
+        _generator_turns,
+        _divergence,
+        _dirac,
+        _scale,
+        _peak,
+        _clamp,
+        _slices,
+        _undefined,
+    )
     return tuple(sentence for rule in rules for sentence in rule(card))
 
 
@@ -42,13 +59,15 @@ def _optimum(card: TheoryCard) -> Iterator[str]:
 def _improper(best: Optimum, *, bounded: bool) -> str:
     if not best.rising:
         return "The optimal output falls somewhere as the share of real samples rises."
-    sets = [*zip(best.low, best.high, strict=True)]
-    ends = [one for i, one in enumerate(sets) if 2 * i != len(sets) - 1]  # all but r = 1/2
-    if len(set(sets)) == 1:
+    sets = {
+        (round(low, 6), round(high, 6)) for low, high in zip(best.probability_low, best.probability_high, strict=True)
+    }
+    endless = sum(None in ends for ends in zip(best.low, best.high, strict=True))
+    if len(sets) == 1:
         return "The optimal discriminator says the same whatever the share of real samples: it tells nothing."
-    if not bounded and all(None in one for one in ends):
+    if not bounded and endless >= len(best.shares) - 1:
         return "No finite logit is optimal: the discriminator needs a penalty or clipping, and says no probability."
-    if len(set(sets)) <= 3:
+    if len(sets) <= 3:
         return "The optimal discriminator tells which side is likelier, not by how much: it is a step."
     if best.attained == "infinite":
         return "For some shares of real samples no logit within the range that is looked at is optimal."
@@ -145,12 +164,17 @@ def _clamp(card: TheoryCard) -> Iterator[str]:
     ends = [end for term in (card.real, card.fake, card.generator) for end in (term.below, term.above)]
     places = [end.clamped_at for end in ends if end.clamped_at is not None]
     if places:
-        yield f"A clamp in the code ends a gradient beyond logit {_plain(min(places, key=abs))}."
+        yield f"Beyond logit {_plain(min(places, key=abs))} the code (a clamp or an epsilon) leaves no gradient."
 
 
 def _slices(card: TheoryCard) -> Iterator[str]:
     if not card.separable:
         yield f"It is no sum over single logits: what is said of its terms is read on {card.view}."
+
+
+def _undefined(card: TheoryCard) -> Iterator[str]:
+    for lack in card.undefined:
+        yield f"Not defined: {FACTS[lack.fact]}, since {lack.reason}."
 
 
 def _plain(value: float, digits: int = 3) -> str:
