@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # Two threads in each of two processes are many times slower than one: one thread a process.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo test lint format bench extractors clean
+.PHONY: setup demo test lint format bench bench-keras extractors clean
 
 setup: $(VENV)/.development  ## the environment with everything the tests need
 
@@ -29,6 +29,9 @@ format: $(VENV)/.development
 bench: $(VENV)/.development  ## speed, as ratios measured side by side
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/frechet.py
+
+bench-keras: $(VENV)/.development .venv-keras-tensorflow/.ready  ## the paper's networks, ours beside Keras on TensorFlow
+	$(BIN)/python benchmarks/paper_step.py --keras-python .venv-keras-tensorflow/bin/python
 
 # Three backends, three environments: TensorFlow's and JAX's have no torch, so its absence is tested, too.
 KERAS_BACKENDS := tensorflow jax torch
@@ -54,7 +57,7 @@ extractors: $(VENV)/.development  ## train the in-domain feature extractors agai
 	$(BIN)/python -m ganetics.features.train_classifier mnist --data-dir $(DATA) --out src/ganetics/features/weights/mnist-classifier.safetensors
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache demo-run
+	rm -rf $(VENV) .venv-keras-* build dist .mypy_cache .pytest_cache .ruff_cache demo-run
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'

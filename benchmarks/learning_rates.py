@@ -18,9 +18,9 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
+from ganetics._files import write_atomically
 from ganetics._random import seed_of
 from ganetics.execution import PoolExecutor, RunFolder
-from ganetics.execution.log import write_atomically
 from ganetics.execution.process import environment
 from ganetics.records import Recipe, Record, to_json
 from ganetics.training.recipes import RECIPES

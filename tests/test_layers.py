@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "ganetics"
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("_check.py", "_random.py", "records.py"),
+    ("_check.py", "_files.py", "_random.py", "records.py"),
     ("losses/", "metrics/", "models/", "data/", "execution/"),
     ("expressions/", "training/"),
     ("catalogue.py", "keras.py", "features/"),

@@ -185,6 +185,7 @@ class SearchConfig(Record):
     trials: Count | None = None
     """Candidates to train; None: until the minutes are over."""
     minutes: Positive | None = None
+    """Of the search for candidates, over all the times it is gone on with; the last round comes after them."""
     population: Annotated[int, Field(ge=4)] = 30
     """Candidates of a generation."""
     elites: Annotated[int, Field(ge=0)] = 2

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ganetics._check import InputError
-from ganetics.execution import Log, RunFolder, write_atomically
+from ganetics.execution import Log, RunFolder
 from ganetics.execution.log import read_config
 
 RECORDS: list[dict[str, Any]] = [
@@ -232,22 +232,3 @@ def test_what_differs_from_the_first_environment_is_told(tmp_path: Path) -> None
         (tmp_path / "environment.json").write_text("damaged")
         assert run.note_environment({"cpu": "b"}) == []
     assert json.loads((tmp_path / "environment.json").read_text()) == {"cpu": "b"}
-
-
-@pytest.mark.parametrize("where", ["fsync", "replace"])
-def test_a_file_is_the_old_or_the_new_one(tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def no_space(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(*((os, "fsync") if where == "fsync" else (Path, "replace")), no_space)
-        with pytest.raises(OSError, match="No space left") as caught:
-            write_atomically(path, b"new")
-    assert caught.value.filename == str(path)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    write_atomically(path, b"new")
-    assert path.read_bytes() == b"new"

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ganetics._check import InputError, MissingDependencyError
-from ganetics.features import _files
 from ganetics.features.extractor import EXTRACTORS, default_extractor, load_extractor
 
 
@@ -52,17 +51,3 @@ def test_defaults_are_extractors() -> None:
     names = {default_extractor(d) for d in ("digits", "mnist", "cifar10", "/some/folder")}
     assert names == {"digits-classifier", "mnist-classifier", "efficientnet-lite0"}
     assert names <= set(EXTRACTORS)
-
-
-def test_write_keeps_the_old_file_if_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    _files.write_atomically(path, b"old")
-
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        _files.write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]

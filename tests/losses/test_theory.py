@@ -40,21 +40,26 @@ HELLINGER = "real: exp(-x/2); fake: exp(x/2); generator: -exp(x/2)"
 KL = "real: -x; fake: exp(x - 1); generator: -exp(x - 1)"
 BRIER = "(y - p)**2"
 BATCH = 64
+CLASSIC = (
+    "ganetic", "ganetic-batch-sum", "non-saturating", "minimax", "least-squares", "hinge", "wasserstein",
+)  # fmt: skip
+"""What is said of all of these is checked word by word; the catalogue may grow."""
 
 
 class Relativistic(GANLoss):
-    """Pairs of logits (Jolicoeur-Martineau 2018)."""
+    """Pairs of logits (Jolicoeur-Martineau 2018), as in nobody's catalogue: the card knows the contract only."""
 
-    name = "relativistic"
+    name = "pairs"
     separable = False
     generator_needs_real = True
 
     def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        return self._reduce(F.softplus(fake_logits - real_logits))
+        reduce = {"mean": torch.mean, "sum": torch.sum, "none": torch.clone}[self.reduction]
+        return reduce(F.softplus(fake_logits - real_logits))
 
     def generator(self, *, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         assert real_logits is not None
-        return self._reduce(F.softplus(real_logits - fake_logits))
+        return self.discriminator(real_logits=fake_logits, fake_logits=real_logits)
 
 
 class Sliding(GANLoss):
@@ -118,7 +123,7 @@ def test_the_optimal_logit_has_its_closed_form(loss: GANLoss, best: np.ndarray) 
 
 
 def test_what_can_be_read_from_it() -> None:
-    found = {text: card_of(text).optimum for text in (*CATALOGUE, BRIER, KL) if card_of(text).optimum is not None}
+    found = {text: card_of(text).optimum for text in (*CLASSIC, BRIER, KL) if card_of(text).optimum is not None}
     assert {name: best.reads for name, best in found.items() if best is not None and best.reads} == {
         "non-saturating": "probability",
         "minimax": "probability",
@@ -462,7 +467,8 @@ def test_eigenvalues_are_those_of_the_game(loss: GANLoss) -> None:
         game = np.linalg.eigvals(jacobian(loss, found.bias, gamma))
         ours = [complex(*value) for value in stability.eigenvalues] + [complex(found.bias_eigenvalue or 0.0)]
         assert np.allclose(np.sort_complex(game.round(5)), np.sort_complex(np.round(ours, 5)), atol=1e-4)
-    assert (found.plain.kind, found.r1.kind) == ("neutral", "stable")
+    if loss.name in CLASSIC:
+        assert (found.plain.kind, found.r1.kind) == ("neutral", "stable")
 
 
 def test_bce_circles_with_the_slope_of_the_paper() -> None:
@@ -582,6 +588,6 @@ SENTENCES = {
 
 
 def test_verdicts_say_what_the_facts_say() -> None:
-    verdicts = {name: " ".join(card_of(name).verdict) for name in CATALOGUE}
+    verdicts = {name: " ".join(card_of(name).verdict) for name in CLASSIC}
     for sentence, names in SENTENCES.items():
         assert {name for name, text in verdicts.items() if sentence in text} == names, sentence

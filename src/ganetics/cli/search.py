@@ -139,7 +139,8 @@ def carry_out(run: Path, search: Prepared, *, data_dir: Path | None, workers: in
         InputError: the folder holds another run, or one although ``resume`` is false.
         OSError: the disk is full or the folder not writable; all finished work is kept.
     """
-    from ganetics.execution import PoolExecutor, RunFolder, write_atomically
+    from ganetics._files import write_atomically
+    from ganetics.execution import PoolExecutor, RunFolder
     from ganetics.execution.process import environment
     from ganetics.report import write_search_report
     from ganetics.search import run_search

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
+from ganetics._files import in_place_of
 from ganetics.data.imageset import ImageSet, Pixels, Skipped, hash_of, image_set
 from ganetics.records import to_json
 
@@ -94,22 +94,3 @@ def _write(stem: Path, pixels: Pixels, labels: npt.NDArray[np.int64] | None, met
 def _save(path: Path, array: npt.NDArray[Any]) -> None:
     with in_place_of(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
-
-
-class in_place_of:  # noqa: N801 - reads as a function
-    """A file beside ``path`` that takes its place when the block ends without an error."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Path:
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".part-")
-        os.close(descriptor)
-        self.temporary = Path(name)
-        return self.temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.temporary.replace(self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganetics._check import InputError
-from ganetics.data.cache import Decoded, cache_folder, cached, in_place_of
+from ganetics._files import in_place_of
+from ganetics.data.cache import Decoded, cache_folder, cached
 from ganetics.data.download import fetch
 from ganetics.data.imageset import ImageSet
 

@@ -2,7 +2,7 @@
 
 from ganetics.execution.executor import Completed, Executor, JobFailure
 from ganetics.execution.in_process import InProcessExecutor
-from ganetics.execution.log import Log, RunFolder, write_atomically
+from ganetics.execution.log import Log, RunFolder
 from ganetics.execution.pool import PoolExecutor
 
 __all__ = [
@@ -13,5 +13,4 @@ __all__ = [
     "Log",
     "PoolExecutor",
     "RunFolder",
-    "write_atomically",
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ganetics._check import InputError
+from ganetics._files import sync, write_atomically
 from ganetics.records import read_text, to_json
 
 
@@ -149,7 +150,7 @@ class Log:
         if self._descriptor is None:
             self.replay()  # a line behind a torn one would be lost with it
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            _sync_folder(self.path.parent)
+            sync(self.path.parent)
         before = os.fstat(self._descriptor).st_size
         try:
             if os.write(self._descriptor, line) != len(line):
@@ -195,26 +196,6 @@ def first_difference(old: Any, new: Any, field: str = "") -> tuple[str, Any, Any
     return None if old == new else (field, old, new)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment the old or the new content is there, whole.
-
-    Raises:
-        OSError: the disk is full or the folder not writable; names the file.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise OSError(error.errno, error.strerror, str(path)) from None
-
-
 def _parse(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
@@ -236,11 +217,3 @@ def _lock(folder: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,11 +1,9 @@
-"""Files that extractors need: found in an installed distribution, known by their hash, written atomically."""
+"""Files that extractors need: found in an installed distribution, known by their hash."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -74,21 +72,3 @@ def to_safetensors(tensors: dict[str, Tensor], metadata: dict[str, str]) -> byte
     header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # the format aligns tensors to 8 bytes
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that ``path`` holds the old or the new content at every moment.
-
-    Raises:
-        OSError: the folder is missing or full, or writing is not permitted.
-    """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

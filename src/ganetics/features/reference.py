@@ -13,10 +13,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ganetics._check import InputError
+from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
 from ganetics.data import ImageSet, cache_folder
 from ganetics.features._batches import Progress
-from ganetics.features._files import to_safetensors, write_atomically
+from ganetics.features._files import to_safetensors
 from ganetics.features.extractor import Extractor
 from ganetics.metrics import Gaussian, frechet_distance, gaussian
 from ganetics.records import DataIdentity, ExtractorIdentity, to_json

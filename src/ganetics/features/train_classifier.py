@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from ganetics import data
 from ganetics._check import InputError
+from ganetics._files import write_atomically
 from ganetics._random import numpy_generator, torch_generator
-from ganetics.features._files import to_safetensors, write_atomically
+from ganetics.features._files import to_safetensors
 from ganetics.features.classifier import DOMAINS, VERSION, Classifier, build_classifier
 
 SEED = 0

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganetics._check import InputError
+from ganetics._files import write_atomically
 from ganetics.catalogue import loss_named_or_parsed
-from ganetics.execution.log import RunFolder, read_config, write_atomically
+from ganetics.execution.log import RunFolder, read_config
 from ganetics.records import DataIdentity, ExtractorIdentity, Outcome, Recipe, Record, from_json, read_text, to_json
 from ganetics.training import TrainingState, checkpoint, start
 from ganetics.training.loop import RECORD_EVERY

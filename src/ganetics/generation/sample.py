@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from ganetics._check import InputError
+from ganetics._files import write_atomically
 from ganetics._random import torch_generator
-from ganetics.execution.log import write_atomically
 from ganetics.training import checkpoint
 from ganetics.training.sampling import grid_png, sample
 

@@ -56,7 +56,15 @@ class GANLoss(ABC):
             InputError: an empty batch, or logits that are not floating.
         """
 
-    def _reduce(self, values: Tensor) -> Tensor:
+    def _both(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both sides in at least float32, of one shape if nothing is reduced."""
+        real, fake = prepare(real_logits, "real_logits"), prepare(fake_logits, "fake_logits")
+        if self.reduction == "none":
+            one_shape(real, fake, "with reduction 'none'")
+        return real, fake
+
+    def reduce(self, values: Tensor) -> Tensor:
+        """Return the mean, the sum or the values themselves, as the loss's reduction says."""
         if self.reduction == "mean":
             return values.mean()
         if self.reduction == "sum":
@@ -87,17 +95,12 @@ class SeparableLoss(GANLoss):
 
     def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return the mean (or sum) of the real terms plus that of the fake terms; see :class:`GANLoss`."""
-        real, fake = prepare(real_logits, "real_logits"), prepare(fake_logits, "fake_logits")
-        if self.reduction == "none" and real.shape != fake.shape:
-            raise InputError(
-                "with reduction 'none' real_logits and fake_logits must have one shape, "
-                f"got {list(real.shape)} and {list(fake.shape)}"
-            )
-        return self._reduce(self.real_term(real)) + self._reduce(self.fake_term(fake))
+        real, fake = self._both(real_logits, fake_logits)
+        return self.reduce(self.real_term(real)) + self.reduce(self.fake_term(fake))
 
     def generator(self, *, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return the mean (or sum) of the generator terms; ``real_logits`` is not used."""
-        return self._reduce(self.generator_term(prepare(fake_logits, "fake_logits")))
+        return self.reduce(self.generator_term(prepare(fake_logits, "fake_logits")))
 
 
 def prepare(logits: Tensor, name: str) -> Tensor:
@@ -111,3 +114,15 @@ def prepare(logits: Tensor, name: str) -> Tensor:
     if not logits.is_floating_point():
         raise InputError(f"{name} must be floating, got {logits.dtype}")
     return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def one_shape(real: Tensor, fake: Tensor, when: str) -> None:
+    """Check that real and fake logits pair; nothing is broadcast.
+
+    Raises:
+        InputError: their shapes differ; begins with ``when``.
+    """
+    if real.shape != fake.shape:
+        raise InputError(
+            f"{when} real_logits and fake_logits must have one shape, got {list(real.shape)} and {list(fake.shape)}"
+        )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
 
 from ganetics._check import InputError, number
 
@@ -73,6 +74,49 @@ def clip_weights_(module: nn.Module, limit: float) -> None:
     number("limit", limit, above=0)
     for weight in module.parameters():
         weight.clamp_(-limit, limit)
+
+
+NORMALISED = (
+    nn.Linear,
+    nn.Bilinear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
+"""Layers whose weight :func:`spectral_norm_` normalises."""
+
+
+def spectral_norm_(module: nn.Module, *, generator: torch.Generator) -> None:
+    """Divide the weight of every linear and convolutional layer by its largest singular value, in place.
+
+    The value is estimated by one power iteration at each forward pass in training mode (PyTorch's parametrization);
+    the estimate is part of ``state_dict``, so make the optimizer and load weights after this call.
+
+    Source: Miyato et al. 2018, arXiv 1802.05957, algorithm 1.
+
+    Args:
+        module: a network, or one layer.
+        generator: source of the first estimates, on the CPU. The global random state is as it was afterwards.
+
+    Raises:
+        InputError: there is no such layer, or one is normalised already.
+    """
+    layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, NORMALISED)}
+    if not layers:
+        raise InputError(f"spectral_norm_ needs a linear or convolutional layer, {type(module).__name__} has none")
+    for name, layer in layers.items():
+        if parametrize.is_parametrized(layer, "weight"):
+            raise InputError(f"spectral_norm_: the weight of {name or 'the module'} is parametrized already")
+    for layer in layers.values():
+        seed = int(torch.randint(2**62, (), generator=generator))
+        # PyTorch draws the estimates from the global generator of the weight's device
+        device = layer.weight.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            parametrizations.spectral_norm(layer)
 
 
 def _squared_norms(discriminator: Discriminator, images: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import ganetics
-from ganetics.execution.log import write_atomically
+from ganetics._files import write_atomically
 from ganetics.expressions.bind import terms_of
 from ganetics.expressions.export import to_pytorch
 from ganetics.expressions.symbolic import equation, mathml

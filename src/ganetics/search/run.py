@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
-from ganetics.execution import Completed, Executor, RunFolder, write_atomically
+from ganetics._files import write_atomically
+from ganetics.execution import Completed, Executor, RunFolder
 from ganetics.expressions.text import to_text
 from ganetics.records import Failure, FailureKind, Outcome, Recipe, SearchConfig, to_json
 from ganetics.search.evolve import Search, candidates, trial_line

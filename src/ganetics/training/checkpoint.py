@@ -19,7 +19,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from ganetics._check import InputError
-from ganetics.execution.log import write_atomically
+from ganetics._files import write_atomically
 from ganetics.records import Recipe, Record, from_json, read_text, to_json
 from ganetics.training.state import TrainingState, start
 
