@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -58,3 +61,34 @@ def test_the_example_runs() -> None:
     d_real, d_fake = map(float, re.findall(r"0\.\d{3}", done.stdout)[:2])
     assert d_real == pytest.approx(0.599, abs=0.15)
     assert d_fake == pytest.approx(0.599, abs=0.15)
+
+
+def table(first_heading: str) -> list[list[str]]:
+    """Return the cells of the rows of the README's table whose second heading begins with this."""
+    lines = README.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| loss | {first_heading}"))
+    rows = lines[start + 2 : start + 2 + next(i for i, line in enumerate(lines[start + 2 :]) if not line)]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def geometric_mean(values: list[float]) -> float:
+    return math.exp(fmean(map(math.log, values)))
+
+
+def test_figures_of_the_rate_sweep_are_those_of_the_results() -> None:
+    fid = json.loads((ROOT / "results/rates-mnist/summary.json").read_text())["fid"]
+    rows = table("rate 0.000316")
+    assert {row[0] for row in rows} == set(fid)
+    for name, *cells in rows:
+        assert cells == [f"{geometric_mean(values):.1f}" for values in fid[name].values()]
+
+
+def test_figures_of_the_search_are_those_of_the_results() -> None:
+    fame = json.loads((ROOT / "results/search-mnist-1/hall_of_fame.json").read_text())
+    by_name = {entry["name"] or f"trial {entry['search_index']}": entry["finals"] for entry in fame}
+    rows = table("rate ×0.3")
+    assert len(rows) == 5
+    for name, *cells in rows:
+        runs = by_name[re.sub(r"^evolved, (trial \d+): .*", r"\1", name)]
+        means = [geometric_mean([run["fid"] for run in runs if run["rate"] == rate]) for rate in (0.3, 1.0, 3.0)]
+        assert cells == [f"{value:.1f}" for value in (*means, max(run["fid"] for run in runs))]

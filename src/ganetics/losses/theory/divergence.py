@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import cumulative_trapezoid
-from scipy.interpolate import make_interp_spline
+from scipy.integrate import cumulative_simpson, cumulative_trapezoid
 from scipy.special import expit, ndtr
 
 from ganetics.losses.theory.card import Divergence, Named
@@ -27,7 +26,9 @@ LOG_RATIOS: Array = STEP * np.arange(-170.0, 171.0)
 EQUAL = 170
 """Where u = 0 stands among them."""
 DISTANCES = np.linspace(0.0, 4.0, 17)
-DEVIATIONS = 6.5
+BETWEEN = np.linspace(0.2, 4.0, 77)
+"""Where the force is integrated."""
+SETTLED = 1e-6
 LOOKED_UP = 8.0
 """Whether a functional is smallest at p_g = p_data is looked up for |u| up to this."""
 NAMING = 5.0
@@ -65,21 +66,30 @@ class Followed:
 
     def force(self, distances: Array) -> Array:
         """Return the derivatives with respect to ``m`` of the expectation under p_g, the discriminator held fixed."""
-        return self._smooth_force(distances) + self.jump * np.exp(-(distances**2) / 8) / math.sqrt(2 * math.pi)
+        rest = self._smooth_force(distances[distances > 0])
+        at_jump = self.jump * np.exp(-(distances**2) / 8) / math.sqrt(2 * math.pi)
+        return np.concatenate([np.zeros(len(distances) - len(rest)), rest]) + at_jump
 
     def followed(self, distances: Array) -> Array:
-        """Return the integral of the force from 0 to each distance."""
-        # the smooth part is odd in m: mirrored data have the mirrored force
-        both = np.concatenate([-distances[:0:-1], distances])
-        force = self._smooth_force(distances)
-        spline = make_interp_spline(both, np.concatenate([-force[:0:-1], force]), k=5 if len(both) > 5 else 3)
-        smooth = spline.antiderivative()(both)[len(distances) - 1 :]
-        rise: Array = smooth - smooth[0] + self.jump * (2.0 * ndtr(distances / 2) - 1.0)
+        """Return the integral of the force from 0 to each distance, which are the first of :data:`DISTANCES`."""
+        force = self._smooth_force(BETWEEN)
+        # mirrored data have the mirrored force: it is odd in m, and near 0, where u is too narrow for its grid, a
+        # polynomial
+        m = np.array([BETWEEN[0], BETWEEN[2], BETWEEN[4]])
+        odd = np.linalg.solve(m[:, None] ** [1, 3, 5], force[[0, 2, 4]])
+        start = float(odd @ (m[0] ** np.array([2, 4, 6]) / [2, 4, 6]))
+        smooth = np.concatenate([[0.0], start + cumulative_simpson(force, x=BETWEEN, initial=0)[1::5]])
+        rise: Array = smooth[: len(distances)] + self.jump * (2.0 * ndtr(distances / 2) - 1.0)
         return rise
 
+    def settled(self, m: float, side: int, valid: slice) -> bool:
+        """Tell whether the ends of what is known add nothing to an expectation."""
+        parts = _weights(m, side) * np.abs(self._smooth)
+        return bool(max(parts[valid][0], parts[valid][-1]) <= SETTLED * parts.max())
+
     def _smooth_force(self, distances: Array) -> Array:
-        force = [_weights(m, -1) @ (self._smooth * -(LOG_RATIOS + m**2 / 2) / m) for m in distances[1:]]
-        return np.array([0.0, *force])
+        force = [_weights(m, -1) @ (self._smooth * -(LOG_RATIOS + m**2 / 2) / m) for m in distances]
+        return np.array(force, dtype=np.float64)
 
     @property
     def _smooth(self) -> Array:
@@ -99,8 +109,9 @@ def divergence(curves: Curves, window: tuple[float, float]) -> Divergence | None
     real, fake, generator = (
         _followed(curve, best, ends, valid) for curve in (curves.real, curves.fake, curves.generator)
     )
-    reach = DISTANCES**2 / 2 + DEVIATIONS * DISTANCES
-    distances = DISTANCES[(reach <= u[-1] + STEP / 2) & (-reach >= u[0] - STEP / 2)]
+    sides = ((real, 1), (fake, -1), (generator, -1))
+    settled = [m == 0 or all(term.settled(m, side, valid) for term, side in sides) for m in DISTANCES]
+    distances = DISTANCES[np.logical_and.accumulate(settled)]
     h, near = generator.values[valid], np.abs(u) <= LOOKED_UP
     return Divergence(
         distances=tuple(DISTANCES.tolist()),
