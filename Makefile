@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # Two threads in each of two processes are many times slower than one: one thread a process.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo test lint format bench bench-keras extractors clean
+.PHONY: setup demo test lint format bench bench-keras docs extractors clean
 
 setup: $(VENV)/.development  ## the environment with everything the tests need
 
@@ -44,13 +44,21 @@ KERAS_PACKAGES_torch := torch
 test-keras: $(KERAS_BACKENDS:%=test-keras-%)  ## the Keras losses on TensorFlow, JAX and PyTorch
 
 $(KERAS_BACKENDS:%=test-keras-%): test-keras-%: .venv-keras-%/.ready
-	KERAS_BACKEND=$* TF_CPP_MIN_LOG_LEVEL=2 .venv-keras-$*/bin/python -m pytest tests/test_keras.py src/ganetics/keras.py
+	KERAS_BACKEND=$* TF_CPP_MIN_LOG_LEVEL=2 .venv-keras-$*/bin/python -m pytest tests/test_keras.py tests/test_recipes_keras.py src/ganetics/keras.py
 
 $(KERAS_BACKENDS:%=.venv-keras-%/.ready): .venv-keras-%/.ready: constraints-keras.txt pyproject.toml
 	$(PYTHON) -m venv .venv-keras-$*
 	.venv-keras-$*/bin/python -m pip install --quiet -c constraints-keras.txt keras pytest $(KERAS_PACKAGES_$*)
 	.venv-keras-$*/bin/python -m pip install --quiet --no-deps -e .
 	touch $@
+
+LOSSES = $(shell $(BIN)/python -c 'from ganetics.catalogue import CATALOGUE; print(*CATALOGUE)')
+
+docs: $(VENV)/.development  ## the theory cards of all losses of the catalogue
+	mkdir -p docs/cards
+	rm -f docs/cards/*.html docs/cards/cards.json
+	set -e; for loss in $(LOSSES); do $(BIN)/ganetics loss card $$loss --html docs/cards/$$loss.html; done
+	$(BIN)/ganetics loss card $(LOSSES) --json > docs/cards/cards.json
 
 extractors: $(VENV)/.development  ## train the in-domain feature extractors again (MNIST: DATA=folder)
 	$(BIN)/python -m ganetics.features.train_classifier digits --out src/ganetics/features/weights/digits-classifier.safetensors

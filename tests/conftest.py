@@ -1,10 +1,13 @@
-"""What all tests share: a cache of their own, and the place of the real data."""
+"""What all tests share: a cache of their own, the place of the real data, the blocks of docs/recipes.md."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -37,3 +40,59 @@ def jobs() -> Iterator[ModuleType]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(Path(__file__).parent / "jobs"))
         yield importlib.import_module("executor_jobs")
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """The code blocks of docs/recipes.md, which stand there and nowhere else."""
+
+    text: str
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """Heading → text below it."""
+        return dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", self.text, flags=re.DOTALL | re.MULTILINE))
+
+    def blocks(self, heading: str, language: str = "python") -> list[str]:
+        """Return a section's code blocks in this language."""
+        return re.findall(rf"^```{language}\n(.*?)^```$", self.sections[heading], flags=re.DOTALL | re.MULTILINE)
+
+    @staticmethod
+    def changed(source: str, block: str) -> str:
+        """Return a host's source with the block's lines in place of those that do the same; the others go to its top.
+
+        Two lines do the same if they assign to one name (a number or None does not count: the host prepares for the
+        line to come), or call one function with one first argument.
+        """
+        top = ast.parse(block).body
+        new = {what: line for line in top if (what := _what_it_does(line))}
+        used = set()
+
+        class Put(ast.NodeTransformer):
+            def visit(self, node: ast.AST) -> ast.AST:
+                what = _what_it_does(node)
+                if what is None or what not in new:
+                    return self.generic_visit(node)
+                used.add(what)
+                return new[what]
+
+        host = Put().visit(ast.parse(source))
+        kept = [line for line in top if _what_it_does(line) not in used]
+        return "\n".join(ast.unparse(part) for part in (*kept, host))
+
+
+def _what_it_does(node: ast.AST) -> str | None:
+    match node:
+        case ast.Assign(value=ast.Constant()):
+            return None
+        case ast.Assign(targets=[target]):
+            return ast.unparse(target)
+        case ast.Expr(value=ast.Call(func=function, args=[first, *_])):
+            return f"{ast.unparse(function)}({ast.unparse(first)})"
+    return None
+
+
+@pytest.fixture(scope="session")
+def recipes() -> Recipes:
+    """Return the blocks of docs/recipes.md."""
+    return Recipes((Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8"))

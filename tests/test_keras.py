@@ -19,6 +19,8 @@ keras = pytest.importorskip("keras", reason="Keras is not installed; make test-k
 import ganetics.keras as adapter  # noqa: E402
 from ganetics._check import InputError  # noqa: E402
 from ganetics.expressions import numeric  # noqa: E402
+from ganetics.expressions.dialects import DIALECTS  # noqa: E402
+from ganetics.expressions.export import to_source  # noqa: E402
 from ganetics.expressions.primitives import PRIMITIVES  # noqa: E402
 from ganetics.expressions.standard import STANDARD, named_or_parsed  # noqa: E402
 from ganetics.expressions.tree import Call, nodes, trees  # noqa: E402
@@ -102,6 +104,23 @@ def test_values_and_slopes_are_the_references(expression: str, term: str, mode: 
     assert value.dtype == np.float32
     assert_near(value, expected)
     assert_near(slope, expected_slope)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_exported_file_says_what_the_expression_says(expression: str, mode: str) -> None:
+    known, names = named_or_parsed(expression), {}
+    exec(compile(to_source(known, DIALECTS["keras"], title="A loss", version="0"), "<exported>", "exec"), names)
+    for term in TERMS:
+        value, slope = value_and_slope(names[f"_{term}_term"], LOGITS, mode)
+        exact = LOGITS.astype(np.float64)
+        assert value.dtype == np.float32
+        assert_near(value, getattr(numeric.terms(known, exact), term))
+        assert_near(slope, getattr(numeric.term_gradients(known, exact), term))
+    real, fake = LOGITS[::2].astype(np.float16), LOGITS[1::3]
+    values = numeric.terms(known, real.astype(np.float64)), numeric.terms(known, fake.astype(np.float64))
+    assert_near(names["discriminator_loss"](real, fake), values[0].real.mean() + values[1].fake.mean())
+    assert_near(names["generator_loss"](fake), values[1].generator.mean())
 
 
 def test_every_primitive_is_tried() -> None:

@@ -1,14 +1,22 @@
-"""Every loss by name. To add one is to write its class and a line here; the conformance suite then covers it."""
+"""Every loss by name. To add one is to write its class and a line here; the conformance suite then covers it.
+
+Losses that our own searches found are data, in ``evolved.json``: see :class:`ganetics.records.EvolvedLosses`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+from ganetics._check import InputError
 from ganetics.expressions.compile import compile_loss
 from ganetics.expressions.standard import STANDARD, named_or_parsed
+from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
 from ganetics.losses import (
+    FDivergence,
     GANetic,
     GANeticBatchSum,
     GANLoss,
@@ -16,8 +24,17 @@ from ganetics.losses import (
     LeastSquares,
     Minimax,
     NonSaturating,
+    RelativisticAverage,
+    RelativisticPairing,
     Wasserstein,
+    smoothed,
 )
+from ganetics.losses.contract import Reduction
+from ganetics.records import EvolvedLosses, Provenance, from_json, read_text
+
+F_GAN = "Nowozin et al. 2016, arXiv 1606.00709"
+RELATIVISTIC = "Jolicoeur-Martineau 2018, arXiv 1807.00734"
+GOODFELLOW = "Goodfellow et al. 2014, arXiv 1406.2661"
 
 
 @dataclass(frozen=True)
@@ -25,70 +42,109 @@ class Entry:
     """A loss of the catalogue.
 
     Attributes:
-        make: the loss's class; call it with ``reduction``.
+        name: what it is called; its objects have it, too.
+        make: gives the loss; call it with ``reduction``.
         title: what people call it.
-        reference: where it was published.
+        reference: where it was published; of an evolved loss, the command that found it.
         expression: the same loss as an expression, in text; None if it is not separable.
+        provenance: of an evolved loss.
     """
 
-    make: type[GANLoss]
+    name: str
+    make: Callable[..., GANLoss]
     title: str
     reference: str
-    expression: str | None
+    expression: str | None = None
+    provenance: Provenance | None = None
 
-    @property
-    def name(self) -> str:
-        """The name in the catalogue."""
-        return self.make.name
+
+def _entry(name: str, make: Callable[..., GANLoss], title: str, reference: str) -> Entry:
+    return Entry(name, make, title, reference, STANDARD.get(name))
+
+
+def _one_sided(*, reduction: Reduction = "mean") -> GANLoss:
+    return smoothed(NonSaturating(reduction=reduction), real=0.9)
 
 
 _ALL = (
-    Entry(
-        GANetic,
-        "GANetic",
-        "Akhmedova, Körber 2024, arXiv 2406.05023",
-        STANDARD["ganetic"],
-    ),
-    Entry(
+    _entry("ganetic", GANetic, "GANetic", "Akhmedova, Körber 2024, arXiv 2406.05023"),
+    _entry(
+        "ganetic-batch-sum",
         GANeticBatchSum,
         "GANetic, divided by the batch's sum",
         "the PyTorch file of ZKI-PH-ImageAnalysis/GANetic-Loss",
-        None,
     ),
-    Entry(
+    _entry(
+        "non-saturating",
         NonSaturating,
-        "Non-saturating (binary cross-entropy)",
-        "Goodfellow et al. 2014, arXiv 1406.2661",
-        STANDARD["non-saturating"],
+        "Non-saturating (binary cross-entropy; the logistic loss of StyleGAN2)",
+        GOODFELLOW,
     ),
-    Entry(
-        Minimax,
-        "Minimax (saturating)",
-        "Goodfellow et al. 2014, arXiv 1406.2661",
-        STANDARD["minimax"],
+    _entry(
+        "non-saturating-smooth",
+        _one_sided,
+        "Non-saturating with one-sided label smoothing, 0.9",
+        "Salimans et al. 2016, arXiv 1606.03498",
     ),
-    Entry(
-        LeastSquares,
-        "Least squares",
-        "Mao et al. 2017, arXiv 1611.04076",
-        STANDARD["least-squares"],
+    _entry("minimax", Minimax, "Minimax (saturating)", GOODFELLOW),
+    _entry("least-squares", LeastSquares, "Least squares", "Mao et al. 2017, arXiv 1611.04076"),
+    _entry("hinge", Hinge, "Hinge", "Lim, Ye 2017, arXiv 1705.02894"),
+    _entry("wasserstein", Wasserstein, "Wasserstein", "Arjovsky et al. 2017, arXiv 1701.07875"),
+    _entry(
+        "relativistic-pairing",
+        RelativisticPairing,
+        "Relativistic pairing (RpGAN, the loss of R3GAN)",
+        f"{RELATIVISTIC}; Huang et al. 2024, arXiv 2501.05441",
     ),
-    Entry(
-        Hinge,
-        "Hinge",
-        "Lim, Ye 2017, arXiv 1705.02894",
-        STANDARD["hinge"],
+    _entry("relativistic-average", RelativisticAverage, "Relativistic average (RaGAN)", RELATIVISTIC),
+    _entry(
+        "ra-least-squares",
+        partial(RelativisticAverage, LeastSquares(fake_target=-1.0)),
+        "Relativistic average, least squares (RaLSGAN)",
+        RELATIVISTIC,
     ),
-    Entry(
-        Wasserstein,
-        "Wasserstein",
-        "Arjovsky et al. 2017, arXiv 1701.07875",
-        STANDARD["wasserstein"],
+    _entry(
+        "ra-hinge",
+        partial(RelativisticAverage, Hinge()),
+        "Relativistic average, hinge (RaHingeGAN)",
+        RELATIVISTIC,
     ),
+    _entry("f-kl", partial(FDivergence, "kl"), "f-GAN, Kullback-Leibler", F_GAN),
+    _entry("f-reverse-kl", partial(FDivergence, "reverse-kl"), "f-GAN, reverse Kullback-Leibler", F_GAN),
+    _entry("f-pearson", partial(FDivergence, "pearson"), "f-GAN, Pearson χ²", F_GAN),
+    _entry("f-hellinger", partial(FDivergence, "hellinger"), "f-GAN, squared Hellinger", F_GAN),
+    _entry("f-js", partial(FDivergence, "js"), "f-GAN, Jensen-Shannon", F_GAN),
 )
 
-CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _ALL}
-"""Name to loss."""
+
+def evolved(path: Path, taken: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Return the losses that a file of evolved losses holds, by name.
+
+    Args:
+        path: JSON of :class:`ganetics.records.EvolvedLosses`.
+        taken: names that are in use.
+
+    Raises:
+        InputError: no such file, or not of that form; a name that is taken; an expression that cannot be read.
+    """
+    where = f"evolved losses: {path}"
+    found: dict[str, Entry] = {}
+    for loss in from_json(EvolvedLosses, read_text(path, "evolved losses"), where=where).losses:
+        if loss.name in taken or loss.name in found:
+            raise InputError(f"{where}: a name must occur once in the catalogue, got {loss.name!r} again")
+        try:
+            make = partial(compile_loss, parse(loss.expression), name=loss.name)
+        except InputError as error:
+            raise InputError(f"{where}: {loss.name}: {error}") from None
+        command = loss.provenance.command
+        found[loss.name] = Entry(loss.name, make, loss.title, command, loss.expression, loss.provenance)
+    return found
+
+
+_PUBLISHED = {entry.name: entry for entry in _ALL}
+
+CATALOGUE: Mapping[str, Entry] = _PUBLISHED | evolved(Path(__file__).with_name("evolved.json"), _PUBLISHED)
+"""Name to loss: the published ones, then the evolved ones."""
 
 
 def loss_named_or_parsed(text: str) -> GANLoss:
@@ -101,7 +157,7 @@ def loss_named_or_parsed(text: str) -> GANLoss:
     Hinge(reduction='mean')
     >>> loss_named_or_parsed("hinges")
     Traceback (most recent call last):
-    ganetics._check.InputError: unknown loss 'hinges', nearest: hinge
+    ganetics._check.InputError: unknown loss 'hinges', nearest: hinge, f-hellinger
     """
     if text in CATALOGUE:
         return CATALOGUE[text].make()

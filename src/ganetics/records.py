@@ -65,6 +65,9 @@ class Penalty(Record):
     kind: Literal["r1", "r2", "gradient", "clip"]
     weight: Positive = 1.0
     """Factor of the penalty; for ``clip`` the largest absolute weight."""
+    every: Count = 1
+    """Lazy regularisation (Karras et al. 2020, arXiv 1912.04958, section 3.1): only in steps 0, k, 2k … of the
+    discriminator, with k times the weight; ``clip`` projects in these steps, to the same limit."""
 
 
 class Recipe(Record):
@@ -167,6 +170,35 @@ class Outcome(Record):
     def log_fid(self) -> float:
         """Natural logarithm of the Fréchet distance; infinite for a failed trial."""
         return math.log(max(self.metrics["fid"], 1e-12)) if self.metrics else math.inf
+
+
+class Provenance(Record):
+    """Where an evolved loss comes from: enough to make it again and to know what it was chosen for."""
+
+    run: str
+    """The search's folder in ``results/``."""
+    command: str
+    dataset: str
+    seeds: tuple[int, ...]
+    """Training seeds of ``figures``."""
+    figures: dict[str, float]
+    """What was measured, by name, such as the median log Fréchet distance over the seeds at the best rate."""
+
+
+class EvolvedLoss(Record):
+    """A loss that a search of this project found, for the catalogue."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+    title: str
+    expression: str
+    provenance: Provenance
+
+
+class EvolvedLosses(Record):
+    """The file of the evolved losses."""
+
+    schema_version: Literal[1] = 1
+    losses: tuple[EvolvedLoss, ...]
 
 
 class SearchConfig(Record):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganetics._check import InputError
-from ganetics.losses import clip_weights_, gradient_penalty, r1, r2
+from ganetics.losses import clip_weights_, gradient_penalty, r1, r2, spectral_norm_
 
 SHAPE = (6, 2, 5, 4)
 
@@ -139,3 +139,61 @@ def test_clipping_changes_only_what_is_outside() -> None:
     assert net.weight.requires_grad
     with pytest.raises(InputError, match="limit must be above 0, got 0"):
         clip_weights_(net, 0)
+
+
+def layered(seed: int = 0) -> nn.Module:
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ConvTranspose2d(4, 3, 2), nn.Flatten(), nn.Linear(3 * 4 * 3, 1)
+    )
+    source = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=source))
+    return net
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_normalised_weights_have_the_spectral_norm_1() -> None:
+    net, original = layered(), layered()
+    spectral_norm_(net, generator=seeded(1))
+    for _ in range(100):  # each pass is one power iteration
+        net(images(0).float())
+    for index, dim in ((0, 0), (2, 1), (4, 0)):  # the output channels of a transposed convolution are its second side
+        given, weight = original[index].weight.detach(), net[index].weight.detach()  # type: ignore[index, union-attr]
+        largest = torch.linalg.matrix_norm(given.movedim(dim, 0).flatten(1), ord=2)
+        assert torch.allclose(weight, given / largest, rtol=1e-3)
+    assert torch.equal(net[1].weight, original[1].weight)  # type: ignore[index]
+
+
+def test_the_first_estimates_come_from_the_generator_alone() -> None:
+    nets = [layered() for _ in range(3)]
+    before = torch.get_rng_state()
+    for net, seed in zip(nets, (5, 5, 6), strict=True):
+        spectral_norm_(net, generator=seeded(seed))
+    assert torch.equal(torch.get_rng_state(), before)
+    one, same, other = (net.state_dict() for net in nets)
+    assert len([key for key in one if key.endswith("._u")]) == 3
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert any(not torch.equal(one[key], other[key]) for key in one if key.endswith("._u"))
+
+
+def test_one_layer_is_normalised_and_trains() -> None:
+    layer = nn.Linear(3, 2)
+    spectral_norm_(layer, generator=seeded(0))
+    layer(torch.ones(4, 3)).sum().backward()
+    (weight,) = (value for name, value in layer.named_parameters() if name.endswith("original"))
+    assert weight.grad is not None
+    assert weight.grad.abs().sum() > 0
+
+
+def test_what_cannot_be_normalised_is_refused() -> None:
+    with pytest.raises(InputError, match="needs a linear or convolutional layer, BatchNorm2d has none"):
+        spectral_norm_(nn.BatchNorm2d(3), generator=seeded(0))
+    net = layered()
+    spectral_norm_(net[4], generator=seeded(0))  # type: ignore[index]
+    with pytest.raises(InputError, match="^spectral_norm_: the weight of 4 is parametrized already$"):
+        spectral_norm_(net, generator=seeded(0))
+    assert not hasattr(net[0], "parametrizations")  # type: ignore[index]  # nothing was changed

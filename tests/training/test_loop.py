@@ -41,6 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "channels last": {"channels_last": True, "image_size": 16},
     "bfloat16": {"precision": "bfloat16"},
     "penalties": {"penalties": (Penalty(kind="r1"), Penalty(kind="gradient", weight=10), Penalty(kind="clip"))},
+    "lazy penalties": {"penalties": (Penalty(kind="r1", every=4), Penalty(kind="gradient", every=3))},
     "fewer images in the discriminator's step": {"discriminator_batch": 3},
 }  # fmt: skip
 

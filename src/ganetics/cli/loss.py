@@ -23,7 +23,8 @@ from ganetics.cli.losses_given import loss_text
 from ganetics.execution.process import prepared
 from ganetics.expressions.bind import terms_of
 from ganetics.expressions.compile import CompiledLoss
-from ganetics.expressions.export import to_pytorch
+from ganetics.expressions.dialects import DIALECTS
+from ganetics.expressions.export import to_source
 from ganetics.expressions.numeric import term_gradients, terms
 from ganetics.expressions.primitives import Array, sigmoid
 from ganetics.expressions.symbolic import latex
@@ -54,7 +55,7 @@ def list_(as_json: AsJson = False) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "title", "expression", "reference"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for entry in CATALOGUE.values():
         table.add_row(entry.name, entry.title, entry.expression or "none: not separable", entry.reference)
     console.print(table, markup=False)
@@ -76,10 +77,10 @@ def show(loss: Given, as_json: AsJson = False) -> None:
 @app.command(context_settings=WITH_SIGN)
 def export(
     loss: Given,
-    to: Annotated[Literal["pytorch", "json", "latex"], typer.Option(help="what to write")],
+    to: Annotated[Literal["pytorch", "keras", "numpy", "json", "latex"], typer.Option(help="what to write")],
     out: Annotated[Path | None, typer.Option(help="file to write; without it, to standard output")] = None,
 ) -> None:
-    """Write a loss as a PyTorch file that needs nothing of this package, as JSON, or as LaTeX."""
+    """Write a loss as a PyTorch, Keras or NumPy file that needs nothing of this package, as JSON, or as LaTeX."""
     entry, expression = _read(loss)
     if expression is None:
         raise InputError(
@@ -156,19 +157,19 @@ def _exported(entry: Entry | None, expression: Expression, to: str) -> str:
         return record_text({"name": entry and entry.name, **to_json(expression)}) + "\n"
     title = f"{entry.title}: a loss for generative adversarial networks." if entry else "A loss for GANs."
     source = f"Source: {entry.reference}." if entry else ""
-    return to_pytorch(expression, title=title, version=ganetics.__version__, provenance=source)
+    return to_source(expression, DIALECTS[to], title=title, version=ganetics.__version__, provenance=source)
 
 
 def _facts(entry: Entry | None, expression: Expression | None) -> dict[str, Any]:
     """Return what the catalogue says of a loss; of one that is not in it, what holds for every expression."""
-    make = CompiledLoss if entry is None else entry.make
+    kind = CompiledLoss if entry is None else entry.make()
     return {
         "name": entry and entry.name,
         "title": entry and entry.title,
         "reference": entry and entry.reference,
-        "separable": make.separable,
-        "generator_needs_real": make.generator_needs_real,
-        "logit_range": list(make.logit_range),
+        "separable": kind.separable,
+        "generator_needs_real": kind.generator_needs_real,
+        "logit_range": list(kind.logit_range),
         "expression": expression and to_text(expression),
         "latex": expression and latex(expression),
     }

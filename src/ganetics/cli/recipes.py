@@ -25,7 +25,7 @@ def chosen_recipe(
     return RECIPES["images-64"] if large else found
 
 
-def changed(recipe: Recipe, **changes: float | None) -> Recipe:
+def changed(recipe: Recipe, **changes: float | str | None) -> Recipe:
     """Return the recipe with the fields that are not None changed.
 
     Raises:

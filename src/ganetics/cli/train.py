@@ -30,6 +30,9 @@ def train(
     rate: Annotated[float | None, typer.Option(help="learning rate of both networks")] = None,
     seed: Annotated[int | None, typer.Option(help="of weights, latents and data order [default: 0]")] = None,
     image_size: Annotated[int | None, typer.Option(min=8, max=64, help="side of the images, pixels")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or bfloat16: faster where the processor has it [default: the recipe's]")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
@@ -47,7 +50,7 @@ def train(
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
     chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, image_size=image_size)
-    chosen = changed(chosen, steps=steps, learning_rate=rate, image_size=image_size)
+    chosen = changed(chosen, steps=steps, learning_rate=rate, image_size=image_size, precision=precision)
     with progress("reading images") as report:
         data = load_trial_data(
             name, None if data_dir is None else str(data_dir), chosen, device=device, on_progress=report

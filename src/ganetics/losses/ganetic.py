@@ -13,6 +13,8 @@ from ganetics.losses.contract import GANLoss, Reduction, SeparableLoss, prepare
 SCALE = 3.985
 SMALLEST = 1e-7
 """Probabilities below this count as this, as in the authors' Keras code."""
+LOWEST = math.log(SMALLEST / (1.0 - SMALLEST))
+"""Its logit, −16.118."""
 
 
 class GANetic(SeparableLoss):
@@ -40,9 +42,11 @@ class GANetic(SeparableLoss):
 
     def real_term(self, logits: Tensor) -> Tensor:
         """Return L(1, p)."""
-        p = _probability(logits)
-        # p.pow(3) and rsqrt: of all ways to write it the one with the fewest passes over memory, forward and backward
-        return torch.add(p.pow(3), p.rsqrt(), alpha=math.sqrt(self.scale))
+        # Written for speed: few passes over memory, forward and backward, and few new tensors. Threshold is a clamp from
+        # below whose backward is one pass, where clamp's is three; neither it nor pow keeps its result for backward, so
+        # these can be changed in place.
+        p = F.threshold(logits, LOWEST, LOWEST).sigmoid_()
+        return p.pow(3).add_(p.rsqrt(), alpha=math.sqrt(self.scale))
 
     def fake_term(self, logits: Tensor) -> Tensor:
         """Return L(0, p)."""
@@ -75,11 +79,6 @@ class GANeticBatchSum(GANLoss):
     def generator(self, *, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return the objective; ``real_logits`` is not used."""
         return self.reduce(_batch_sum(prepare(fake_logits, "fake_logits"), 1.0))
-
-
-def _probability(logits: Tensor) -> Tensor:
-    # threshold is a clamp from below whose backward is one pass; clamp's takes three
-    return F.threshold(torch.sigmoid(logits), SMALLEST, SMALLEST)
 
 
 def _batch_sum(logits: Tensor, target: float) -> Tensor:

@@ -81,7 +81,10 @@ class RelativisticAverage(GANLoss):
         super().__init__(reduction=reduction)
         self.base = NonSaturating() if base is None else base
         if base is not None:
-            self.name = f"{type(self).name}-{base.name}"
+            self.name = f"ra-{base.name}"
+
+    def __repr__(self) -> str:
+        return f"RelativisticAverage({type(self.base).__name__}, reduction={self.reduction!r})"
 
     def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return the objective; see :class:`GANLoss`."""

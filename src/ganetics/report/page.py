@@ -14,7 +14,8 @@ from markupsafe import Markup
 import ganetics
 from ganetics._files import write_atomically
 from ganetics.expressions.bind import terms_of
-from ganetics.expressions.export import to_pytorch
+from ganetics.expressions.dialects import PYTORCH
+from ganetics.expressions.export import to_source
 from ganetics.expressions.symbolic import equation, mathml
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, complexity
@@ -59,7 +60,9 @@ class Featured:
 
     def code(self, provenance: str) -> str:
         """Return the loss as a file that needs PyTorch only."""
-        return to_pytorch(self.expression, title=self.label, version=ganetics.__version__, provenance=provenance)
+        return to_source(
+            self.expression, PYTORCH, title=self.label, version=ganetics.__version__, provenance=provenance
+        )
 
     def curves(self) -> Mapping[str, Expression]:
         """Return the losses to draw: this one and those that it is measured by."""

@@ -107,6 +107,7 @@ _ALL = (
         discriminator_batch=64,
         steps=78_000,  # 200 epochs of 390 steps
         learning_rate=2e-4,
+        precision="bfloat16",  # 1.7 times faster where the processor has it; weights and losses stay float32
         channels_last=True,
         extractor="inception",
         eval_samples=10_000,

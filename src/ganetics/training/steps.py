@@ -34,12 +34,13 @@ def discriminator_step(state: TrainingState, loss: GANLoss, real: Tensor) -> tup
         real_logits, fake_logits = discriminator(real), discriminator(fake)
     value = loss.discriminator(real_logits=real_logits, fake_logits=fake_logits)
     total = value
-    for penalty in state.recipe.penalties:
+    due = [penalty for penalty in state.recipe.penalties if state.step % penalty.every == 0]
+    for penalty in due:
         total = total + _penalty(penalty, state, real, fake)
     state.discriminator_optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     state.discriminator_optimizer.step()
-    for penalty in state.recipe.penalties:
+    for penalty in due:
         if penalty.kind == "clip":
             clip_weights_(discriminator, penalty.weight)
     return value.detach(), real_logits.detach(), fake_logits.detach()
@@ -77,15 +78,15 @@ def autocast(state: TrainingState) -> AbstractContextManager[object]:
 
 
 def _penalty(penalty: Penalty, state: TrainingState, real: Tensor, fake: Tensor) -> Tensor | float:
-    discriminator = state.gan.discriminator
+    discriminator, weight = state.gan.discriminator, penalty.weight * penalty.every
     match penalty.kind:
         case "r1":
-            return penalty.weight * r1(discriminator, real=real)
+            return weight * r1(discriminator, real=real)
         case "r2":
-            return penalty.weight * r2(discriminator, fake=fake.float())
+            return weight * r2(discriminator, fake=fake.float())
         case "gradient":
             random = state.random["penalty"]
-            return penalty.weight * gradient_penalty(discriminator, real=real, fake=fake.float(), generator=random)
+            return weight * gradient_penalty(discriminator, real=real, fake=fake.float(), generator=random)
         case "clip":
             return 0.0
 

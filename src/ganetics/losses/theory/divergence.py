@@ -26,7 +26,7 @@ LOG_RATIOS: Array = STEP * np.arange(-170.0, 171.0)
 EQUAL = 170
 """Where u = 0 stands among them."""
 DISTANCES = np.linspace(0.0, 4.0, 17)
-BETWEEN = np.linspace(0.2, 4.0, 77)
+BETWEEN = np.linspace(0.2, 4.0, 153)
 """Where the force is integrated."""
 SETTLED = 1e-6
 LOOKED_UP = 8.0
@@ -75,10 +75,10 @@ class Followed:
         force = self._smooth_force(BETWEEN)
         # mirrored data have the mirrored force: it is odd in m, and near 0, where u is too narrow for its grid, a
         # polynomial
-        m = np.array([BETWEEN[0], BETWEEN[2], BETWEEN[4]])
-        odd = np.linalg.solve(m[:, None] ** [1, 3, 5], force[[0, 2, 4]])
+        m = BETWEEN[[0, 4, 8]]
+        odd = np.linalg.solve(m[:, None] ** [1, 3, 5], force[[0, 4, 8]])
         start = float(odd @ (m[0] ** np.array([2, 4, 6]) / [2, 4, 6]))
-        smooth = np.concatenate([[0.0], start + cumulative_simpson(force, x=BETWEEN, initial=0)[1::5]])
+        smooth = np.concatenate([[0.0], start + cumulative_simpson(force, x=BETWEEN, initial=0)[2::10]])
         rise: Array = smooth[: len(distances)] + self.jump * (2.0 * ndtr(distances / 2) - 1.0)
         return rise
 
