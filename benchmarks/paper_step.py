@@ -3,7 +3,7 @@
     make bench-keras        # makes the environment that Keras needs, and runs this
 
 Each side runs in a process of its own with one thread, turn and turn about; the figure is the ratio of the median
-CPU seconds of a step. Goal: at least 1.2 times the throughput of Keras.
+CPU seconds of a step, in float32 and in bfloat16. Goal: at least 1.2 times the throughput of Keras.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ganetics.training import RECIPES, start, train
 
 HERE = Path(__file__).parent
 PRECISIONS = ("float32", "bfloat16")
+KERAS_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def measure(precision: str, steps: int) -> list[float]:
@@ -63,18 +64,28 @@ def main() -> None:
         return
     commands = {p: [sys.executable, __file__, "--only", p, "--steps", str(given.steps)] for p in PRECISIONS}
     if given.keras_python:
-        commands["keras-tensorflow"] = [given.keras_python, str(HERE / "paper_step_keras.py"), str(given.steps)]
+        for policy in KERAS_POLICIES.values():
+            commands[f"keras-{policy}"] = [
+                given.keras_python,
+                str(HERE / "paper_step_keras.py"),
+                str(given.steps),
+                policy,
+            ]
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(given.rounds):
         for name, command in commands.items():
             seconds[name] += in_process(command)
             print(f"{name}: {statistics.median(seconds[name]):.3f} s a step", file=sys.stderr, flush=True)
     median = {name: statistics.median(times) for name, times in seconds.items()}
-    keras = median.get("keras-tensorflow")
     result = {
         "command": f"make bench-keras (--steps {given.steps} --rounds {given.rounds})",
         "cpu_seconds_a_step": {name: round(value, 3) for name, value in median.items()},
-        "times_keras": {p: round(keras / median[p], 3) for p in PRECISIONS} if keras else None,
+        "times_keras": {
+            f"{ours} against {theirs}": round(median[f"keras-{theirs}"] / median[ours], 3)
+            for ours in PRECISIONS
+            for theirs in KERAS_POLICIES.values()
+            if f"keras-{theirs}" in median
+        },
         "environment": environment(),
     }
     print(json.dumps(result, indent=1))

@@ -1,6 +1,6 @@
 """One training step of the paper's networks in Keras 3 on TensorFlow, for ``paper_step.py``; in its own environment.
 
-    python benchmarks/paper_step_keras.py STEPS
+    python benchmarks/paper_step_keras.py STEPS float32|mixed_bfloat16
 
 The networks and the step of the authors' published script (facts of it: ganetics/models/dcgan_paper.py), as
 ``keras.Model.fit`` would run it: the step compiled by ``tf.function``. Prints the seconds of each step after two of
@@ -57,7 +57,7 @@ def discriminator() -> keras.Model:
 
 
 def ganetic(y: float, p: tf.Tensor) -> tf.Tensor:
-    p = tf.clip_by_value(p, 1e-7, 1 - 1e-7)
+    p = tf.clip_by_value(tf.cast(p, tf.float32), 1e-7, 1 - 1e-7)
     return tf.reduce_mean(p**3 + tf.sqrt(tf.abs(3.985 * y / (p + 1e-8)) + 1e-8))
 
 
@@ -65,6 +65,7 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(0)
+    keras.mixed_precision.set_global_policy(sys.argv[2])
     g, d = generator(), discriminator()
     optimizers = [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)]
     images = tf.random.uniform((HALF, 32, 32, 3), -1, 1)

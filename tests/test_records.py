@@ -83,6 +83,10 @@ def test_text_form_and_digests_are_pinned() -> None:
     assert EXTRACTOR.digest() == "a23a43400ba89762"
     assert RECIPE.digest() == "ba20230d926a064c"
     assert RECIPE.at_rate(2).digest() != RECIPE.digest()
+    assert to_json(Penalty(kind="r1")) == '{"kind":"r1","weight":1.0}'
+    lazy = Penalty(kind="r1", every=16)
+    assert from_json(Penalty, to_json(lazy), where="here") == lazy
+    assert lazy.digest() != Penalty(kind="r1").digest()
 
 
 @pytest.mark.parametrize(

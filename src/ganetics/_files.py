@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,11 +13,13 @@ from pathlib import Path
 def in_place_of(path: Path) -> Iterator[Path]:
     """Give the path of a file beside ``path`` to write to; it takes its place when the block ends without an error.
 
-    At any moment the old or the new content is there, whole, after a loss of power too.
+    At any moment the old or the new content is there, whole, after a loss of power too. What killed processes have left
+    of the file beside it is removed.
 
     Raises:
         OSError: the disk is full or the folder not writable; names ``path``.
     """
+    remove_abandoned(path.parent, glob.escape(path.name))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
@@ -38,6 +41,30 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with in_place_of(path) as temporary:
         temporary.write_bytes(content)
+
+
+def remove_abandoned(folder: Path, names: str) -> None:
+    """Remove what killed processes have left of files that they were writing.
+
+    Args:
+        folder: where they lie.
+        names: glob pattern of the names that the files would have got.
+    """
+    for part in folder.glob(f".{names}.*.part"):
+        if not _at_work(part.name.split(".")[-2]):
+            with suppress(OSError):
+                part.unlink()
+
+
+def _at_work(process: str) -> bool:
+    """Return whether there is such a process; True also if that cannot be known."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError, ValueError):
+        return True
+    return True
 
 
 def sync(path: Path) -> None:

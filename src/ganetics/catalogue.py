@@ -157,7 +157,7 @@ def loss_named_or_parsed(text: str) -> GANLoss:
     Hinge(reduction='mean')
     >>> loss_named_or_parsed("hinges")
     Traceback (most recent call last):
-    ganetics._check.InputError: unknown loss 'hinges', nearest: hinge, f-hellinger
+    ganetics._check.InputError: unknown loss 'hinges', nearest: hinge, ra-hinge, f-hellinger
     """
     if text in CATALOGUE:
         return CATALOGUE[text].make()

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from ganetics._check import InputError
 
@@ -51,8 +53,24 @@ def from_json(kind: type[T], text: str, *, where: str) -> T:
     Raises:
         InputError: not JSON, or a field is missing, unknown or out of range; names ``where`` and the field.
     """
-    try:
+    with _named(where):
         return kind.model_validate_json(text)
+
+
+def from_values(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:
+    """Make a record of class ``kind`` from plain values or records.
+
+    Raises:
+        InputError: a field is missing, unknown or out of range; names ``where`` and the field.
+    """
+    with _named(where):
+        return kind.model_validate(dict(values))
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -68,6 +86,11 @@ class Penalty(Record):
     every: Count = 1
     """Lazy regularisation (Karras et al. 2020, arXiv 1912.04958, section 3.1): only in steps 0, k, 2k … of the
     discriminator, with k times the weight; ``clip`` projects in these steps, to the same limit."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # without the default: recipes from before there was this field keep their digest
+        return {key: value for key, value in plain(self).items() if (key, value) != ("every", 1)}
 
 
 class Recipe(Record):

@@ -47,6 +47,11 @@ class TrialData:
         """Digest of the training data's and the reference data's identities."""
         return data_digest(self.train.identity, self.validation.identity)
 
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Path and reason of each image that could not be read, training images first."""
+        return tuple(f"{one.path}: {one.reason}" for part in (self.train, self.validation) for one in part.skipped)
+
 
 def data_digest(training: DataIdentity, validation: DataIdentity) -> str:
     """Return the digest of the data of a trial, as in :attr:`ganetics.records.Outcome.data`."""

@@ -64,6 +64,20 @@ def test_training_folder_adds_the_copy_rate(folders: dict[str, Path]) -> None:
     assert 0 <= json.loads(out)["copy_rate"] <= 1
 
 
+def test_real_images_that_were_trained_on_are_counted_and_named(folders: dict[str, Path]) -> None:
+    alone = json.loads(run(*given(folders, "real", "fake", "train"), "--json")[0])
+    assert alone["held_out_duplicates"] == 0
+    for name in ("0003.png", "0050.png"):
+        (folders["train"] / f"copy-{name}").write_bytes((folders["real"] / name).read_bytes())
+    out, err = run(*given(folders, "real", "fake", "train"), "--json")
+    found = json.loads(out)
+    assert found["held_out_duplicates"] == 2
+    assert found["copy_threshold"] > 0.5 * alone["copy_threshold"] > 0
+    assert "--real: 2 of 120 images are in --train too" in err
+    out, _ = run(*given(folders, "real", "fake", "train"))
+    assert "than any other held-out image" in " ".join(out.split())
+
+
 def test_table_states_n_extractor_and_floor(folders: dict[str, Path]) -> None:
     out, _ = run(*given(folders, "real", "fake", "train"))
     words = " ".join(out.split())

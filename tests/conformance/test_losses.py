@@ -56,9 +56,7 @@ def ganetic_batch_sum(x: Array, y: float) -> Array:
 
 def f_gan(activation: Callable[[Array], Array], conjugate: Callable[[Array], Array]) -> Formula:
     """As the paper writes it: the output goes through g_f, then through f*."""
-    return separate(
-        lambda x: -activation(x), lambda x: conjugate(activation(x)), lambda x: -conjugate(activation(x))
-    )
+    return separate(lambda x: -activation(x), lambda x: conjugate(activation(x)), lambda x: -conjugate(activation(x)))
 
 
 FORMULAS: dict[str, Formula] = {
@@ -213,10 +211,7 @@ def test_logits_may_have_any_shape(name: str, shape: tuple[int, ...]) -> None:
 
 
 def test_the_reductions_agree(name: str) -> None:
-    mean, total, none = (
-        objectives(CATALOGUE[name].make(reduction=reduction), REAL, FAKE)
-        for reduction in REDUCTIONS
-    )
+    mean, total, none = (objectives(CATALOGUE[name].make(reduction=reduction), REAL, FAKE) for reduction in REDUCTIONS)
     for i in range(2):
         assert torch.allclose(mean[i] * len(REAL), total[i], rtol=1e-12)
         assert torch.allclose(none[i].sum(), total[i], rtol=1e-12)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganetics._check import InputError
 from ganetics.data import ImageSet, load
-from ganetics.data.folder import read_image
+from ganetics.data.folder import channels_of, read_image
 
 Pixels = npt.NDArray[np.uint8]
 ORIENTATION = 274
@@ -280,19 +280,58 @@ def test_one_bad_image_among_many_is_left_out_and_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "bad", "kept"), [(40, 2, True), (39, 2, False), (3, 1, True), (2, 1, False), (3, 3, False)]
+    ("count", "bad", "message"),
+    [
+        (40, 2, None),
+        (39, 2, r"at most 1 of 39 images \(5%, or 1\) may be unreadable, got 2"),
+        (60, 4, r"at most 3 of 60 images \(5%, or 1\) may be unreadable, got 4"),
+        (3, 1, None),
+        (2, 1, "at least 2 images must be readable, got 1 of the 2 looked at"),
+        (3, 3, r"at most 1 of 3 images \(5%, or 1\) may be unreadable, got 3"),
+    ],
 )
-def test_more_than_one_image_in_twenty_unreadable_is_refused(count: int, bad: int, kept: bool, tmp_path: Path) -> None:
+def test_more_than_one_image_in_twenty_unreadable_is_refused(
+    count: int, bad: int, message: str | None, tmp_path: Path
+) -> None:
     """One alone is left out of the smallest folder, too, as long as two images are left."""
     fill(tmp_path, count)
     for number in range(bad):
         (tmp_path / f"{number:03d}.png").write_bytes(b"not an image")
-    if kept:
+    if message is None:
         assert len(load(str(tmp_path), split="all")) == count - bad
     else:
-        refused(
-            tmp_path, rf"at most 5% of the images may be unreadable, got {bad} of {count}, the first 000.png \(cannot"
-        )
+        refused(tmp_path, rf"^{tmp_path}: {message}, the first 000.png \(cannot")
+
+
+def test_bad_images_of_a_split_are_counted_against_the_whole_folder(tmp_path: Path) -> None:
+    fill(tmp_path, 100)
+    validation = grays(load(str(tmp_path), split="validation"))
+    assert len(validation) == 15
+    for bad in range(1, 7):
+        (tmp_path / f"{validation[bad]:03d}.png").write_bytes(b"not an image")
+        if bad <= 5:
+            assert grays(load(str(tmp_path), split="validation")) == [validation[0], *validation[bad + 1 :]]
+    with pytest.raises(InputError, match=r"at most 5 of 100 images \(5%, or 1\) may be unreadable, got 6"):
+        load(str(tmp_path), split="validation")
+
+
+@pytest.mark.parametrize(
+    ("modes", "channels"), [(("L", "1", "LA", "I;16"), 1), (("L", "RGB"), 3), (("L", "P"), 3), (("RGBA", "RGB"), 3)]
+)
+def test_channels_are_told_by_the_headers(modes: tuple[str, ...], channels: int, tmp_path: Path) -> None:
+    for number, mode in enumerate(modes):
+        Image.new(mode, (5, 6)).save(tmp_path / f"{number}.png")
+    assert channels_of(tmp_path) == channels == load(str(tmp_path), split="all").images.shape[1]
+    (tmp_path / "bad.png").write_bytes(b"not an image")
+    assert channels_of(tmp_path) == channels
+
+
+def test_channels_of_a_folder_without_a_readable_image(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.png").write_bytes(b"not an image")
+    assert channels_of(tmp_path) == 3
+    with pytest.raises(InputError, match="got nothing there"):
+        channels_of(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -301,9 +340,9 @@ def test_one_image_is_too_few(count: int, tmp_path: Path) -> None:
     refused(tmp_path, rf"^{tmp_path}: must hold at least 2 images \(.png, .*\), got {count}")
 
 
-def test_fewer_than_ten_images_are_not_split(tmp_path: Path) -> None:
-    fill(tmp_path, 9)
-    with pytest.raises(InputError, match=rf"^{tmp_path}: a folder must have at least 10 images to be split, got 9$"):
+def test_few_images_are_not_split(tmp_path: Path) -> None:
+    fill(tmp_path, 20)
+    with pytest.raises(InputError, match=rf"^{tmp_path}: a folder must have at least 30 images to be split, got 20$"):
         load(str(tmp_path), split="train")
 
 

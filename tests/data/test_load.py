@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from ganetics._check import InputError
-from ganetics.data import load
+from ganetics.data import load, resolved
 
 
 def test_unknown_names_suggest_the_nearest() -> None:
@@ -32,6 +32,15 @@ def test_a_folder_here_needs_no_slash(tmp_path: Path, monkeypatch: pytest.Monkey
     assert load("digit", split="all").identity.name == "digit"
     monkeypatch.chdir(tmp_path / "digit")
     assert load(".", split="all").identity == load(str(tmp_path / "digit"), split="all").identity
+
+
+def test_a_folder_is_resolved_and_a_name_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("images", "mnist"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    names = ("images", "./images", "mnist", "./mnist", "digits", "absent")
+    expected = [str(tmp_path.resolve() / name) for name in ("images", "images", "mnist")]
+    assert [resolved(name) for name in names] == [*expected[:2], "mnist", expected[2], "digits", "absent"]
 
 
 def test_named_sets_have_their_own_size_and_channels() -> None:

@@ -153,7 +153,8 @@ def test_half_precision_is_computed_in_single() -> None:
 def test_the_file_needs_one_library_and_defines_what_it_uses(name: str) -> None:
     source = to_source(parse("p + y"), DIALECTS[name], title="A loss", version="1.2", provenance="Somewhere, 2024")
     tree = ast.parse(source)
-    imported = {name.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    imported = {alias.name.split(".")[0] for node in imports for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported == {{"pytorch": "torch"}.get(name, name)}
     assert "_divide" not in source

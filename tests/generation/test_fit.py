@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from ganetics._check import InputError
+from ganetics.data import Skipped
 from ganetics.execution.process import prepared
 from ganetics.generation import fit as module
 from ganetics.generation.fit import FitConfig, configuration, fit, stored_configuration, summary
+from ganetics.generation.sample import sample_run
 from ganetics.records import FailureKind, Recipe, to_json
-from ganetics.training import RECIPES, checkpoint
+from ganetics.training import RECIPES, TrainingState, checkpoint
 from ganetics.trial import TrialData, load_trial_data
 
 RECIPE = RECIPES["digits"].model_copy(update={"steps": 230, "eval_samples": 100, "width": 2, "batch_size": 8})
@@ -111,8 +117,7 @@ def test_killed_and_resumed_equals_never_stopped(data: TrialData, tmp_path: Path
     with prepared():
         fit(tmp_path / "parts", config, data, resume=True)
         fit(tmp_path / "whole", config, data)
-    left = {name: content for name, content in files(tmp_path / "parts").items() if not name.endswith(".part")}
-    assert left == files(tmp_path / "whole")
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
 
 
 def test_a_run_is_neither_overwritten_nor_changed(data: TrialData, tmp_path: Path) -> None:
@@ -140,6 +145,43 @@ def test_a_divergence_is_recorded(data: TrialData, tmp_path: Path) -> None:
     assert result.outcome.failure is not None
     assert result.outcome.failure.kind is FailureKind.DIVERGED
     assert json.loads((tmp_path / "metrics.json").read_text())["outcome"]["metrics"] is None
+    assert not checkpoint.exists(tmp_path / "checkpoint")
+
+
+def test_a_divergence_leaves_the_last_good_checkpoint(
+    data: TrialData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0.0)
+    good: dict[str, bytes] = {}
+    begun = module._state
+
+    def watched(*arguments: Any) -> TrainingState:
+        states.append(begun(*arguments))
+        return states[0]
+
+    def spoil(done: int, total: int, note: str) -> None:
+        if done == 100:  # saved just before
+            good.update(files(tmp_path / "checkpoint"))
+            with torch.no_grad():
+                next(states[0].gan.generator.parameters()).fill_(math.nan)
+
+    states: list[TrainingState] = []
+    monkeypatch.setattr(module, "_state", watched)
+    result = fit(tmp_path, config_for(data), data, on_progress=spoil)
+    assert result.outcome.failure is not None
+    assert result.outcome.failure.kind is FailureKind.DIVERGED
+    assert files(tmp_path / "checkpoint") == good
+    assert set(good) == {"state.json", "tensors-100.safetensors"}
+    assert sample_run(tmp_path, 3).shape == (3, 1, 8, 8)
+    assert [json.loads(line)["step"] for line in (tmp_path / "history.jsonl").read_text().splitlines()] == [50, 100]
+
+
+def test_skipped_images_are_kept_and_counted(data: TrialData, tmp_path: Path) -> None:
+    bad = replace(data.validation, skipped=(Skipped("a/1.png", "cannot be read: no image"),))
+    config = config_for(replace(data, validation=bad), RECIPE.model_copy(update={"steps": 2}))
+    assert config.skipped == ("a/1.png: cannot be read: no image",)
+    told = summary(tmp_path, config, fit(tmp_path, config, data))
+    assert (told["skipped"], told["n"], told["n_real"], told["floor_n"]) == (1, 100, 100, 50)
 
 
 def test_an_unknown_loss_is_refused(data: TrialData) -> None:
@@ -152,5 +194,6 @@ def test_a_folder_is_kept_by_its_absolute_path(
 ) -> None:
     (tmp_path / "images").mkdir()
     monkeypatch.chdir(tmp_path)
-    config = configuration("images", "ganetic", RECIPE, data, seed=0)
+    named = replace(data.train, identity=data.train.identity.model_copy(update={"name": "images"}))
+    config = configuration("images", "ganetic", RECIPE, replace(data, train=named), seed=0)
     assert config.dataset == str((tmp_path / "images").resolve())

@@ -25,6 +25,15 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
         sample_run(tmp_path, 1)
 
 
+def test_a_generator_that_diverged_is_refused(tmp_path: Path) -> None:
+    state = start(RECIPES["digits"], 0)
+    with torch.no_grad():
+        next(state.sampler.parameters())[0] = torch.nan
+    checkpoint.save(tmp_path / "checkpoint", state)
+    with pytest.raises(InputError, match="the generator's weights must be finite, those of .* are not: training div"):
+        sample_run(tmp_path, 1)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_written_is_what_was_sampled(channels: int, tmp_path: Path) -> None:
     images = torch.randint(0, 256, (11, channels, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

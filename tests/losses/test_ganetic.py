@@ -76,6 +76,23 @@ def test_it_is_finite_in_every_precision(dtype: torch.dtype) -> None:
     assert slopes[4] != 0  # the written-out formula in float16 is NaN even here
 
 
+def test_nan_stays_nan() -> None:
+    x = torch.tensor([torch.nan, 0.0])
+    assert GANetic().real_term(x).isnan().tolist() == GANetic().fake_term(x).isnan().tolist() == [True, False]
+
+
+def test_its_gradient_can_be_mapped_and_taken_twice() -> None:
+    x = torch.linspace(-20, 12, 33, dtype=torch.float64)
+    first = torch.func.grad(lambda logit: GANetic().real_term(logit))
+    p = torch.sigmoid(x)
+    inside = p > 1e-7
+    slope, bend = torch.vmap(first)(x), torch.vmap(torch.func.grad(first))(x)
+    root = (3.985 / p).sqrt()
+    assert torch.allclose(slope, torch.where(inside, (1 - p) * (3 * p**3 - root / 2), 0.0), rtol=1e-9)
+    expected = (1 - p) * ((1 - p) * (9 * p**3 + root / 4) - p * (3 * p**3 - root / 2))
+    assert torch.allclose(bend, torch.where(inside, expected, 0.0), rtol=1e-9)
+
+
 def test_below_the_smallest_probability_it_is_flat() -> None:
     deep = torch.tensor([-16.2, -20.0, -1e4], dtype=torch.float64)
     assert torch.allclose(GANetic().real_term(deep), torch.full_like(deep, math.sqrt(3.985e7)), rtol=1e-9)

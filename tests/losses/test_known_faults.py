@@ -25,6 +25,7 @@ from ganetics.losses import (
     NonSaturating,
     RelativisticPairing,
     Wasserstein,
+    as_criterion,
     checked,
     gradient_penalty,
     r1,
@@ -53,9 +54,7 @@ def input_gradient() -> Tensor:
 
 def our_penalty(center: float = 1.0) -> float:
     source = torch.Generator().manual_seed(0)
-    value = gradient_penalty(
-        linear, real=torch.zeros(SHAPE), fake=torch.ones(SHAPE), generator=source, center=center
-    )
+    value = gradient_penalty(linear, real=torch.zeros(SHAPE), fake=torch.ones(SHAPE), generator=source, center=center)
     return value.item()
 
 
@@ -73,7 +72,7 @@ def test_one_norm_over_the_whole_batch() -> None:
 
 
 def test_one_norm_over_the_channels_of_each_pixel() -> None:
-    """BasicSR, and mmagic by default: ``gradients.norm(2, dim=1)``. Each pixel is to have the norm 1, not each image."""
+    """BasicSR, and mmagic by default: ``gradients.norm(2, dim=1)``. Each pixel is to have norm 1, not each image."""
     theirs = (input_gradient().norm(2, dim=1) - 1).square().mean()
     per_pixel = SLOPES / math.sqrt(SHAPE[2] * SHAPE[3])
     assert theirs.item() == pytest.approx((per_pixel - 1).square().mean().item(), rel=1e-5)
@@ -144,11 +143,24 @@ def test_logits_of_two_shapes_are_not_broadcast() -> None:
 def test_smoothed_labels_with_batches_of_two_sizes() -> None:
     """torchgan: the labels of the real side are made of the generated side's shape."""
     real, fake = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0])
-    with pytest.raises(ValueError, match="[Tt]arget size"):
+    with pytest.raises(ValueError, match=r"[Tt]arget size"):
         F.binary_cross_entropy_with_logits(real, torch.ones_like(fake) * 0.9)
     found = smoothed(NonSaturating()).discriminator(real_logits=real, fake_logits=fake)
     expected = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + F.softplus(fake).mean()
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_smoothing_does_not_reach_the_generator() -> None:
+    """BasicSR and mmagic: ``real_label_val`` is the target in the generator's step, too."""
+    sure = torch.tensor([4.0])  # above the logit of 0.9, which is 2.2
+
+    def theirs(x: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(x, torch.full_like(x, 0.9))
+
+    assert slope(theirs, sure).item() > 0  # descent makes a generated sample look less real
+    criterion = as_criterion(smoothed(NonSaturating(), real=0.9))
+    assert slope(lambda x: criterion(x, True), sure).item() < 0
+    assert slope(lambda x: criterion(x, True, is_disc=True), sure).item() > 0
 
 
 # Numbers

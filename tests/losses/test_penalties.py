@@ -194,6 +194,6 @@ def test_what_cannot_be_normalised_is_refused() -> None:
         spectral_norm_(nn.BatchNorm2d(3), generator=seeded(0))
     net = layered()
     spectral_norm_(net[4], generator=seeded(0))  # type: ignore[index]
-    with pytest.raises(InputError, match="^spectral_norm_: the weight of 4 is parametrized already$"):
+    with pytest.raises(InputError, match=r"^spectral_norm_: the weight of 4 is parametrized already$"):
         spectral_norm_(net, generator=seeded(0))
     assert not hasattr(net[0], "parametrizations")  # type: ignore[index]  # nothing was changed

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ganetics._check import InputError
 from ganetics.data import load
-from ganetics.metrics import NeighbourhoodScores, copy_rate, neighbourhood_scores
+from ganetics.metrics import CopyRate, NeighbourhoodScores, copy_rate, neighbourhood_scores
 from ganetics.metrics import neighbours as module
 
 
@@ -63,10 +65,24 @@ def test_the_threshold_is_the_nearest_held_out_sample() -> None:
     assert (found.threshold, found.rate, found.count) == (2.0, 0.5, 4)
 
 
-def test_where_a_held_out_sample_is_a_training_sample_only_exact_copies_count() -> None:
-    train = normal(50, 4, 0, shift=1000)  # far from the origin: the fast form of a distance loses its digits here
-    found = copy_rate(train, train[:1], np.concatenate([train[10:20], train[10:20] + 1e-6]))
-    assert (found.threshold, found.rate) == (0.0, 0.5)
+def test_held_out_samples_that_are_training_samples_change_nothing_but_their_number() -> None:
+    train, held_out = normal(50, 4, 0), normal(20, 4, 1)
+    fake = np.concatenate([train[10:20] + 1e-6, normal(10, 4, 2, shift=9)])
+    honest = copy_rate(train, held_out, fake)
+    rounded = train[:3] * (1 + 1e-7)  # as another batch size rounds features
+    mixed = copy_rate(train, np.concatenate([train[3:5], held_out, rounded]), fake)
+    assert honest == CopyRate(rate=0.5, threshold=honest.threshold, count=20, held_out_in_train=0)
+    assert mixed == replace(honest, held_out_in_train=5)
+    with pytest.raises(InputError, match=r"^held-out samples must be others .*, got all 3 among them$"):
+        copy_rate(train, rounded, fake)
+
+
+def test_small_distances_far_from_the_origin_are_exact() -> None:
+    train = normal(50, 4, 0, shift=1000)  # the fast form of a distance loses its digits here
+    held_out = train[:1] + 0.1
+    found = copy_rate(train, held_out, np.concatenate([train[:5] + 0.05, train[5:10] - 0.11]))
+    assert found.threshold == pytest.approx(0.2)
+    assert found.rate == 0.5
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ganetics._check import InputError
 from ganetics.metrics import NeighbourhoodScores, copy_rate, neighbourhood_scores
 
 Array = npt.NDArray[np.float64]
@@ -66,9 +67,15 @@ def test_scores_with_ties_and_repeated_samples(real: Points, fake: Points, k: in
 @given(train=GRID, held_out=GRID, fake=GRID)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_copies(train: Points, held_out: Points, fake: Points) -> None:
-    threshold = min(math.dist(h, t) for h in held_out for t in train)
-    nearest = [min(math.dist(f, t) for t in train) for f in fake]
-    copies = [d < threshold if threshold > 0 else d == 0 for d in nearest]
-    found = copy_rate(*(np.array(samples, dtype=np.float64) for samples in (train, held_out, fake)))
+    others = [h for h in held_out if h not in train]
+    arrays = [np.array(samples, dtype=np.float64) for samples in (train, held_out, fake)]
+    if not others:
+        with pytest.raises(InputError, match="got all"):
+            copy_rate(*arrays)
+        return
+    threshold = min(math.dist(h, t) for h in others for t in train)
+    copies = [min(math.dist(f, t) for t in train) < threshold for f in fake]
+    found = copy_rate(*arrays)
+    assert found.held_out_in_train == len(held_out) - len(others)
     assert found.threshold == pytest.approx(threshold)
     assert found.rate == pytest.approx(sum(copies) / len(copies))

@@ -36,7 +36,9 @@ def final(expression: str, name: str | None, number: int, value: float | None) -
 
 def trial(index: int, expression: str, fid: float | None) -> Line:
     metrics = None if fid is None else {"fid": fid}
-    return {"kind": "trial", "index": index, "expression": expression, "outcome": {"metrics": metrics}}
+    origin = "guess" if expression == SQUARE else "random"
+    line = {"kind": "trial", "index": index, "expression": expression, "origin": origin}
+    return {**line, "outcome": {"metrics": metrics}}
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_the_order_is_by_failures_and_mean_at_the_own_best_rate(config: SearchCo
     fame = hall_of_fame(config, lines)
     assert [entry["expression"] for entry in fame] == [LINEAR, SQUARE, GANETIC, BATCH_SUM]
     assert [entry["name"] for entry in fame] == [None, None, "ganetic", BATCH_SUM]
-    assert [entry["origin"] for entry in fame] == ["evolved", "evolved", "catalogue", "catalogue"]
+    assert [entry["origin"] for entry in fame] == ["evolved", "given", "catalogue", "catalogue"]
     assert [entry["best_rate"] for entry in fame] == [1.0, 0.5, 1.0, 0.5]
     assert [entry["failures"] for entry in fame] == [0, 1, 3, 4]
     assert [entry["objectives"]["log_fid"] for entry in fame] == [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ def test_every_recipe_builds_and_is_named_by_its_key(name: str) -> None:
     with torch.no_grad():
         images = gan.generator(torch.zeros(2, recipe.latent_dim))
     assert images.shape == (2, recipe.channels, recipe.image_size, recipe.image_size)
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "cifar10"])
+def test_the_rate_is_the_one_that_the_sweep_chose(name: str) -> None:
+    summary = json.loads((Path(__file__).parents[2] / f"results/rates-{name}/summary.json").read_text())
+    assert RECIPES[name].learning_rate == pytest.approx(summary["chosen_learning_rate"], rel=0.01)
+    rates = sorted(map(float, next(iter(summary["fid"].values()))))
+    assert rates[0] < RECIPES[name].learning_rate < rates[-1]  # bracketed
 
 
 def test_recipe_for_a_dataset_or_a_folder(tmp_path: Path) -> None:

@@ -11,13 +11,11 @@ from rich.table import Table
 from ganetics import data
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
+from ganetics.cli.images import FEW, warn_of_skipped
 from ganetics.data import ImageSet
 from ganetics.features import default_extractor, load_extractor
 from ganetics.generation.evaluate import Evaluation, check
 from ganetics.generation.evaluate import evaluate as compare
-
-FEW = 50
-"""Below so many images a side every figure is mostly chance."""
 
 
 def evaluate(
@@ -52,6 +50,11 @@ def evaluate(
             seed=seed,
             on_progress=report,
         )
+    if result.held_out_duplicates:
+        warn(
+            f"--real: {result.held_out_duplicates} of {result.n_real} images are in --train too: "
+            "they are not held out, and the copy rate's threshold is made without them"
+        )
     skipped = sum(len(images.skipped) for images in sets.values())
     if as_json:
         print_json({**result.model_dump(mode="json", exclude_none=True), "skipped": skipped})
@@ -65,8 +68,7 @@ def _load(name: str, folder: Path, image_size: int | None) -> ImageSet:
         raise InputError(f"--{name}: must be a folder of images, got {folder}")
     with progress(f"--{name}: images") as report:
         images = data.load(str(folder.resolve()), split="all", image_size=image_size, on_progress=report)
-    for skipped in images.skipped:
-        warn(f"--{name}: skipped {skipped.path}: {skipped.reason}")
+    warn_of_skipped((f"{one.path}: {one.reason}" for one in images.skipped), option=f"--{name}")
     if len(images) < FEW:
         warn(f"--{name}: only {len(images)} images: below {FEW} the figures are mostly chance")
     return images
@@ -87,7 +89,8 @@ def rows(result: Evaluation) -> list[tuple[str, str, str]]:
         ("coverage", f"{result.coverage:.3f}", "real images with a generated one near; near 1 is real"),
     ]
     if result.copy_rate is not None:
-        meaning = f"nearer to a training image than {result.copy_threshold:.4g}, as no held-out image is"
+        others = "any other held-out image" if result.held_out_duplicates else "any held-out image"
+        meaning = f"generated images nearer to a training image ({result.copy_threshold:.4g}) than {others}"
         found.append(("copy rate", f"{result.copy_rate:.3f}", meaning))
     return found
 

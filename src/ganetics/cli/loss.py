@@ -27,7 +27,7 @@ from ganetics.expressions.dialects import DIALECTS
 from ganetics.expressions.export import to_source
 from ganetics.expressions.numeric import term_gradients, terms
 from ganetics.expressions.primitives import Array, sigmoid
-from ganetics.expressions.symbolic import latex
+from ganetics.expressions.symbolic import latex, simplify
 from ganetics.expressions.text import TERMS, to_json, to_text, tree_to_text
 from ganetics.expressions.tree import Expression, complexity
 from ganetics.losses.theory import theory_card
@@ -68,6 +68,8 @@ def show(loss: Given, as_json: AsJson = False) -> None:
     facts = _facts(entry, expression)
     if expression is not None:
         facts |= _described(expression)
+    if expression is not None and entry is None:  # what is in the catalogue is as simple as it gets
+        facts |= {"simplified": to_text(simplify(expression))}
     if as_json:
         print_json(facts)
     else:
@@ -221,6 +223,8 @@ def _finite(value: float) -> float | None:
 def _print(facts: dict[str, Any]) -> None:
     """Print what is known of a loss, for people."""
     lines = {key: facts[key] for key in ("name", "title", "reference", "expression", "latex")}
+    if facts.get("simplified") not in (None, facts["expression"]):
+        lines |= {"simplified": facts["simplified"]}
     lines |= {f"{term} term": text for term, text in facts.get("terms", {}).items()}
     lines |= {"nodes": facts.get("complexity")}
     for key, value in lines.items():

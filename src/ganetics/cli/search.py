@@ -14,7 +14,7 @@ from ganetics._check import InputError
 from ganetics.cli import calibration
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.recipes import changed, chosen_recipe
-from ganetics.records import Recipe, SearchConfig, from_json, to_json
+from ganetics.records import Recipe, SearchConfig, from_values, to_json
 
 if TYPE_CHECKING:
     from ganetics.search import Progress, SearchResult
@@ -81,9 +81,9 @@ def stored_configuration(run: Path) -> SearchConfig:
     Raises:
         InputError: there is none, or it is not one of a search.
     """
-    from ganetics.execution.log import read_config
+    from ganetics.execution.log import read_config_as
 
-    return from_json(SearchConfig, to_json(read_config(run)), where=str(run / "config.json"))
+    return read_config_as(SearchConfig, run)
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,7 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
         "skipped": skipped,
         "recipe": recipe,
     }
-    plain = {
-        name: value.model_dump(mode="json") if hasattr(value, "model_dump") else value for name, value in facts.items()
-    }
-    config = from_json(SearchConfig, to_json({**settings, **plain}), where="search")
+    config = from_values(SearchConfig, {**settings, **facts}, where="search")
     guessed(config)
     return Prepared(config, data.reference.floor, data.reference.floor_count)
 
@@ -188,11 +185,7 @@ def show(run: Path, result: SearchResult, *, as_json: bool) -> None:
             name: str(run / file) for name, file in (("hall_of_fame", "hall_of_fame.json"), ("report", "report.html"))
         }
         best = result.hall_of_fame[0] if result.hall_of_fame else None
-        shown = (
-            {key: best[key] for key in ("expression", "name", "complexity", "objectives", "best_rate")}
-            if best
-            else None
-        )
+        shown = {key: value for key, value in best.items() if key not in ("finals", "mathml")} if best else None
         print_json({"run": str(run), "trials": result.trials, "failed": result.failed, "best": shown, **files})
         return
     table = Table(

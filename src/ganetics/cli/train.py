@@ -9,6 +9,7 @@ import typer
 
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress
+from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text
 from ganetics.cli.recipes import changed, chosen_recipe
 
@@ -55,6 +56,7 @@ def train(
         data = load_trial_data(
             name, None if data_dir is None else str(data_dir), chosen, device=device, on_progress=report
         )
+    warn_of_data(data)
     config = configuration(
         name,
         loss_text(loss) if loss is not None else (before.loss if before else "ganetic"),

@@ -18,7 +18,9 @@ from ganetics.data.splits import group_of, split_indices
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MOST_BAD = 0.05
-"""Share of images that cannot be read above which the folder is refused."""
+"""Of the images of a folder, the share that cannot be read above which it is refused; one alone is always forgiven."""
+GRAY_MODES = ("1", "L", "LA", "La", "I")
+"""Pillow's modes of gray images, and all that begin with I;16."""
 Progress = Callable[[int, int], None]
 
 
@@ -41,8 +43,11 @@ class FolderOptions:
 def load_folder(folder: Path, split: str, options: FolderOptions, on_progress: Progress | None = None) -> ImageSet:
     """Return the images of a folder. Labels are the class folders', in alphabetical order, if there are any.
 
+    Images that cannot be read are left out and named in ``skipped``. In the split that is read they may be as many as
+    5 % of the images of the whole folder, and one is always forgiven; with any left out, two must be left.
+
     Raises:
-        InputError: no such folder, fewer than two images, sizes that differ, more than 5 % that cannot be read.
+        InputError: no such folder, fewer than two images, sizes that differ, too many that cannot be read.
     """
     folder = folder.resolve()
     files = list_images(folder)
@@ -50,7 +55,7 @@ def load_folder(folder: Path, split: str, options: FolderOptions, on_progress: P
     chosen = files if split == "all" else _part(folder, files, split, options)
 
     def decode() -> Decoded:
-        return _decode(folder, chosen, classes, options, on_progress)
+        return _decode(folder, chosen, classes, options, on_progress, in_all=len(files))
 
     key = {
         "folder": _text(folder),
@@ -60,6 +65,35 @@ def load_folder(folder: Path, split: str, options: FolderOptions, on_progress: P
         "channels": options.channels,
     }
     return cached(_text(folder.name), split, key, decode)
+
+
+def channels_of(folder: Path) -> int:
+    """Return 1 if all images of a folder are gray, else 3. Only the headers are read; unreadable images do not count.
+
+    Raises:
+        InputError: no such folder, or fewer than two images.
+    """
+    seen = False
+    for file in list_images(folder):
+        gray = _is_gray_file(file)
+        if gray is False:
+            return 3  # the rest need not be opened
+        seen = seen or gray is True
+    return 1 if seen else 3
+
+
+def _is_gray_file(file: Path) -> bool | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file) as opened:
+                return _is_gray(opened.mode)
+    except Exception:  # noqa: BLE001 - as in read_image, which says why
+        return None
+
+
+def _is_gray(mode: str) -> bool:
+    return mode in GRAY_MODES or mode.startswith("I;16")
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -121,6 +155,8 @@ def _decode(
     classes: tuple[str, ...],
     options: FolderOptions,
     on_progress: Progress | None,
+    *,
+    in_all: int,
 ) -> Decoded:
     kept: list[tuple[Path, Pixels]] = []
     skipped: list[Skipped] = []
@@ -131,7 +167,7 @@ def _decode(
             skipped.append(Skipped(_text(file.relative_to(folder)), _text(str(error))))
         if on_progress is not None:
             on_progress(number, len(files))
-    _check_bad(folder, skipped, len(files))
+    _check_bad(folder, skipped, read=len(files), in_all=in_all)
     channels = options.channels or max(pixels.shape[0] for _, pixels in kept)
     _check_sizes(folder, kept)
     images = np.stack([_with_channels(pixels, channels) for _, pixels in kept])
@@ -178,7 +214,7 @@ def _to_gray_or_rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray(np.rint(wide / 257.0).astype(np.uint8))
     if image.mode == "F":
         raise ValueError("floating-point pixels have no known range")
-    gray = image.mode in ("1", "L", "LA", "La")
+    gray = _is_gray(image.mode)
     if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         opaque = Image.new("RGBA", image.size, "white")
         opaque.alpha_composite(image.convert("RGBA"))
@@ -194,13 +230,17 @@ def _with_channels(pixels: Pixels, channels: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels.transpose(1, 2, 0)).convert("L"))[None]
 
 
-def _check_bad(folder: Path, skipped: Sequence[Skipped], count: int) -> None:
-    if len(skipped) > MOST_BAD * count and (len(skipped) > 1 or count - len(skipped) < 2):
-        first = skipped[0]
-        raise InputError(
-            f"{folder}: at most {MOST_BAD:.0%} of the images may be unreadable, got {len(skipped)} of {count}, "
-            f"the first {first.path} ({first.reason})"
-        )
+def _check_bad(folder: Path, skipped: Sequence[Skipped], *, read: int, in_all: int) -> None:
+    if not skipped:
+        return
+    allowed = max(1, int(MOST_BAD * in_all))
+    if len(skipped) > allowed:
+        rule = f"at most {allowed} of {in_all} images ({MOST_BAD:.0%}, or 1) may be unreadable, got {len(skipped)}"
+    elif read - len(skipped) < 2:
+        rule = f"at least 2 images must be readable, got {read - len(skipped)} of the {read} looked at"
+    else:
+        return
+    raise InputError(f"{folder}: {rule}, the first {skipped[0].path} ({skipped[0].reason})")
 
 
 def _check_sizes(folder: Path, kept: Sequence[tuple[Path, Pixels]]) -> None:

@@ -16,6 +16,15 @@ from ganetics.data.splits import SPLITS
 NAMED = ("digits", "mnist", "cifar10")
 
 
+def resolved(dataset: str) -> str:
+    """Return the absolute path of a folder, so that it is found from elsewhere too; a named dataset's name as it is.
+
+    >>> resolved("digits")
+    'digits'
+    """
+    return dataset if dataset in NAMED or not Path(dataset).is_dir() else str(Path(dataset).resolve())
+
+
 def load(
     dataset: str,
     *,

@@ -16,8 +16,9 @@ from ganetics._random import numpy_generator
 Split = Literal["train", "validation", "test", "all"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test", "all")
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
-FEWEST = 10
-"""Images below which a folder is not split."""
+FEWEST = 30
+"""Images below which a folder is not split: from here on at least four of the validation images can be read, as a
+reference needs, whatever the classes and where as many are damaged as may be."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -30,7 +31,7 @@ def split_indices(classes: Sequence[int], groups: Sequence[str] | None = None) -
         groups: patient, sequence …: all images of one group go to one split; classes are not balanced then.
 
     Raises:
-        InputError: fewer than 10 images, or fewer than 3 groups.
+        InputError: fewer than 30 images, or fewer than 3 groups.
     """
     if len(classes) < FEWEST:
         raise InputError(f"a folder must have at least {FEWEST} images to be split, got {len(classes)}")

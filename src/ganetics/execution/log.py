@@ -9,11 +9,15 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from ganetics._check import InputError
 from ganetics._files import sync, write_atomically
-from ganetics.records import read_text, to_json
+from ganetics.records import Record, from_json, read_text, to_json
+
+T = TypeVar("T", bound=Record)
+KINDS: Mapping[str, str] = {"loss": "a training run", "population": "a search"}
+"""A field that only the configuration of one kind of run has → what that kind is called."""
 
 
 class RunFolder:
@@ -34,7 +38,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.path)
         self.archive = Log(self.path / "archive.jsonl")
-        self.timings = Log(self.path / "timings.jsonl")
+        self.timings = Log(self.path / "timings.jsonl", skip_damaged=True)
 
     def begin(self, config: Mapping[str, Any], *, resume: bool) -> None:
         """Write the configuration of a new run, or check that of the run to go on with.
@@ -84,10 +88,16 @@ class RunFolder:
 
 
 class Log:
-    """A file of JSON lines that only grows. A line is there whole and on the disk, or it is not there."""
+    """A file of JSON lines that only grows. A line is there whole and on the disk, or it is not there.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file.
+        skip_damaged: pass over damaged lines instead of refusing the file: for what no result depends on.
+    """
+
+    def __init__(self, path: Path, *, skip_damaged: bool = False) -> None:
         self.path = path
+        self.skip_damaged = skip_damaged
         self._descriptor: int | None = None
 
     def replay(self) -> list[dict[str, Any]]:
@@ -130,19 +140,20 @@ class Log:
             self._descriptor = None
 
     def _read(self) -> tuple[list[dict[str, Any]], int]:
-        """Return the records, and how many bytes of the file they are."""
+        """Return the records, and where in the file the last of them ends."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             return [], 0
         records: list[dict[str, Any]] = []
-        whole = 0
+        whole = end = 0
         for number, line in enumerate(content.splitlines(keepends=True), start=1):
             record = _parse(line)
+            end += len(line)
             if record is not None:
                 records.append(record)
-                whole += len(line)
-            elif whole + len(line) < len(content):
+                whole = end
+            elif end < len(content) and not self.skip_damaged:
                 raise InputError(f"{self.path}: line {number} is damaged: must be one JSON object, got {line[:60]!r}")
         return records, whole
 
@@ -178,6 +189,19 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise InputError(f"{path}: must be a JSON object, got {type(config).__name__}")
     return config
+
+
+def read_config_as(kind: type[T], folder: Path) -> T:
+    """Return the configuration stored in a run folder as a record of class ``kind``.
+
+    Raises:
+        InputError: there is none, or it is that of another kind of run (says which), damaged or out of range.
+    """
+    config = read_config(folder)
+    found, wanted = ([name for field, name in KINDS.items() if field in fields] for fields in (config, kind.model_fields))
+    if found and found != wanted:
+        raise InputError(f"{folder}: holds {found[0]}, not {wanted[0]}")
+    return from_json(kind, to_json(config), where=str(folder / "config.json"))
 
 
 def first_difference(old: Any, new: Any, field: str = "") -> tuple[str, Any, Any] | None:

@@ -36,9 +36,7 @@ def to_source(expression: Expression, dialect: Dialect, *, title: str, version: 
     real, fake, generator = terms_of(expression)
     functions = _function("_real_term", real, dialect) + _function("_fake_term", fake, dialect)
     functions += (
-        "\n\n_generator_term = _real_term\n"
-        if generator == real
-        else _function("_generator_term", generator, dialect)
+        "\n\n_generator_term = _real_term\n" if generator == real else _function("_generator_term", generator, dialect)
     )
     for name, text in dialect.helpers.items():  # a helper stands before those that it calls
         if f"{name}(" in functions:

@@ -49,7 +49,10 @@ class Evaluation(Record):
     copy_rate: float | None = None
     """Share of generated images nearer to a training image than ``copy_threshold``; with training images."""
     copy_threshold: float | None = None
+    """Distance of the nearest held-out image to a training image, those that are training images left out."""
     n_train: int | None = None
+    held_out_duplicates: int | None = None
+    """Real images that are training images too; with training images."""
 
 
 def evaluate(
@@ -72,7 +75,7 @@ def evaluate(
         on_progress: called with (images done, images in all) while features are made.
 
     Raises:
-        InputError: too few images, images of different sizes, or ``train`` the same images as ``real``.
+        InputError: too few images, images of different sizes, or all ``real`` images among those of ``train``.
     """
     check(real, fake, train)
     report = _Counter(on_progress, total=sum(len(part) for part in (real, fake, train) if part is not None))
@@ -109,6 +112,7 @@ def evaluate(
         copy_rate=None if copies is None else copies.rate,
         copy_threshold=None if copies is None else copies.threshold,
         n_train=None if train is None else len(train),
+        held_out_duplicates=None if copies is None else copies.held_out_in_train,
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.catalogue import loss_named_or_parsed
-from ganetics.execution.log import RunFolder, read_config
+from ganetics.data import resolved
+from ganetics.execution.log import RunFolder, read_config_as
 from ganetics.records import DataIdentity, ExtractorIdentity, Outcome, Recipe, Record, from_json, read_text, to_json
 from ganetics.training import TrainingState, checkpoint, start
 from ganetics.training.loop import RECORD_EVERY
@@ -41,6 +42,8 @@ class FitConfig(Record):
     seed: int
     data: DataIdentity
     extractor: ExtractorIdentity
+    skipped: tuple[str, ...] = ()
+    """Images of the folder that could not be read: path and reason."""
 
 
 class FitResult(Record):
@@ -65,14 +68,14 @@ def configuration(dataset: str, loss: str, recipe: Recipe, data: TrialData, *, s
         InputError: the loss is neither a name of the catalogue nor an expression.
     """
     loss_named_or_parsed(loss)
-    named = not Path(dataset).is_dir() or dataset == data.train.identity.name
     return FitConfig(
-        dataset=dataset if named else str(Path(dataset).resolve()),
+        dataset=resolved(dataset),
         loss=loss,
         recipe=recipe,
         seed=seed,
         data=data.train.identity,
         extractor=data.extractor.identity,
+        skipped=data.skipped,
     )
 
 
@@ -82,7 +85,7 @@ def stored_configuration(run: Path) -> FitConfig:
     Raises:
         InputError: there is none, or it is not one of a training run.
     """
-    return from_json(FitConfig, to_json(read_config(run)), where=str(run / "config.json"))
+    return read_config_as(FitConfig, run)
 
 
 def fit(
@@ -97,7 +100,8 @@ def fit(
     """Train to the end of the recipe, saving on the way, and score.
 
     With ``resume`` a run goes on from its last checkpoint (at most a minute old); killed and resumed it ends with
-    the same files as if it had never stopped, on the same machine. A finished run is returned as it is.
+    the same files as if it had never stopped, on the same machine. A finished run is returned as it is. Where training
+    fails the last good checkpoint is kept, if there was one.
 
     Raises:
         InputError: the folder holds a run and ``resume`` is false; it holds another configuration (names the
@@ -118,9 +122,11 @@ def fit(
             until=config.recipe.steps,
             on_record=watcher.after_record,
         )
-        watcher.save()
-        if outcome.metrics is not None:
+        if outcome.failure is None:
+            watcher.save()
             watcher.grid()
+        else:
+            watcher.write_history()
         result = FitResult(
             outcome=outcome,
             n=config.recipe.eval_samples,
@@ -163,9 +169,12 @@ class _Watcher:
 
     def save(self) -> None:
         checkpoint.save(self.run / "checkpoint", self.state)
+        self.write_history()
+        self.saved = time.monotonic()
+
+    def write_history(self) -> None:
         lines = "".join(to_json(record) + "\n" for record in self.state.history)
         write_atomically(self.run / "history.jsonl", lines.encode())
-        self.saved = time.monotonic()
 
     def grid(self) -> None:
         path = self.run / "samples" / f"step-{self.state.step:06d}.png"
@@ -184,7 +193,10 @@ def summary(run: Path, config: FitConfig, result: FitResult) -> dict[str, Any]:
         "metrics": outcome.metrics,
         "failure": None if outcome.failure is None else outcome.failure.model_dump(mode="json"),
         "floor": result.floor,
+        "floor_n": result.floor_n,
         "n": result.n,
+        "n_real": result.n_real,
+        "skipped": len(config.skipped),
         "extractor": result.extractor.name,
         "config_digest": config.digest(),
     }

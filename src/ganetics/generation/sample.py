@@ -22,12 +22,15 @@ def sample_run(run: Path, count: int, *, seed: int = 0, device: str = "cpu") -> 
     Equal seeds give equal images; other seeds other ones.
 
     Raises:
-        InputError: the folder holds no checkpoint, or a damaged one.
+        InputError: the folder holds no checkpoint, or a damaged one, or one of a generator that diverged.
     """
     folder = run / "checkpoint"
     if not checkpoint.exists(folder):
         raise InputError(f"{run}: must be the folder of a training run, it holds no checkpoint")
     state = checkpoint.load(folder, device=device)
+    for name, values in state.sampler.state_dict().items():
+        if not bool(values.isfinite().all()):
+            raise InputError(f"{run}: the generator's weights must be finite, those of {name} are not: training diverged")
     return sample(state, count, generator=torch_generator(seed, "sample"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-import torch
 from torch import Tensor
 
 from ganetics._check import InputError
@@ -80,6 +79,7 @@ def checked(loss: GANLoss) -> Checked:
     What was seen lives in the object returned. It looks at values, so it waits for the device, and ``torch.compile``
     and ``vmap`` do not work on it: take it off when the loop runs.
 
+    >>> import torch
     >>> from ganetics.losses import GANetic
     >>> checked(GANetic()).generator(fake_logits=torch.tensor([0.0, torch.nan]))
     Traceback (most recent call last):

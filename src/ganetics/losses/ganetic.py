@@ -42,9 +42,9 @@ class GANetic(SeparableLoss):
 
     def real_term(self, logits: Tensor) -> Tensor:
         """Return L(1, p)."""
-        # Written for speed: few passes over memory, forward and backward, and few new tensors. Threshold is a clamp from
-        # below whose backward is one pass, where clamp's is three; neither it nor pow keeps its result for backward, so
-        # these can be changed in place.
+        # Written for speed: few passes over memory, forward and backward, and few new tensors. Threshold is a clamp
+        # from below whose backward is one pass, where clamp's is three; neither it nor pow keeps its result for
+        # backward, so these can be changed in place.
         p = F.threshold(logits, LOWEST, LOWEST).sigmoid_()
         return p.pow(3).add_(p.rsqrt(), alpha=math.sqrt(self.scale))
 

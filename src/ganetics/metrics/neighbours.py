@@ -14,6 +14,8 @@ from ganetics._check import InputError
 Array = npt.NDArray[np.float64]
 BLOCK = 1024
 """Rows of the distance matrix that are held at a time."""
+ROUNDING = 1e-5
+"""Of a sample's length: two are one if they are no further apart. An image's features differ by less in another batch."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,15 @@ class CopyRate:
 
     Attributes:
         rate: 0 to 1.
-        threshold: the smallest distance of a held-out sample to its nearest training sample.
+        threshold: the smallest distance of a held-out sample to its nearest training sample, duplicates left out.
         count: generated samples.
+        held_out_in_train: held-out samples that are duplicates of training samples.
     """
 
     rate: float
     threshold: float
     count: int
+    held_out_in_train: int = 0
 
 
 def neighbourhood_scores(real: npt.ArrayLike, fake: npt.ArrayLike, *, k: int = 5) -> NeighbourhoodScores:
@@ -80,8 +84,9 @@ def neighbourhood_scores(real: npt.ArrayLike, fake: npt.ArrayLike, *, k: int = 5
 def copy_rate(train: npt.ArrayLike, held_out: npt.ArrayLike, fake: npt.ArrayLike) -> CopyRate:
     """Return the share of generated samples that look copied from the training set.
 
-    A sample counts as a copy if it is nearer to a training sample than every held-out real sample is. Where a held-out
-    sample stands in the training set itself (distance 0) only exact copies count.
+    A sample counts as a copy if it is nearer to a training sample than every held-out real sample is. Held-out samples
+    that stand in the training set itself (the same features, up to the rounding of float32) are left out: one of them
+    would make the threshold 0.
 
     Args:
         train: features ``[n, d]`` of the training set.
@@ -89,17 +94,20 @@ def copy_rate(train: npt.ArrayLike, held_out: npt.ArrayLike, fake: npt.ArrayLike
         fake: features ``[k, d]`` of generated samples.
 
     Raises:
-        InputError: another shape, different d, or not finite.
+        InputError: another shape, different d, not finite, or all held-out samples are training samples.
     """
     x = _check.features("training features", train, at_least=1)
     y = _check.features("held-out features", held_out, at_least=1)
     z = _check.features("fake features", fake, at_least=1)
     _same_dimension(x, y)
     _same_dimension(x, z)
-    threshold = float(_nearest(y, x).min())
-    nearest = _nearest(z, x)
-    copies = nearest < threshold if threshold > 0 else nearest == 0
-    return CopyRate(float(copies.mean()), threshold, len(z))
+    distances = _nearest(y, x)
+    duplicate = distances <= ROUNDING * np.linalg.norm(y, axis=1)
+    if duplicate.all():
+        raise InputError(f"held-out samples must be others than the training samples, got all {len(y)} among them")
+    threshold = float(distances[~duplicate].min())
+    copies = _nearest(z, x) < threshold
+    return CopyRate(float(copies.mean()), threshold, len(z), int(duplicate.sum()))
 
 
 def _nearest(samples: Array, others: Array) -> Array:

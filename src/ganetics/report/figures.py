@@ -11,15 +11,16 @@ from markupsafe import Markup
 
 from ganetics.expressions.numeric import Terms, term_gradients, terms
 from ganetics.expressions.primitives import Array, sigmoid
+from ganetics.expressions.standard import STANDARD
 from ganetics.expressions.tree import Expression
 from ganetics.report.charts import Axis, Chart, count_axis, linear_axis, log_axis, number, tick
 from ganetics.report.run import Contender, Final, Trial
 
 REFERENCES: Mapping[str, str] = {
-    "GANetic": "p**3 + sqrt(3.985*y/p)",
-    "non-saturating (BCE)": "-(y*log(p) + (1 - y)*log(1 - p))",
+    "GANetic": STANDARD["ganetic"],
+    "non-saturating (BCE)": STANDARD["non-saturating"],
 }
-"""What a found loss is drawn beside; as in the catalogue, which needs PyTorch."""
+"""What a found loss is drawn beside."""
 MIDDLE = 3.0
 """Logits from −3 to 3 (p from 0.05 to 0.95) decide the scale of curves and the height of their plots."""
 LOGITS = np.linspace(-6.0, 6.0, 241)

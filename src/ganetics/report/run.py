@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganetics._check import InputError
-from ganetics.execution.log import Log, read_config
+from ganetics.execution.log import Log, read_config_as
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
-from ganetics.records import SearchConfig, from_json, to_json
+from ganetics.records import SearchConfig
 from ganetics.report.statistics import Estimate, estimate
 from ganetics.search.fame import hall_of_fame
 
@@ -141,8 +141,7 @@ def read_search(folder: Path) -> SearchRun:
     Raises:
         InputError: there is no search in it, or a file is damaged; names the file.
     """
-    where = folder / "config.json"
-    config = from_json(SearchConfig, to_json(read_config(folder)), where=str(where))
+    config = read_config_as(SearchConfig, folder)
     archive = Log(folder / "archive.jsonl")
     lines = archive.read()
     try:
@@ -156,7 +155,7 @@ def read_search(folder: Path) -> SearchRun:
         config=config,
         trials=trials,
         contenders=contenders,
-        timings=tuple(Log(folder / "timings.jsonl").read()),
+        timings=tuple(Log(folder / "timings.jsonl", skip_damaged=True).read()),
         environment={name: str(value) for name, value in _optional(folder / "environment.json").items()},
         reference=_optional(folder / "reference.json"),
         finished=(folder / "hall_of_fame.json").exists(),
@@ -180,10 +179,9 @@ def _trial(line: Line) -> Trial:
 def _contender(entry: Line, trials: Sequence[Trial]) -> Contender:
     index = entry["search_index"]
     trial = None if index is None or entry["name"] is not None else trials[index]
-    given = trial is not None and trial.origin == "guess"
     return Contender(
         label=entry["name"] or f"trial {index}",
-        badge="catalogue" if entry["name"] is not None else "given" if given else "evolved",
+        badge=entry["origin"],
         text=entry["expression"],
         complexity=entry["complexity"],
         history=None if trial is None else trial.history,

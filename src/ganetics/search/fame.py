@@ -45,7 +45,7 @@ def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Li
     return {
         "expression": first["expression"],
         "name": first["name"],
-        "origin": "evolved" if first["name"] is None else "catalogue",
+        "origin": _origin(first, trial),
         "latex": None if expression is None else latex(expression),
         "mathml": None if expression is None else mathml(expression),
         "complexity": None if expression is None else complexity(expression),
@@ -70,6 +70,13 @@ def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Li
             for run in runs
         ],
     }
+
+
+def _origin(run: Line, trial: Line | None) -> str:
+    """Return "catalogue" for a rival, "given" for a loss that the search began with, "evolved" for what it found."""
+    if run["name"] is not None:
+        return "catalogue"
+    return "given" if trial is not None and trial["origin"] == "guess" else "evolved"
 
 
 def _order(entry: Line) -> tuple[float, float, str]:

@@ -19,7 +19,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
+from ganetics._files import remove_abandoned, write_atomically
 from ganetics.records import Recipe, Record, from_json, read_text, to_json
 from ganetics.training.state import TrainingState, start
 
@@ -69,6 +69,7 @@ def save(folder: Path, state: TrainingState) -> None:
         if old.name != saved.tensors:
             with suppress(OSError):
                 old.unlink()
+    remove_abandoned(folder, "tensors-*.safetensors")
 
 
 def load(folder: Path, *, device: torch.device | str = "cpu") -> TrainingState:
