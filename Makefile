@@ -29,6 +29,7 @@ format: $(VENV)/.development
 bench: $(VENV)/.development  ## speed, as ratios measured side by side
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/frechet.py
+	$(BIN)/python benchmarks/losses.py
 
 bench-keras: $(VENV)/.development .venv-keras-tensorflow/.ready  ## the paper's networks, ours beside Keras on TensorFlow
 	$(BIN)/python benchmarks/paper_step.py --keras-python .venv-keras-tensorflow/bin/python
@@ -37,7 +38,7 @@ bench-keras: $(VENV)/.development .venv-keras-tensorflow/.ready  ## the paper's 
 KERAS_BACKENDS := tensorflow jax torch
 KERAS_PACKAGES_tensorflow := tensorflow-cpu
 KERAS_PACKAGES_jax := jax jaxlib
-KERAS_PACKAGES_torch := torch
+KERAS_PACKAGES_torch := torch pydantic
 
 .PHONY: test-keras $(KERAS_BACKENDS:%=test-keras-%)
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganetics._random import numpy_generator, seed_of
-from ganetics.catalogue import CATALOGUE
 from ganetics.execution import Completed, PoolExecutor, RunFolder
 from ganetics.execution.process import environment
 from ganetics.expressions.text import to_text
@@ -28,6 +27,7 @@ from ganetics.trial import TrialJob, TrialReply, run_job
 
 STEPS = (75, 150, 300, 450)
 """Where curves are scored, beside the recipe's end."""
+KNOWN = ("ganetic", "ganetic-batch-sum", "non-saturating", "minimax", "least-squares", "hinge", "wasserstein")
 WORTH_A_LOOK = ("optimum", "target", "steep")
 """Reasons of the screen that are judgements; the others are facts (not finite, too large, a variable unused)."""
 
@@ -39,6 +39,7 @@ class PoolConfig(Record):
     dataset: str = "mnist"
     recipe: Recipe
     score_at: tuple[int, ...] = STEPS
+    catalogue: tuple[str, ...] = KNOWN
     survivors: int
     rejected: int
     seeds: int
@@ -54,7 +55,7 @@ class Member:
 def members(config: PoolConfig) -> list[Member]:
     """Return the pool's losses: a function of the configuration alone."""
     random, grammar = numpy_generator(0, "curve pool"), Grammar()
-    found = [Member(name, "catalogue") for name in CATALOGUE]
+    found = [Member(name, "catalogue") for name in config.catalogue]
     seen: set[str] = set()
     wanted = {"survivor": config.survivors, "twin": config.rejected // 4}
     wanted |= dict.fromkeys(WORTH_A_LOOK, config.rejected // 4)

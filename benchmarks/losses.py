@@ -4,10 +4,10 @@
 
 Both losses run forward and backward on the same logits, turn and turn about, in one process with one thread: the
 discriminator's objective (as many real as generated logits), the generator's, and both together, as a step of training
-has them. The figure is the median over the rounds of the ratio of CPU times, with the quartiles beside it, and the ratio of
-the fastest turns, which a busy machine disturbs least.
+has them. The figure is the median over the rounds of the ratio of CPU times, with the quartiles beside it, and the
+ratio of the fastest turns, which a busy machine disturbs least.
 Binary cross-entropy is PyTorch's ``binary_cross_entropy_with_logits`` with targets made beforehand.
-Goals: together at most 1.6; of a DCGAN's step less than 1 %.
+Goals: at most 1.6; of a DCGAN's step less than 1 %.
 """
 
 from __future__ import annotations

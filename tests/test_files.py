@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,4 +27,26 @@ def test_a_file_is_the_old_or_the_new_one(tmp_path: Path, where: str, monkeypatc
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
     write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_what_a_killed_process_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    assert killed.wait() == 0
+    path = tmp_path / "a[1].json"
+    write_atomically(path, b"old")
+    left = tmp_path / f".{path.name}.{killed.pid}.part"
+    kept = {
+        tmp_path / name
+        for name in (
+            f".a1.json.{killed.pid}.part",  # of another file
+            f".{path.name}.{os.getppid()}.part",  # of a process at work
+            f".{path.name}.word.part",
+            f".{path.name}.{10**30}.part",
+        )
+    }
+    for file in (left, *kept):
+        file.write_bytes(b"half")
+    write_atomically(path, b"new")
+    assert set(tmp_path.iterdir()) == {path, *kept}
     assert path.read_bytes() == b"new"

@@ -83,6 +83,18 @@ def test_a_damaged_line_in_the_middle_is_named_and_nothing_is_changed(full: Log,
         assert full.path.read_bytes() == content
 
 
+def test_where_nothing_depends_on_it_a_damaged_line_is_passed_over(full: Log) -> None:
+    lines = full.path.read_bytes().splitlines(keepends=True)
+    content = lines[0] + b"\x00\x00\x00\n" + lines[2]
+    full.path.write_bytes(content + b'{"torn')
+    log = Log(full.path, skip_damaged=True)
+    assert log.read() == [RECORDS[0], RECORDS[2]]
+    log.append({"next": 1})
+    log.close()
+    assert full.path.read_bytes() == content + b'{"next":1}\n'
+    assert log.replay() == [RECORDS[0], RECORDS[2], {"next": 1}]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_are_not_finite_are_refused_and_nothing_is_written(full: Log, value: float) -> None:
     content = full.path.read_bytes()

@@ -30,7 +30,7 @@ def test_a_generator_that_diverged_is_refused(tmp_path: Path) -> None:
     with torch.no_grad():
         next(state.sampler.parameters())[0] = torch.nan
     checkpoint.save(tmp_path / "checkpoint", state)
-    with pytest.raises(InputError, match="the generator's weights must be finite, those of .* are not: training div"):
+    with pytest.raises(InputError, match=r"the generator's weights must be finite, those of .* are not: training div"):
         sample_run(tmp_path, 1)
 
 

@@ -21,6 +21,7 @@ from ganetics.execution import Completed, Executor, InProcessExecutor, Log, Pool
 from ganetics.execution import pool as pool_module
 from ganetics.execution.executor import Job
 from ganetics.records import SearchConfig
+from ganetics.report.run import read_search
 from ganetics.search import Progress, SearchResult, evolve, run_search
 from ganetics.search import run as run_module
 
@@ -143,6 +144,18 @@ def test_a_finished_search_is_left_as_it_is(finished: Path, tmp_path: Path, sear
     assert result.trials == 13
     assert result.failed == sum(line["outcome"]["metrics"] is None for line in lines(finished))
     assert result.hall_of_fame == json.loads((finished / "hall_of_fame.json").read_bytes())
+
+
+def test_damaged_timings_block_nothing(finished: Path, tmp_path: Path, search: Search) -> None:
+    """They are no part of the result."""
+    whole = (finished / "archive.jsonl").read_bytes().splitlines(keepends=True)
+    begun(tmp_path / "run", finished, b"".join(whole[:5]))
+    timings = (finished / "timings.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "run/timings.jsonl").write_bytes(b"".join([timings[0], b"\x00\n", *timings[2:5]]))
+    search(tmp_path / "run")
+    assert contents(tmp_path / "run") == contents(finished)
+    found = read_search(tmp_path / "run").timings
+    assert [line["index"] for line in found if line["kind"] == "trial"] == [0, *range(2, 13)]
 
 
 def test_progress_tells_what_the_archive_holds(finished: Path, tmp_path: Path, search: Search) -> None:

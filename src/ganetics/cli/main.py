@@ -59,6 +59,8 @@ def run(arguments: list[str] | None = None) -> int:
     """
     try:
         status = app(args=arguments, prog_name="ganetics", standalone_mode=False)
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt  # typer has made a status of it
         return status if isinstance(status, int) else 0
     except typer.Exit as error:
         return int(error.exit_code)

@@ -103,25 +103,24 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     Raises:
         InputError: data, recipe, guesses or settings are wrong.
     """
+    from ganetics.cli.images import warn_of_data
+    from ganetics.data import resolved
     from ganetics.execution.process import prepare
     from ganetics.search.evolve import guessed
     from ganetics.trial import load_trial_data
 
     prepare()
     folder = None if data_dir is None else str(data_dir)
-    if Path(dataset).is_dir() and dataset not in ("digits", "mnist", "cifar10"):
-        dataset = str(Path(dataset).resolve())
+    dataset = resolved(dataset)
     with progress("reading images") as report:
         data = load_trial_data(dataset, folder, recipe, on_progress=report)
-    skipped = tuple(f"{one.path}: {one.reason}" for part in (data.train, data.validation) for one in part.skipped)
-    for line in skipped:
-        warn(f"skipped {line}")
+    warn_of_data(data)
     facts = {
         "dataset": dataset,
         "data": data.train.identity,
         "reference": data.validation.identity,
         "extractor": data.extractor.identity,
-        "skipped": skipped,
+        "skipped": data.skipped,
         "recipe": recipe,
     }
     config = from_values(SearchConfig, {**settings, **facts}, where="search")

@@ -198,7 +198,9 @@ def read_config_as(kind: type[T], folder: Path) -> T:
         InputError: there is none, or it is that of another kind of run (says which), damaged or out of range.
     """
     config = read_config(folder)
-    found, wanted = ([name for field, name in KINDS.items() if field in fields] for fields in (config, kind.model_fields))
+    found, wanted = (
+        [name for field, name in KINDS.items() if field in fields] for fields in (config, kind.model_fields)
+    )
     if found and found != wanted:
         raise InputError(f"{folder}: holds {found[0]}, not {wanted[0]}")
     return from_json(kind, to_json(config), where=str(folder / "config.json"))

@@ -30,7 +30,9 @@ def sample_run(run: Path, count: int, *, seed: int = 0, device: str = "cpu") -> 
     state = checkpoint.load(folder, device=device)
     for name, values in state.sampler.state_dict().items():
         if not bool(values.isfinite().all()):
-            raise InputError(f"{run}: the generator's weights must be finite, those of {name} are not: training diverged")
+            raise InputError(
+                f"{run}: the generator's weights must be finite, those of {name} are not: training diverged"
+            )
     return sample(state, count, generator=torch_generator(seed, "sample"))
 
 

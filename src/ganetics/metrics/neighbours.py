@@ -15,7 +15,8 @@ Array = npt.NDArray[np.float64]
 BLOCK = 1024
 """Rows of the distance matrix that are held at a time."""
 ROUNDING = 1e-5
-"""Of a sample's length: two are one if they are no further apart. An image's features differ by less in another batch."""
+"""Two samples are one if they are no further apart than this part of their length: the features of one image differ a
+little from batch to batch."""
 
 
 @dataclass(frozen=True)
