@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from ganetics._check import InputError
@@ -19,9 +20,15 @@ from ganetics.records import from_json, to_json
 LONG = "real: softplus(-x) + 0.001*x**2; fake: softplus(x) + 0.001*x**2; generator: softplus(-x)"
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a console keeps the width that COLUMNS had when it was made
+    monkeypatch.setattr(command, "console", Console(width=200, highlight=False))
+
+
 def run(*arguments: object) -> str:
     """Return what the command printed; its InputError passes through."""
-    result = CliRunner().invoke(command.app, ["card", *map(str, arguments)], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(command.app, ["card", *map(str, arguments)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
