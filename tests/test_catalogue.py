@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import astuple
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from ganetics._check import InputError
 from ganetics.catalogue import CATALOGUE, evolved, expression_of, loss_named_or_parsed
 from ganetics.expressions.compile import CompiledLoss, compile_loss
+from ganetics.expressions.numeric import term_gradients
 from ganetics.expressions.text import parse, to_text
+from ganetics.expressions.tree import Expression
 from ganetics.losses import GANLoss
 from ganetics.losses.checked import Checked
 
@@ -27,7 +31,8 @@ def test_every_loss_of_the_package_is_in_the_catalogue() -> None:
 
     ours = {kind for kind in kinds(GANLoss) if kind.__module__.startswith("ganetics.losses.")}
     wrappers = {Checked}  # the same loss, looked at
-    assert {type(entry.make()) for entry in CATALOGUE.values()} == {
+    evolved_ones = {CompiledLoss}  # an expression each
+    assert {type(entry.make()) for entry in CATALOGUE.values()} - evolved_ones == {
         kind for kind in ours - wrappers if not isabstract(kind)
     }
     assert all(name == entry.name == entry.make().name for name, entry in CATALOGUE.items())
@@ -150,3 +155,24 @@ def test_a_wrong_file_of_evolved_losses_is_named(losses: list[Any], message: str
     assert str(path) in str(caught.value)
     with pytest.raises(InputError, match="schema_version"):
         evolved(file_of(tmp_path, schema_version=2), CATALOGUE)
+
+
+def test_figures_of_evolved_losses_are_those_of_their_runs() -> None:
+    root = Path(__file__).parents[1]
+    file = json.loads((root / "src/ganetics/evolved.json").read_text())
+    assert file["losses"]
+    for loss in file["losses"]:
+        given, found = loss["provenance"], parse(loss["expression"])
+        fame = json.loads((root / given["run"] / "hall_of_fame.json").read_text())
+        (entry,) = (
+            one for one in fame if one["seeds"] == given["seeds"] and _same_slopes(parse(one["expression"]), found)
+        )
+        assert given["figures"]["mean log FID at the best rate"] == entry["objectives"]["log_fid"]
+        assert given["figures"]["worst log FID over rates x0.3, x1, x3"] == entry["objectives"]["worst_log_fid"]
+        assert given["figures"]["best rate"] == entry["best_rate"]
+
+
+def _same_slopes(one: Expression, other: Expression) -> bool:
+    logits = np.linspace(-8.0, 8.0, 33)
+    pairs = zip(astuple(term_gradients(one, logits)), astuple(term_gradients(other, logits)), strict=True)
+    return all(np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
