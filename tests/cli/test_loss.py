@@ -267,3 +267,12 @@ def test_the_console_script_prints_one_json_document() -> None:
     assert (status, err) == (0, "")
     assert [one["name"] for one in json.loads(out)] == list(CATALOGUE)
     assert out.count("\n") == 1
+
+
+def test_a_hall_of_fame_means_its_best_found_loss(tmp_path: Path) -> None:
+    fame = tmp_path / "hall_of_fame.json"
+    entries = [{"name": "hinge", "expression": "real: relu(1 - x); fake: relu(1 + x); generator: -x"}]
+    fame.write_text(json.dumps([*entries, {"name": None, "expression": "p**3 + y/p"}]))
+    assert loss_text(f"@{fame}") == "p**3 + y/p"
+    fame.write_text(json.dumps(entries))
+    assert loss_text(f"@{fame}") == entries[0]["expression"]

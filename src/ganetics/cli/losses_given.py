@@ -16,7 +16,8 @@ def loss_text(given: str) -> str:
 
     Args:
         given: a name of the catalogue, an expression, or ``@FILE``. The file holds a name or an expression's text, an
-            expression's JSON, or a search's hall of fame, of which the first entry, the best, is taken.
+            expression's JSON, or a search's hall of fame, of which the best loss that the search found is taken, be a
+            rival of the catalogue before it or not; the first entry if there is none.
 
     Raises:
         InputError: no such file, or it holds none of these.
@@ -41,9 +42,10 @@ def loss_text(given: str) -> str:
 
 
 def _from_json(value: Any) -> str:
-    """Return the text of the first entry of a hall of fame, or of an expression with or without a name."""
+    """Return the text of the best found loss of a hall of fame, or of an expression with or without a name."""
     if isinstance(value, list):
-        best = value[0] if value else None
+        found = [entry for entry in value if isinstance(entry, dict) and entry.get("name") is None]
+        best = (found or value or [None])[0]
         if not isinstance(best, dict) or not isinstance(best.get("expression"), str):
             raise InputError("must be a hall of fame with at least one entry, or an expression's JSON object")
         return str(best["expression"])

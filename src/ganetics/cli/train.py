@@ -89,9 +89,15 @@ def _show(run: Path, config: FitConfig, result: FitResult) -> None:
         console.print(f"{config.loss}: {outcome.failure.kind}: {outcome.failure.message}", markup=False)
         return
     metrics = outcome.metrics or {}
-    console.print(f"{config.loss}, {outcome.step} steps, seed {config.seed}", markup=False)
+    images = config.data
     console.print(
-        f"Fréchet distance {metrics['fid']:.4g} (real against real {result.floor:.4g}; {result.n} images, "
-        f"{result.extractor.name}); kernel distance {metrics['kid']:.4g}"
+        f"{config.loss}, {outcome.step} steps, seed {config.seed}, on {images.count:,} images of "
+        f"{images.width}×{images.height}, {images.channels} channel(s)",
+        markup=False,
+    )
+    console.print(
+        f"Fréchet distance {metrics['fid']:.4g}, kernel distance {metrics['kid']:.4g}: {result.n:,} generated against "
+        f"{result.n_real:,} held-out real images, {result.extractor.name} "
+        f"(Fréchet distance of real against real, {result.floor_n:,} a side: {result.floor:.4g})"
     )
     console.print(f"samples: {run / 'samples'}; more: ganetics sample {run} --out DIR", markup=False)

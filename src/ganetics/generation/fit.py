@@ -21,7 +21,7 @@ from ganetics.training import TrainingState, checkpoint, start
 from ganetics.training.loop import RECORD_EVERY
 from ganetics.trial import TrialData, advance, preview
 
-CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_SECONDS = 15.0
 GRIDS = 20
 """About so many grids of samples over a run."""
 GRID_IMAGES = 64
@@ -99,7 +99,7 @@ def fit(
 ) -> FitResult:
     """Train to the end of the recipe, saving on the way, and score.
 
-    With ``resume`` a run goes on from its last checkpoint (at most a minute old); killed and resumed it ends with
+    With ``resume`` a run goes on from its last checkpoint (some 15 seconds old); killed and resumed it ends with
     the same files as if it had never stopped, on the same machine. A finished run is returned as it is. Where training
     fails the last good checkpoint is kept, if there was one.
 
