@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,16 +19,18 @@ from ganetics._check import InputError
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, load
+from ganetics.execution import Shared
 from ganetics.features import Extractor, load_extractor
 from ganetics.features.reference import Reference, reference
 from ganetics.losses.contract import GANLoss
 from ganetics.metrics.frechet import frechet_distance
 from ganetics.metrics.kernel import kernel_distance
 from ganetics.records import DataIdentity, Failure, FailureKind, Outcome, Recipe
-from ganetics.training import Diverged, TrainingState, sample, start, train
+from ganetics.training import Diverged, TrainingState, checkpoint, sample, start, train
 from ganetics.training.batches import scaled
 from ganetics.training.sampling import decode, fixed_latents, grid_png
 
+Features = npt.NDArray[np.float32]
 KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 10, 1000
 LOOKED_AT = 500
 """Images of each kind that d_real and d_fake are means over."""
@@ -72,6 +76,14 @@ class TrialJob:
     """Images in the preview; 0: no preview."""
     score_at: tuple[int, ...] = ()
     """Steps, rising, at which to score on the way to the last."""
+    until: int | None = None
+    """The last step; None: the recipe's."""
+    samples: int | None = None
+    """Generated images for a score of the Fréchet distance alone; None: the recipe's, and all metrics."""
+    state: str | None = None
+    """Folder of a checkpoint to go on from, and to leave one in for who goes on: a cache, nothing depends on it."""
+    shared: Shared[TrialData] | None = None
+    """The data, read once for all jobs; None: they are read from the dataset's files."""
 
 
 @dataclass
@@ -168,11 +180,13 @@ def advance(
     data: TrialData,
     *,
     until: int,
+    samples: int | None = None,
     on_record: Callable[[dict[str, float]], None] | None = None,
 ) -> Outcome:
     """Train ``state`` on to step ``until`` in place, score it, and return the outcome.
 
-    ``on_record`` is called every 50 steps, when the state is whole: it may save it, or sample from it.
+    ``samples``: as for :func:`score`. ``on_record`` is called every 50 steps, when the state is whole: it may save it,
+    or sample from it.
 
     Raises:
         InputError: the images do not fit the recipe.
@@ -180,7 +194,7 @@ def advance(
     failure, metrics = None, None
     try:
         train(state, loss, data.train.images, until=until, on_record=on_record)
-        metrics = score(state, data)
+        metrics = score(state, data, samples=samples)
     except Diverged as error:
         failure = Failure(kind=FailureKind.DIVERGED, message=str(error), step=error.step)
     except (MemoryError, RuntimeError) as error:
@@ -198,37 +212,49 @@ def advance(
     )
 
 
-def score(state: TrainingState, data: TrialData) -> dict[str, float]:
+def score(state: TrainingState, data: TrialData, *, samples: int | None = None) -> dict[str, float]:
     """Compare images sampled from the state's generator with the reference.
 
     Latents come from the state's seed, so equal states have equal scores.
 
+    Args:
+        state: where the generator is.
+        data: has the reference.
+        samples: generate so many images and look at the Fréchet distance alone, for comparisons on the way; None: as
+            many as the recipe says.
+
     Returns:
-        ``fid`` (Fréchet distance, at least 0), ``kid`` (kernel distance, unbiased, can be below 0), ``d_real`` and
-        ``d_fake`` (mean sigmoid of the discriminator's logits for training and for generated images), ``diversity``
-        (standard deviation of a pixel over the samples, mean over the pixels, of 1 for the full range).
+        ``fid`` (Fréchet distance, at least 0); without ``samples`` also ``kid`` (kernel distance, unbiased, can be
+        below 0), ``d_real`` and ``d_fake`` (mean sigmoid of the discriminator's logits for training and for generated
+        images), ``diversity`` (standard deviation of a pixel over the samples, mean over the pixels, of 1 for the full
+        range).
 
     Raises:
         Diverged: a figure is not finite.
     """
-    recipe = state.recipe
-    images = sample(state, recipe.eval_samples, generator=torch_generator(state.seed, "evaluation"))
+    count = samples or state.recipe.eval_samples
+    images = sample(state, count, generator=torch_generator(state.seed, "evaluation"))
     features = data.extractor(images)
-    real = data.reference
-    size = min(KERNEL_SUBSET_SIZE, len(features), len(real.features))
-    generator = numpy_generator(state.seed, "kernel distance")
-    kid = kernel_distance(real.features, features, generator=generator, subsets=KERNEL_SUBSETS, subset_size=size)
-    metrics = {
-        "fid": float(frechet_distance(real.gaussian, features)),
-        "kid": float(kid.mean),
-        "d_real": _mean_output(state, data.train.images[: recipe.train_size][:LOOKED_AT]),
-        "d_fake": _mean_output(state, images[:LOOKED_AT]),
-        "diversity": float(np.asarray(images.numpy(), dtype=np.float32).std(axis=0).mean() / 255.0),
-    }
+    metrics = {"fid": float(frechet_distance(data.reference.gaussian, features))}
+    if samples is None:
+        metrics |= _further(state, data, images, features)
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise Diverged(f"the metric {name} is {value}", state.step)
     return metrics
+
+
+def _further(state: TrainingState, data: TrialData, images: Tensor, features: Features) -> dict[str, float]:
+    real = data.reference.features
+    size = min(KERNEL_SUBSET_SIZE, len(features), len(real))
+    generator = numpy_generator(state.seed, "kernel distance")
+    kid = kernel_distance(real, features, generator=generator, subsets=KERNEL_SUBSETS, subset_size=size)
+    return {
+        "kid": float(kid.mean),
+        "d_real": _mean_output(state, data.train.images[: state.recipe.train_size][:LOOKED_AT]),
+        "d_fake": _mean_output(state, images[:LOOKED_AT]),
+        "diversity": float(np.asarray(images.numpy(), dtype=np.float32).std(axis=0).mean() / 255.0),
+    }
 
 
 def preview(state: TrainingState, count: int) -> bytes:
@@ -243,17 +269,35 @@ def run_job(job: TrialJob) -> TrialReply:
         InputError: the loss, the dataset or its files are not known.
     """
     loss = loss_named_or_parsed(job.loss)
-    # of one rate, so that runs that differ in it share what was loaded
-    data = _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}))
-    state = start(job.recipe, job.seed)
+    if job.shared is not None:
+        data = job.shared.get()
+    else:  # of one rate, so that runs that differ in it share what was loaded
+        data = _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}))
+    until = job.until or job.recipe.steps
+    state = _left_by_another(job, loss, until) or start(job.recipe, job.seed)
     curve: list[Outcome] = []
-    for step in (*job.score_at, job.recipe.steps):
-        curve.append(advance(state, loss, data, until=step))
+    for step in (*(step for step in job.score_at if step > state.step), until):
+        curve.append(advance(state, loss, data, until=step, samples=job.samples))
         if curve[-1].failure is not None:
             break
     outcome = curve.pop()
+    if job.state is not None and outcome.metrics is not None and until < job.recipe.steps:
+        with suppress(OSError, MemoryError):  # without it the next job trains from the start
+            checkpoint.save(Path(job.state), state)
     wanted = job.preview > 0 and outcome.metrics is not None
     return TrialReply(outcome, preview(state, job.preview) if wanted else None, tuple(curve))
+
+
+def _left_by_another(job: TrialJob, loss: GANLoss, until: int) -> TrainingState | None:
+    """Return the state that an earlier job of the same run left, or None."""
+    if job.state is None or not checkpoint.exists(Path(job.state)):
+        return None
+    try:
+        state = checkpoint.load(Path(job.state))
+    except (InputError, OSError):
+        return None
+    same = (state.recipe, state.seed, state.loss) == (job.recipe, job.seed, loss.name)
+    return state if same and state.step <= until else None
 
 
 @torch.no_grad()

@@ -2,23 +2,76 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
 from types import ModuleType
+from uuid import uuid4
 
 import pytest
 
+from ganetics._check import InputError
 from ganetics.execution import Executor, InProcessExecutor, PoolExecutor
+
+MEMORY = 100.0
+"""MiB for a job."""
+
+
+def on_ray() -> Executor:
+    from ganetics.execution.ray import RayExecutor
+
+    return RayExecutor(2, memory_mib=MEMORY)
+
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "in-process": InProcessExecutor,
-    "pool": lambda: PoolExecutor(2),
+    "pool": lambda: PoolExecutor(2, MEMORY),
+    "ray": on_ray,
 }
+NAMES = [pytest.param(name, marks=[pytest.mark.ray] if name == "ray" else []) for name in EXECUTORS]
 
 
-@pytest.fixture(scope="module", params=EXECUTORS)
-def executor(request: pytest.FixtureRequest, jobs: ModuleType) -> Iterator[Executor]:
-    with EXECUTORS[request.param]() as made:
-        yield made
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    """Start a Ray of this machine's for all tests, with a CPU more than the executor takes for all of them."""
+    ray = pytest.importorskip("ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_TOKEN", uuid4().hex)  # or Ray would write one into the home folder
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+        ray.init("local", num_cpus=3, object_store_memory=100_000_000, **options)
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def opened(request: pytest.FixtureRequest, jobs: ModuleType) -> Iterator[Callable[[str], Executor]]:
+    """Return what opens an executor, the same one each time, until the last test."""
+    with ExitStack() as stack:
+
+        @cache
+        def opened(name: str) -> Executor:
+            if name == "ray":
+                request.getfixturevalue("local_ray")
+            return stack.enter_context(EXECUTORS[name]())
+
+        yield opened
+
+
+@pytest.fixture(params=NAMES)
+def executor(request: pytest.FixtureRequest, opened: Callable[[str], Executor]) -> Executor:
+    """Return an executor of each kind."""
+    return opened(request.param)
+
+
+@pytest.fixture(params=NAMES[1:])
+def apart(request: pytest.FixtureRequest, opened: Callable[[str], Executor]) -> Executor:
+    """Return an executor of each kind that runs jobs in other processes."""
+    return opened(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +145,97 @@ def test_jobs_have_one_thread_and_no_denormals(executor: Executor, jobs: ModuleT
     assert executor.submit(jobs.denormal, None, seconds=60).result(60).value == 0
 
 
-@pytest.mark.parametrize("name", EXECUTORS)
-def test_closed_it_takes_no_more_jobs(name: str, jobs: ModuleType) -> None:
+def test_a_shared_value_arrives_once_in_a_process_and_is_kept(executor: Executor, jobs: ModuleType) -> None:
+    values = {name: jobs.Weights(seed) for seed, name in enumerate(("one", "two"))}
+    shared = {name: executor.share(value) for name, value in values.items()}
+    assert [handle.get() for handle in shared.values()] == list(values.values())
+    few = executor.map_in_order(jobs.read, [jobs.Reading({"two": shared["two"]})] * 4, seconds=60)
+    many = executor.map_in_order(jobs.read, [jobs.Reading(shared, number) for number in range(8)], seconds=60)
+    expected = [value.content() for value in values.values()]
+    most = {"two": 0, "both": 0}
+    for name, results, contents in (("two", few, expected[1:]), ("both", many, expected)):
+        for result in results:
+            process, unpickled, read = result.value
+            assert read == contents
+            most[name] = max(most[name], unpickled)
+            assert (process == os.getpid()) == isinstance(executor, InProcessExecutor)
+    assert most == ({"two": 0, "both": 0} if isinstance(executor, InProcessExecutor) else {"two": 1, "both": 2})
+
+
+def test_what_cannot_be_shared_is_refused(apart: Executor, jobs: ModuleType) -> None:
+    with pytest.raises(InputError, match="^a shared value must pickle, got a function: "):
+        apart.share(lambda: None)
+    with PoolExecutor(1) as another:
+        reading = jobs.Reading({"one": another.share(jobs.Weights(0))})
+        with pytest.raises(InputError, match="must be of the executor that runs the job"):
+            apart.submit(jobs.read, reading, seconds=60)
+
+
+def test_a_job_that_takes_all_memory_fails_and_is_not_tried_again(apart: Executor, jobs: ModuleType) -> None:
+    for result in apart.map_in_order(jobs.take_all, ["objects", "bytes", "numpy", "torch", "convolution"], seconds=100):
+        assert result.failure is not None
+        assert (result.failure.kind, result.attempts) == ("out of memory", 1), result
+    after = list(apart.map_in_order(jobs.double, range(4), seconds=60))
+    assert [result.value for result in after] == [0, 2, 4, 6]
+
+
+def test_a_job_that_takes_too_long_is_stopped_twice(apart: Executor, jobs: ModuleType) -> None:
+    result = apart.submit(jobs.sleep, 60, seconds=0.3).result(100)
+    assert result.failure is not None
+    assert (result.failure.kind, result.failure.message) == ("timed out", "stopped after 0.3 s")
+    assert result.attempts == 2
+    assert 0.6 <= result.wall_seconds < 50
+
+
+def test_a_job_whose_worker_dies_is_tried_once_more(apart: Executor, jobs: ModuleType, tmp_path: Path) -> None:
+    once = apart.submit(jobs.die_first, str(tmp_path / "died"), seconds=60)
+    always = apart.submit(jobs.die, signal.SIGSEGV, seconds=60)
+    assert (once.result(100).value, once.result().attempts) == ("alive", 2)
+    assert (always.result(100).value, always.result().attempts) == (None, 2)
+    failure = always.result().failure
+    assert failure is not None
+    assert failure.message == "the worker ended with signal SIGSEGV"
+
+
+def test_results_and_arguments_that_do_not_travel_are_failures(apart: Executor, jobs: ModuleType) -> None:
+    for job, argument, message in (
+        (jobs.unsendable, None, "the result cannot be sent: "),
+        (jobs.unreadable, None, "the result cannot be read: ValueError: not again"),
+        (jobs.double, jobs.Unreadable(), "ValueError: not again"),
+    ):
+        result = apart.submit(job, argument, seconds=60).result(60)
+        assert result.failure is not None
+        assert (result.failure.kind, result.attempts) == ("crashed", 1)
+        assert result.failure.message.startswith(message)
+    with pytest.raises(InputError, match="must be a function of an importable module"):
+        apart.submit(lambda value: value, 1, seconds=1)
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_closing_ends_jobs_and_workers(
+    name: str, opened: Callable[[str], Executor], jobs: ModuleType, tmp_path: Path
+) -> None:
+    opened(name)
+    executor = EXECUTORS[name]()
+    running = executor.submit(jobs.say_and_sleep, str(tmp_path), seconds=None)
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process = int(next(tmp_path.iterdir()).name)
+    assert jobs.alive(process)
+    executor.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        running.result(5)
+    while jobs.alive(process) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not jobs.alive(process)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_closed_it_takes_no_more_jobs(name: str, opened: Callable[[str], Executor], jobs: ModuleType) -> None:
+    opened(name)
     with EXECUTORS[name]() as executor:
         pass
     with pytest.raises(RuntimeError, match="closed"):
         executor.submit(jobs.double, 1, seconds=1)
+    executor.close()

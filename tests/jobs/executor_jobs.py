@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from ganetics._check import InputError
+from ganetics.execution import Shared
 
 
 def double(value: float) -> float:
@@ -38,6 +40,57 @@ def fail(error: str) -> None:
 def allocate(megabytes: int) -> int:
     """In PyTorch, which has an error of its own for it."""
     return int(torch.empty(megabytes << 20, dtype=torch.uint8).numel())
+
+
+def take_all(how: str) -> int:
+    """Allocate until there is no more, keeping everything."""
+    kept: list[object] = []
+    while True:
+        match how:
+            case "objects":
+                kept.append([None])
+            case "bytes":
+                kept.append(bytes(1 << 20))
+            case "numpy":
+                kept.append(np.ones(1 << 17))
+            case "torch":
+                kept.append(torch.ones(1 << 18))
+            case "convolution":
+                kept.append(torch.nn.functional.conv2d(torch.ones(4, 8, 64, 64), torch.ones(16, 8, 3, 3)))
+
+
+class Weights:
+    """A value to share that counts how often it was unpickled in a process."""
+
+    unpickled = 0
+
+    def __init__(self, seed: int) -> None:
+        self.images = torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (50, 3, 32, 32), dtype=np.uint8))
+        self.model = torch.nn.Linear(3, 2).requires_grad_(False)
+        self.model.weight.copy_(self.images[0, 0, :2, :3])
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        Weights.unpickled += 1
+
+    def content(self) -> bytes:
+        return self.images.numpy().tobytes() + self.model(torch.ones(3)).numpy().tobytes()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Handles within an argument."""
+
+    values: dict[str, Shared[Weights]]
+    number: int = 0
+
+
+def read(reading: Reading) -> tuple[int, int, list[bytes]]:
+    """Return the process, how often it has unpickled, and what it read."""
+    time.sleep(0.05)
+    values = [shared.get() for shared in reading.values.values()]
+    assert all(shared.get() is value for shared, value in zip(reading.values.values(), values, strict=True))
+    return os.getpid(), Weights.unpickled, [value.content() for value in values]
 
 
 def sleep(seconds: float) -> float:
@@ -67,6 +120,15 @@ def die(number: int) -> None:
 
 def leave(status: int) -> None:
     os._exit(status)
+
+
+def die_with_its_host(path: str) -> str:
+    """End the parent process too, unless the file is there already."""
+    if not Path(path).exists():
+        Path(path).touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return "alive"
 
 
 def die_first(path: str) -> str:
@@ -102,6 +164,14 @@ def speak(text: str) -> str:
 
 def process(_: object) -> int:
     return os.getpid()
+
+
+def alive(process: int) -> bool:
+    """Tell whether a process has not ended; one that its parent has taken no note of has."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def threads(_: object) -> dict[str, object]:

@@ -15,7 +15,16 @@ import pytest
 from PIL import Image
 
 from ganetics.execution import InProcessExecutor, RunFolder
-from ganetics.records import DataIdentity, ExtractorIdentity, Failure, FailureKind, Outcome, SearchConfig, to_json
+from ganetics.records import (
+    DataIdentity,
+    ExtractorIdentity,
+    Failure,
+    FailureKind,
+    Outcome,
+    Rung,
+    SearchConfig,
+    to_json,
+)
 from ganetics.search import run_search
 from ganetics.training import RECIPES
 from ganetics.trial import TrialJob, TrialReply, data_digest
@@ -27,6 +36,7 @@ def identity(split: str, count: int) -> DataIdentity:
     return DataIdentity(name="digits", split=split, sha256=split, count=count, channels=1, height=8, width=8)
 
 
+TRIALS = 80
 CONFIG = SearchConfig(
     dataset="digits",
     data=identity("train", 1197),
@@ -35,8 +45,14 @@ CONFIG = SearchConfig(
         name="digits-classifier", version="1", weights_sha256="0" * 64, resize="none", dimension=64
     ),
     recipe=RECIPES["digits"],
-    seed=3,
-    trials=14,
+    seed=5,
+    trials=TRIALS,
+    lag=3,
+    rungs=(
+        Rung(steps=75, seeds=1),
+        Rung(steps=300, seeds=2),
+        Rung(steps=300, seeds=2, rates=(0.3, 1.0, 3.0)),
+    ),
     population=6,
     guesses=("ganetic",),
     finalists=2,
@@ -45,21 +61,32 @@ CONFIG = SearchConfig(
 )
 
 
+def chance(*name: object) -> float:
+    """Return a number from 0 to 1 that depends on these things alone."""
+    return int.from_bytes(hashlib.sha256(repr(name).encode()).digest()[:4]) / 2**32
+
+
 def made_up(job: TrialJob) -> TrialReply:
-    """Answer as a trial does: a distance that depends on loss, rate and seed; some diverge."""
-    key = f"{job.loss} {job.recipe.learning_rate} {job.seed}".encode()
-    chance = int.from_bytes(hashlib.sha256(key).digest()[:4]) / 2**32
-    failed = chance < 0.15
+    """Answer as a trial does: a distance that depends on loss, steps, rate and seed; some diverge.
+
+    Least squares is worse than the non-saturating loss, which is simpler, and diverges at the highest rate.
+    """
+    steps = job.until or job.recipe.steps
+    name = (job.loss, job.recipe.learning_rate, job.seed)
+    worse = 3.0 if job.loss == "least-squares" else 1.0
+    fast = worse > 1.0 and job.recipe.learning_rate > 2 * CONFIG.recipe.learning_rate
+    failed = fast or chance("fails", job.loss, job.recipe.learning_rate) < 0.15
+    fid = 20.0 * worse * (job.recipe.steps / steps) ** 0.5 * 4.0 ** chance(job.loss) * 1.2 ** chance(*name, steps)
     outcome = Outcome(
-        step=60 if failed else job.recipe.steps,
+        step=60 if failed else steps,
         seed=job.seed,
-        metrics=None if failed else {"fid": 20.0 * 2.0**chance},
+        metrics=None if failed else {"fid": fid},
         failure=Failure(kind=FailureKind.DIVERGED, message="loss is nan", step=60) if failed else None,
         data=data_digest(CONFIG.data, CONFIG.reference),
         extractor=CONFIG.extractor.digest(),
         recipe=job.recipe.digest(),
     )
-    return TrialReply(outcome, picture(int(255 * chance)) if job.preview and not failed else None)
+    return TrialReply(outcome, picture(int(255 * chance(*name))) if job.preview and not failed else None)
 
 
 def picture(gray: int) -> bytes:
@@ -68,14 +95,18 @@ def picture(gray: int) -> bytes:
     return file.getvalue()
 
 
+def searched(folder: Path, config: SearchConfig) -> Path:
+    """Make a run of made-up trials."""
+    with RunFolder(folder) as run, InProcessExecutor() as executor:
+        run.begin(config.model_dump(mode="json"), resume=False)
+        run.note_environment({"cpu": "a processor", "torch": "2.13.0"})
+        run_search(run, config, executor, job=made_up)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("search") / "run"
-    with RunFolder(folder) as run, InProcessExecutor() as executor:
-        run.begin(CONFIG.model_dump(mode="json"), resume=False)
-        run.note_environment({"cpu": "a processor", "torch": "2.13.0"})
-        run_search(run, CONFIG, executor, job=made_up)
-    return folder
+    return searched(tmp_path_factory.mktemp("search") / "run", CONFIG)
 
 
 @pytest.fixture
@@ -101,12 +132,8 @@ def change_archive(run: Path, change: Change, *, ended: bool = True) -> None:
 
 def fail(line: Line) -> Line:
     failure = {"kind": "diverged", "message": "loss is nan", "step": 60}
-    return {
-        **line,
-        "outcome": {**line["outcome"], "metrics": None, "failure": failure},
-        "fitness": None,
-        "preview": None,
-    }
+    preview = {"preview": None} if line["kind"] == "final" else {}
+    return {**line, "outcome": {**line["outcome"], "metrics": None, "failure": failure}, **preview}
 
 
 def score(line: Line, fid: float) -> Line:

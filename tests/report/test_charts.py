@@ -79,6 +79,19 @@ def test_marks_are_where_they_belong_and_text_is_escaped() -> None:
     assert "x < y" in "".join(found.itertext())
 
 
+def test_a_spot_has_its_word_in_its_middle() -> None:
+    chart = Chart(Axis(0.0, 4.0, ()), Axis(1.0, 100.0, (), log=True), 100)
+    found = draw([chart.spot(3.0, 10.0, "kept", "p < 1 & y", text="7", radius=9.0)], chart)
+    spot = found.find(".//g")
+    assert spot is not None
+    circle, text = spot.find("circle"), spot.find("text")
+    assert circle is not None
+    assert text is not None
+    assert [circle.get(name) for name in ("cx", "cy", "r")] == ["75.00%", "50.00%", "9.00"]
+    assert [text.get(name) for name in ("x", "y", "text-anchor")] == ["75.00%", "50.00%", "middle"]
+    assert (spot.get("class"), spot.findtext("title"), text.text) == ("spot kept", "p < 1 & y", "7")
+
+
 def test_a_curve_is_broken_where_it_is_not_finite_and_stays_near_the_plot() -> None:
     chart = Chart(Axis(0.0, 4.0, ()), Axis(0.0, 1.0, ()), 100)
     found = draw([chart.curve([0.0, 1.0, 2.0, 3.0, 4.0], [0.0, 1.0, np.nan, 1e300, -np.inf], "c0")], chart)

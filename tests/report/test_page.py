@@ -3,12 +3,13 @@ from __future__ import annotations
 import ast
 import json
 import math
+import operator
 import re
-import shlex
 import statistics
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,9 +17,13 @@ from xml.etree import ElementTree
 import pytest
 
 from ganetics._check import InputError
+from ganetics.expressions.text import parse
+from ganetics.expressions.tree import complexity
+from ganetics.records import Rung
 from ganetics.report import write_search_report
+from ganetics.report.facts import duration
 
-from .conftest import CONFIG, Line, archive_of, change_archive, fail, picture, score
+from .conftest import CONFIG, Line, archive_of, change_archive, fail, picture, score, searched
 
 SVG_TEXT = "title"
 MATH = "{http://www.w3.org/1998/Math/MathML}math"
@@ -41,6 +46,23 @@ def classes(page: ElementTree.Element, *wanted: str) -> list[ElementTree.Element
 
 def heading(page: ElementTree.Element) -> str:
     return "".join(page.findall(".//h1")[0].itertext()).replace("\u2011", "-")
+
+
+def chart_of(page: ElementTree.Element, figure: str) -> ElementTree.Element:
+    """Return the chart of the figure with this id."""
+    found = page.find(f".//figure[@id='{figure}']/div")
+    assert found is not None
+    return found
+
+
+def place(node: ElementTree.Element, name: str) -> float:
+    """Return a place in a chart, in percent."""
+    return float(node.attrib[name].removesuffix("%"))
+
+
+def log_fid(line: Line) -> float:
+    metrics = line["outcome"]["metrics"]
+    return math.log(metrics["fid"]) if metrics else math.inf
 
 
 def finals(lines: list[Line]) -> list[Line]:
@@ -90,24 +112,112 @@ def test_links_lead_somewhere(page: ElementTree.Element) -> None:
 
 def test_every_run_is_a_mark(run: Path, page: ElementTree.Element) -> None:
     lines = archive_of(run)
-    for kind, group in (("final", finals(lines)), ("trial", trials(lines))):
+    for kind, group, part in (
+        ("final", finals(lines), page),
+        ("trial", trials(lines), chart_of(page, "progress")),
+    ):
         failed = sum(line["outcome"]["metrics"] is None for line in group)
         assert failed > 0
-        assert len(classes(page, "dot", kind)) == len(group) - failed
+        assert len(classes(part, "dot", kind)) == len(group) - failed
     crosses = classes(page, "cross", "failed")
     assert len(crosses) == sum(line["outcome"]["metrics"] is None for line in lines)
     assert len(classes(page, "cross", "final")) == sum(line["outcome"]["metrics"] is None for line in finals(lines))
-    assert len(classes(page, "dot", "ring")) == CONFIG.finalists
+
+
+def test_trials_are_shaded_by_rung_and_open_at_other_rates(run: Path, page: ElementTree.Element) -> None:
+    alive = [line for line in trials(archive_of(run)) if line["outcome"]["metrics"]]
+    drawn = classes(chart_of(page, "progress"), "dot", "trial")
+    assert [node.get("class", "").split()[2] for node in drawn] == [("s0", "s2", "s5")[line["rung"]] for line in alive]
+    assert ["open" in node.get("class", "").split() for node in drawn] == [line["rate"] != 1.0 for line in alive]
+    assert any(line["rate"] != 1.0 for line in alive)
+    order = sorted(range(len(alive)), key=lambda i: alive[i]["outcome"]["metrics"]["fid"])
+    heights = [place(drawn[i], "cy") for i in order]
+    assert heights == sorted(heights, reverse=True)
+    assert [node.findtext("title", "").split(":")[0] for node in drawn] == [f"trial {line['index']}" for line in alive]
+
+
+def test_the_staircase_is_that_of_runs_of_all_steps(run: Path) -> None:
+    """Every other run of all steps is better than all before it; the shorter runs are better still."""
+    long: list[int] = []
+
+    def change(lines: list[Line]) -> list[Line]:
+        long.extend(line["index"] for line in trials(lines) if CONFIG.rungs[line["rung"]].steps == 300)
+        values = {index: 99.0 if place % 2 else 90.0 - place for place, index in enumerate(long)}
+        return [score(line, values.get(line["index"], 5.0)) for line in trials(lines)]
+
+    change_archive(run, change)
+    chart = chart_of(page_of(run), "progress")
+    places = [(place(node, "cx"), place(node, "cy")) for node in classes(chart, "dot", "trial")]
+    corners = [places[index] for index in long[::2]]
+    turns = [(later[0], before[1]) for before, later in pairwise(corners)]
+    ends = [(place(node, "x2"), place(node, "y2")) for node in classes(chart, "best")]
+    assert sorted(ends) == sorted([*corners[1:], *turns, (100.0, corners[-1][1])])
+
+
+def test_finalists_have_rings(run: Path, page: ElementTree.Element) -> None:
+    lines = archive_of(run)
+    chosen = {line["expression"] for line in finals(lines) if line["name"] is None}
+    numbers = {line["candidate"] for line in trials(lines) if "born" in line and line["born"]["expression"] in chosen}
+    titles = [node.findtext("title", "") for node in classes(page, "dot", "ring")]
+    assert len(titles) == len(numbers) == CONFIG.finalists
+    assert {int(re.findall(r"candidate (\d+)", title)[0]) for title in titles} == numbers
 
 
 def test_one_hopeless_loss_does_not_flatten_the_others(run: Path) -> None:
     def change(lines: list[Line]) -> list[Line]:
-        worst = max(trials(lines), key=lambda line: line["fitness"] or 0.0)
+        worst = max(trials(lines), key=lambda line: (line["outcome"]["metrics"] or {"fid": 0.0})["fid"])
         return [score(line, 1e30) if line is worst else line for line in lines]
 
     change_archive(run, change)
-    heights = sorted(float(node.get("cy", "").rstrip("%")) for node in classes(page_of(run), "dot", "trial"))
-    assert heights[0] < 10.0 < 80.0 < heights[1]
+    heights = sorted(place(node, "cy") for node in classes(chart_of(page_of(run), "progress"), "dot", "trial"))
+    assert heights[0] < 10.0 < 50.0 < heights[1]
+
+
+def test_the_ladder_counts_what_the_archive_holds(run: Path, page: ElementTree.Element) -> None:
+    lines = archive_of(run)
+    timings = [json.loads(line) for line in (run / "timings.jsonl").read_text().splitlines()]
+    rows = [[text_of(cell) for cell in row] for row in page.findall(".//table[@id='ladder']/tbody/tr")]
+    groups = [[line for line in trials(lines) if line["rung"] == rung] for rung in range(3)] + [finals(lines)]
+    keys = ["candidate"] * 3 + ["expression"]
+    for (name, losses, failed, runs, _, cpu), group, key in zip(rows, groups, keys, strict=True):
+        assert int(losses) == len({line[key] for line in group}) > 0
+        assert int(failed) == len({line[key] for line in group if line["outcome"]["metrics"] is None})
+        assert int(runs) == len(group)
+        jobs = {(line["kind"], line["index"]) for line in group}
+        spent = sum(line["cpu_seconds"] for line in timings if (line["kind"], line.get("index")) in jobs)
+        assert cpu == duration(spent), name
+    assert rows[2][0] == "rung 3 300 steps × 2 seeds × rates 0.3, 1, 3"
+    assert rows[3][0] == "last round 300 steps × 4 fresh seeds × rates 0.3, 1, 3"
+    # 300 steps twice, of which 75 are there once; at two more rates twice; at three rates four times
+    assert [row[4] for row in rows] == ["75", "525", "1,200", "3,600"]
+
+
+def test_the_front_is_that_of_the_last_round(run: Path, page: ElementTree.Element) -> None:
+    """Who is beaten in all three objectives, by comparing all with all; a failed run is worse than any."""
+    groups: dict[str, list[Line]] = {}
+    for line in finals(archive_of(run)):
+        groups.setdefault(line["name"] or line["expression"], []).append(line)
+    points: dict[str, tuple[float, float, int]] = {}
+    for name, lines in groups.items():
+        logs = [[log_fid(line) for line in lines if line["rate"] == rate] for rate in CONFIG.final_rates]
+        best = min(logs, key=lambda values: (values.count(math.inf), sum(v for v in values if v < math.inf)))
+        quality = statistics.fmean(value for value in best if value < math.inf)
+        worst = min(max(value for values in logs for value in values), 15.0)
+        points[name] = (quality, worst, complexity(parse(lines[0]["expression"])))
+    front = {
+        name
+        for name, point in points.items()
+        if not any(all(map(operator.le, other, point)) and other != point for other in points.values())
+    }
+    assert 0 < len(front) < len(points)
+    shown: dict[str, set[str]] = {"kept": set(), "beaten": set()}
+    for node in classes(chart_of(page, "front"), "spot"):
+        number, label, text = re.findall(r"(\d+)\. (.*?): .*\n(.*)", node.findtext("title", ""))[0]
+        assert node.findtext("text") == number
+        kind = "kept" if "kept" in node.get("class", "").split() else "beaten"
+        shown[kind].add(label if label in points else text)
+    assert shown == {"kept": front, "beaten": set(points) - front}
+    assert len(classes(page, "badge", "front")) == len(front)
 
 
 def test_headline_and_table_agree_with_the_archive(run: Path, page: ElementTree.Element) -> None:
@@ -122,10 +232,12 @@ def test_headline_and_table_agree_with_the_archive(run: Path, page: ElementTree.
         orders = [
             (fids.count(None), statistics.fmean(math.log(fid) for fid in fids if fid is not None), rate)
             for rate, fids in rates.items()
+            if any(fids)
         ]
         _, mean, rate = min(orders)
         best[name] = (f"{math.exp(mean):.3g}", f"×{rate:g}")
-    rows = [[" ".join(cell.itertext()) for cell in row.iter("td")] for row in page.findall(".//tbody/tr")]
+    table = page.findall(".//table[@id='fame']/tbody/tr")
+    rows = [[" ".join(cell.itertext()) for cell in row.iter("td")] for row in table]
     assert len(rows) == len(groups) == 4
     for name, (mean_text, rate_text) in best.items():
         [row] = [row for row in rows if name in row[1]]
@@ -148,7 +260,7 @@ def test_shows_the_loss_as_formula_text_and_code(run: Path, page: ElementTree.El
 def test_every_measured_figure_says_what_it_was_made_from(page: ElementTree.Element) -> None:
     sources = [text_of(node) for node in classes(page, "source")]
     measured = [source for source in sources if "no data" not in source]
-    assert len(measured) == 4
+    assert len(measured) == 5
     for source in measured:
         for fact in ("digits", "1,197 images (train)", "1,000 generated", "300 real images (validation)", "seed"):
             assert fact in source.replace("Seed", "seed")
@@ -163,6 +275,18 @@ def test_curves_are_drawn_for_the_loss_and_what_it_is_measured_by(page: ElementT
     assert "nan" not in " ".join(node.get("d", "") for node in drawn)
 
 
+def test_a_separate_loss_has_three_terms(tmp_path: Path) -> None:
+    changes = {"mode": "separate", "trials": 8, "rungs": (Rung(steps=300),), "finalists": 1, "final_seeds": 1, "lag": 1}
+    page = page_of(searched(tmp_path / "run", CONFIG.model_copy(update=changes)))
+    assert len([node for node in classes(page, "curve") if node.tag == "path"]) == 6 * 3
+    labels = [text_of(node) for node in classes(page, "label")]
+    for term in ("the real term", "the fake term", "the generator's term"):
+        assert {f"{term}, scaled, its minimum at 0", f"slope of {term} over x, scaled"} <= set(labels)
+    assert len(list(page.iter(MATH))) == 1
+    assert any((pre.text or "").startswith("real: ") for pre in page.iter("pre"))
+    assert "all three terms are minimised" in text_of(page)
+
+
 def test_references_are_those_of_the_catalogue() -> None:
     from ganetics.catalogue import CATALOGUE
     from ganetics.report.figures import REFERENCES
@@ -170,33 +294,15 @@ def test_references_are_those_of_the_catalogue() -> None:
     assert list(REFERENCES.values()) == [CATALOGUE[name].expression for name in ("ganetic", "non-saturating")]
 
 
-def test_command_is_one_that_the_command_line_takes(run: Path) -> None:
-    import inspect
-
-    from ganetics.cli.search import search
-
-    config = json.loads((run / "config.json").read_text())
-    config["dataset"] = "/some where/it's"
-    (run / "config.json").write_text(json.dumps(config))
-    command = next(pre for pre in page_of(run).iter("pre") if (pre.text or "").startswith("ganetics search"))
-    words = shlex.split(command.text or "")
-    options = dict(zip(words[3::2], words[4::2], strict=True))
-    assert set(options) <= {f"--{name.replace('_', '-')}" for name in inspect.signature(search).parameters}
-    assert options["--dataset"] == "/some where/it's"
-    assert (options["--trials"], options["--seed"], options["--recipe"]) == ("14", "3", "digits")
-    assert (options["--population"], options["--guess"]) == ("6", "ganetic")
-    assert "rivals" in text_of(page_of(run))
-
-
 HOSTILE = "<script>alert('1 & 2')</script>"
 
 
 def test_what_comes_from_outside_is_escaped(run: Path) -> None:
     def change(lines: list[Line]) -> list[Line]:
-        worst = max(trials(lines), key=lambda line: line["fitness"] or 0.0)
-        worst["expression"] = "p < y & " + HOSTILE
-        worst["origin"] = HOSTILE
-        worst["rejected"] = {HOSTILE: 2}
+        chosen = {line["expression"] for line in finals(lines)}
+        births = [line["born"] for line in trials(lines) if "born" in line]
+        born = next(born for born in births if born["expression"] not in chosen)
+        born.update(expression="p < y & " + HOSTILE, origin=HOSTILE, rejected={HOSTILE: 2})
         for line in finals(lines):
             line["name"] = None if line["name"] is None else f"{line['name']}{HOSTILE}"
         return lines
@@ -216,7 +322,7 @@ def test_what_comes_from_outside_is_escaped(run: Path) -> None:
 
 def test_pictures_of_the_best_and_of_the_rivals(run: Path, page: ElementTree.Element) -> None:
     first, *rest = [node.get("alt", "").removeprefix("grid of images generated under ") for node in page.iter("img")]
-    assert first.startswith("trial ")
+    assert first.startswith("candidate ")
     assert sorted(rest) == ["least-squares", "non-saturating"]
     assert all(node.get("src", "").startswith("data:image/png;base64,") for node in page.iter("img"))
 
@@ -245,6 +351,7 @@ def test_missing_and_foreign_pictures_are_left_out(run: Path) -> None:
     ("change", "title", "marks"),
     [
         pytest.param(lambda _: [], "No loss has been trained yet", 0, id="empty"),
+        pytest.param(lambda lines: trials(lines)[:1], "Best so far: FID", 0, id="one trial"),
         pytest.param(trials, "Best so far: FID", 0, id="no finals"),
         pytest.param(lambda lines: list(map(fail, trials(lines))), "Every loss that was trained", 0, id="failed"),
         pytest.param(lambda lines: trials(lines) + finals(lines)[:5], "FID", 5, id="some finals"),
@@ -257,6 +364,16 @@ def test_a_search_that_is_not_at_its_end(run: Path, change: Any, title: str, mar
     assert len(classes(page, "final")) == marks
     state = "last round has not ended: 5 runs" if marks else "last round, on fresh seeds, has not begun"
     assert state in text_of(page)
+    count = len(trials(archive_of(run)))
+    [standing] = [text_of(node) for node in classes(page, "standing")]
+    assert f"{count} of {CONFIG.trials} trials" in standing
+    [refresh] = [node for node in page.iter("meta") if node.get("http-equiv") == "refresh"]
+    assert f"every {refresh.get('content')} seconds" in standing
+
+
+def test_a_search_at_its_end_stays_as_it_is(page: ElementTree.Element) -> None:
+    assert not [node for node in page.iter("meta") if node.get("http-equiv") == "refresh"]
+    assert not classes(page, "standing")
 
 
 def test_a_search_without_a_last_round(run: Path) -> None:
@@ -264,6 +381,7 @@ def test_a_search_without_a_last_round(run: Path) -> None:
     page = page_of(run)
     assert "This search had no last round" in text_of(page)
     assert list(page.iter(MATH))
+    assert not classes(page, "standing")
 
 
 def test_all_finals_failed(run: Path) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ganetics.report.charts import number
 from ganetics.report.run import Contender, Final, SearchRun, read_search
 from ganetics.report.verdict import Verdict, verdict
+
+from .conftest import TRIALS
 
 FOUND, RIVAL = "the best evolved loss", "least-squares"
 
@@ -24,8 +27,9 @@ def contender(label: str, fids: Sequence[float | None]) -> Contender:
         text="p**3 + sqrt(3.985*y/p)",
         complexity=9,
         history=None,
-        search_index=None,
+        candidate=None,
         search_fid=None,
+        front=True,
         best_rate=1.0,
         finals=(*best, replace(best[0], rate=3.0, fid=1e6)),
     )
@@ -37,7 +41,7 @@ def base(finished: Path) -> SearchRun:
 
 
 def compare(base: SearchRun, found: Sequence[float | None], rival: Sequence[float | None]) -> Verdict:
-    both = sorted([contender("trial 7", found), contender(RIVAL, rival)], key=lambda c: c.estimate.mean)  # type: ignore[union-attr]
+    both = sorted([contender("candidate 7", found), contender(RIVAL, rival)], key=lambda c: c.estimate.mean)  # type: ignore[union-attr]
     return verdict(replace(base, contenders=tuple(both)))
 
 
@@ -52,7 +56,7 @@ def test_a_rival_that_is_better_is_said_to_be(base: SearchRun) -> None:
     found = compare(base, [20.0, 21.0, 19.0, 20.5], [10.0, 10.5, 9.8, 10.2])
     assert found.title == "Least-squares is better than the best evolved loss: FID 10.1 against 20.1"
     assert found.found is not None
-    assert found.found.label == "trial 7"
+    assert found.found.label == "candidate 7"
 
 
 def test_no_difference(base: SearchRun) -> None:
@@ -84,9 +88,35 @@ def test_without_a_common_seed_nothing_is_claimed(base: SearchRun) -> None:
 
 
 def test_one_side_alone(base: SearchRun) -> None:
-    one = contender("trial 7", [10.0, 10.0])
+    one = contender("candidate 7", [10.0, 10.0])
     alone = verdict(replace(base, contenders=(one,)))
     assert alone.title == "The best evolved loss reaches FID 10.0; no rival was trained beside it"
     given = verdict(replace(base, contenders=(replace(one, badge="given"), contender(RIVAL, [None]))))
     assert given.title.startswith("The search's best loss, a guess it was given, reaches FID 10.0; its best rival")
     assert verdict(replace(base, contenders=(contender(RIVAL, [9.0]),))).title.startswith("No loss of the search")
+
+
+def test_before_the_last_round_the_best_is_said_to_be_lucky(base: SearchRun) -> None:
+    best, others = base.best, len(base.complete)
+    assert best is not None
+    assert best.fid is not None
+    found = verdict(replace(base, contenders=(), finished=False))
+    assert found.title == f"Best so far: FID {number(best.fid)}, unconfirmed"
+    luck = f"Candidate {best.number}, the best of {others} that finished rung 3: 300 of 300 steps, 2 seeds."
+    assert found.text[0].startswith(luck)
+    assert found.text[1].startswith("The search is still running, or was stopped")
+    first = next(one for one in base.candidates if one.fid is not None and one.rung == 0)
+    alone = verdict(replace(base, contenders=(), candidates=(first,)))
+    assert alone.text[0].startswith(
+        f"Candidate {first.number}, the only one that finished rung 1: 75 of 300 steps, 1 seed."
+    )
+    assert alone.text[1].startswith("This search had no last round")
+
+
+def test_runs_that_are_no_measure_yet(base: SearchRun) -> None:
+    open_ones = tuple(replace(one, rung=None, compared=()) for one in base.candidates)
+    found = verdict(replace(base, contenders=(), candidates=open_ones))
+    assert found.title == f"No loss has finished a rung without failing: {TRIALS} trials"
+    lost = tuple(replace(trial, fid=None) for trial in base.trials)
+    failed = verdict(replace(base, contenders=(), candidates=open_ones, trials=lost))
+    assert failed.title == f"Every loss that was trained failed: {TRIALS} trials"

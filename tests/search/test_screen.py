@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from ganetics.catalogue import CATALOGUE, expression_of
-from ganetics.expressions.numeric import term_gradients, terms
-from ganetics.expressions.text import parse, to_text
-from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Variable
-from ganetics.search.screen import LOGITS, Verdict, difference, screen, signature_of
-from ganetics.search.variation import Grammar, ramped
+from ganetics.expressions.numeric import Dual, Terms, from_logits, term_gradients, terms
+from ganetics.expressions.primitives import LARGEST_CONSTANT, PRIMITIVES
+from ganetics.expressions.text import TERMS, parse, to_text
+from ganetics.expressions.tree import Call, Constant, Expression, Separate, Tied, Tree, Variable, Y, variables
+from ganetics.search.screen import (
+    FINE_LOGITS,
+    LOGITS,
+    Verdict,
+    difference,
+    optimal_logits,
+    screen,
+    signature,
+    signature_of,
+)
+from ganetics.search.variation import SEPARATE, TIED, Grammar, cross, mutate, ramped, random_expression
 
 GOOD = {
     "binary cross-entropy": "-(y*log(p) + (1 - y)*log(1 - p))",
@@ -74,6 +85,34 @@ def test_every_reason_has_an_example(text: str, reason: str) -> None:
     assert screen(parse(text), max_depth=10).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("generator", "reason"),
+    [
+        ("softplus(-x)", None),
+        ("-softplus(x)", None),
+        ("-x", None),
+        ("(x - 1)**2", None),
+        ("softplus(x)", "generator"),
+        ("1", "generator"),
+        ("relu(-4 - x)", "generator"),  # flat from logit -4 on
+        (
+            "abs(x + 2)",
+            "generator",
+        ),  # falls up to -2: with 10 % real the best discriminator is at -2.2, with 30 % above
+        ("abs(x)", None),
+        ("cos(3*x)", "generator"),
+    ],
+)
+def test_a_separate_generator_goes_up_from_where_generated_samples_are(generator: str, reason: str | None) -> None:
+    assert screen(parse(f"real: softplus(-x); fake: softplus(x); generator: {generator}")).reason == reason
+
+
+def test_limits_of_separate_losses_are_those_of_each_term() -> None:
+    hinge = parse("real: relu(1 - x); fake: relu(1 + x); generator: -x")
+    assert screen(hinge, max_depth=3, max_size=4).reason is None
+    assert screen(hinge, max_depth=2, max_size=4).reason == screen(hinge, max_depth=3, max_size=3).reason == "too large"
+
+
 def test_slopes_that_are_no_numbers_are_seen_in_every_term() -> None:
     """A value that is finite can have a slope that is not; only the fake term of this one has."""
     expression = parse("tanh((1 - y)*((exp(30*p)**3)**3)**3) - y*p")
@@ -127,15 +166,9 @@ def twins(tree: Tree) -> dict[str, Tree]:
         "shifted": Call("add", (Constant(-2.5), tree)),
         "shifted by the target": Call("sub", (tree, Call("exp", (y,)))),
         "negated twice": Call("neg", (Call("neg", (tree,)),)),
-        "with the target squared": _with_y(tree, Call("square", (y,))),
-        "with the target's absolute value": _with_y(tree, Call("abs", (y,))),
+        "with the target squared": _exchanged(tree, Y, Call("square", (y,))),
+        "with the target's absolute value": _exchanged(tree, Y, Call("abs", (y,))),
     }
-
-
-def _with_y(tree: Tree, new: Tree) -> Tree:
-    if isinstance(tree, Call):
-        return Call(tree.primitive, tuple(_with_y(argument, new) for argument in tree.arguments))
-    return new if tree == Variable("y") else tree
 
 
 def test_twins_have_one_signature(random_survivors: list[Tied]) -> None:
@@ -218,3 +251,97 @@ def test_the_order_of_a_sum_is_no_part_of_a_signature(random_survivors: list[Tie
         assert isinstance(expression.tree, Call)
         turned = Tied(Call(expression.tree.primitive, expression.tree.arguments[::-1]))
         assert signature_of(turned) == signature_of(expression)
+
+
+def plain_fold(tree: Tree) -> Tree:
+    """Constants computed, the plain way."""
+    if isinstance(tree, Constant):
+        return Constant(min(max(tree.value, -LARGEST_CONSTANT), LARGEST_CONSTANT))
+    if isinstance(tree, Variable):
+        return tree
+    arguments = tuple(map(plain_fold, tree.arguments))
+    if all(isinstance(argument, Constant) for argument in arguments):
+        values = [np.float64(argument.value) for argument in arguments if isinstance(argument, Constant)]
+        return plain_fold(Constant(float(PRIMITIVES[tree.primitive].value(*values))))
+    match tree.primitive, arguments:
+        case ("mul", (Constant(0.0), _) | (_, Constant(0.0))) | ("div", (Constant(0.0), _)):
+            return Constant(0.0)
+        case ("add", (Constant(0.0), other)) | ("mul", (Constant(1.0), other)):
+            return other
+        case ("add" | "sub", (other, Constant(0.0))) | ("mul" | "div", (other, Constant(1.0))):
+            return other
+        case ("div", (other, Constant(divisor))) if abs(divisor) < 1e-7:
+            return Call("div", (other, Constant(-1e-7 if divisor < 0 else 1e-7)))
+        case ("sub", (Constant(0.0), other)):
+            return Call("neg", (other,))
+    return Call(tree.primitive, arguments)
+
+
+def plain_dual(tree: Tree, known: dict[Tree, Dual]) -> Dual:
+    """Value and slope together, the plain way: nothing is remembered, and slopes are computed whether needed or not."""
+    if isinstance(tree, Constant):
+        return np.float64(tree.value), np.float64(0.0)  # type: ignore[return-value]
+    if tree in known:
+        return known[tree]
+    assert isinstance(tree, Call)
+    primitive, duals = PRIMITIVES[tree.primitive], [plain_dual(argument, known) for argument in tree.arguments]
+    values = [value for value, _ in duals]
+    parts = [partial * slope for partial, (_, slope) in zip(primitive.slopes(*values), duals, strict=True)]
+    return primitive.value(*values), sum(parts)  # type: ignore[return-value]
+
+
+def plain_screen(expression: Expression) -> Verdict:
+    """Return what the screen should, for losses within its limits."""
+    if isinstance(expression, Tied):
+        if variables(expression.tree) != {"y", "p"}:
+            return Verdict("variables")
+        real, fake = (plain_fold(_exchanged(expression.tree, Y, Constant(target))) for target in (1.0, 0.0))
+        bound = (real, fake, real)
+    else:
+        bound = (plain_fold(expression.real), plain_fold(expression.fake), plain_fold(expression.generator))
+
+    def found(logits: np.ndarray, which: int) -> Terms:
+        with np.errstate(all="ignore"):
+            return Terms(*(plain_dual(tree, from_logits(logits))[which] + 0.0 * logits for tree in bound))
+
+    slopes, values = found(LOGITS, 1), found(FINE_LOGITS, 0)
+    largest = max(np.abs(getattr(slopes, term)).max() for term in TERMS)
+    if not np.isfinite([np.abs(getattr(slopes, term)).max() for term in TERMS]).all():
+        return Verdict("not finite")
+    if largest > 1e4:
+        return Verdict("steep")
+    if np.abs(slopes.real - slopes.fake).max() <= 1e-6 * largest:
+        return Verdict("target")
+    if not all(np.isfinite(getattr(values, term)).all() for term in TERMS):
+        return Verdict("not finite")
+    optimum = optimal_logits(values)
+    if any(after < before for before, after in pairwise(optimum)) or optimum[0] == optimum[-1]:
+        return Verdict("optimum")
+    for logit in optimum[:2] if isinstance(expression, Separate) else ():
+        place = min(list(FINE_LOGITS).index(logit), 239)
+        if not values.generator[place + 1] < values.generator[place]:
+            return Verdict("generator")
+    return Verdict(None, signature(slopes))
+
+
+def _exchanged(tree: Tree, old: Tree, new: Tree) -> Tree:
+    if isinstance(tree, Call):
+        return Call(tree.primitive, tuple(_exchanged(argument, old, new) for argument in tree.arguments))
+    return new if tree == old else tree
+
+
+def test_verdicts_and_signatures_are_those_of_the_plain_way(random_survivors: list[Tied]) -> None:
+    """Of random trees, of their children, and of separate losses: the screen's short cuts change nothing."""
+    random = np.random.default_rng(5)
+    drawn: list[Expression] = [Tied(ramped(TIED, random)) for _ in range(2500)]
+    parents: list[Expression] = [*random_survivors]
+    for _ in range(600):
+        one, two = (parents[int(random.integers(len(parents)))] for _ in range(2))
+        drawn += [cross(one, two, TIED, random), mutate(one, TIED, random)[0]]
+    for _ in range(700):
+        one, two = random_expression(SEPARATE, random), random_expression(SEPARATE, random)
+        drawn += [one, cross(one, two, SEPARATE, random)]
+    verdicts = [screen(expression) for expression in drawn]
+    assert verdicts == [plain_screen(expression) for expression in drawn]
+    reasons = Counter(verdict.reason for verdict in verdicts)
+    assert min(reasons[reason] for reason in (None, "variables", "steep", "target", "optimum", "generator")) > 50

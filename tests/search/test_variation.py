@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace as changed
 
 import numpy as np
 import pytest
 
 from ganetics.expressions.primitives import PRIMITIVES
-from ganetics.expressions.text import parse, to_text
-from ganetics.expressions.tree import Call, Constant, Tied, Tree, Variable, depth, nodes, replace, size, subtree
+from ganetics.expressions.separate import mirrored, negated, separated
+from ganetics.expressions.standard import STANDARD
+from ganetics.expressions.text import TERMS, parse, to_text, tree_to_text
+from ganetics.expressions.tree import (
+    Call,
+    Constant,
+    Expression,
+    Separate,
+    Tied,
+    Tree,
+    Variable,
+    depth,
+    nodes,
+    replace,
+    size,
+    subtree,
+    trees,
+    variables,
+)
+from ganetics.search.screen import screen
 from ganetics.search.variation import (
+    GRAMMARS,
+    MIRRORED,
     MUTATIONS,
+    SAME,
+    SATURATING,
+    SEPARATE,
+    TIED,
+    WHOLE,
     Grammar,
+    copies,
+    cross,
     crossover,
+    mutate,
     mutate_constant,
     mutate_point,
     mutate_subtree,
     ramped,
     random_constant,
+    random_expression,
     random_tree,
 )
 
-GRAMMARS = {
+LIMITS = {
     "default": Grammar(),
+    "separate": SEPARATE,
     "small": Grammar(max_depth=3, max_size=6),
     "other": Grammar(variables=("x",), functions={"add": 1, "tanh": 2, "relu": 1}, max_depth=4, constants=0.6),
 }
@@ -50,9 +82,9 @@ def _mutated(name: str) -> Maker:
 MAKERS: dict[str, Maker] = {"ramped": ramped, "crossover": _crossed, **{name: _mutated(name) for name in MUTATIONS}}
 
 
-@pytest.fixture(params=GRAMMARS)
+@pytest.fixture(params=LIMITS)
 def grammar(request: pytest.FixtureRequest) -> Grammar:
-    return GRAMMARS[request.param]
+    return LIMITS[request.param]
 
 
 def assert_of(tree: Tree, grammar: Grammar) -> None:
@@ -89,7 +121,7 @@ def test_trees_depend_on_the_generators_state_alone(maker: str, grammar: Grammar
 @pytest.mark.parametrize("maker", MAKERS)
 def test_trees_survive_text(maker: str) -> None:
     for seed in SEEDS:
-        tree = Tied(MAKERS[maker](GRAMMARS["default"], np.random.default_rng(seed)))
+        tree = Tied(MAKERS[maker](LIMITS["default"], np.random.default_rng(seed)))
         assert parse(to_text(tree)) == tree
 
 
@@ -105,8 +137,8 @@ def test_every_mutation_changes_every_tree(name: str, text: str) -> None:
 def test_a_tree_at_its_limits_still_has_children() -> None:
     grammar = Grammar(max_depth=4, max_size=7)
     full = parse("(p + y)*(p - y)").tree  # type: ignore[union-attr]
-    for name, mutate in MUTATIONS.items():
-        children = {mutate(full, grammar, np.random.default_rng(seed)) for seed in range(40)}
+    for name, mutation in MUTATIONS.items():
+        children = {mutation(full, grammar, np.random.default_rng(seed)) for seed in range(40)}
         assert len(children - {full}) > 10, name
     assert len({crossover(full, full, grammar, np.random.default_rng(seed)) for seed in range(40)}) > 5
 
@@ -212,3 +244,203 @@ def test_constants_are_short_and_of_the_size_of_one() -> None:
     assert 0.45 < sum(value in (0.5, 1.0, 2.0, 3.0, 4.0) for value in values) / 2000 < 0.55
     assert min(values) < -3
     assert max(map(abs, values)) < 10
+
+
+def test_the_same_generator_gives_the_same_trees_as_ever() -> None:
+    """Pools of losses are known by their seed alone: a draw more or less anywhere, and they are other ones."""
+    random, grammar, texts = np.random.default_rng(0), Grammar(), []
+    for _ in range(400):
+        one, two = ramped(grammar, random), ramped(grammar, random)
+        made = [one, two, crossover(one, two, grammar, random), *(m(one, grammar, random) for m in MUTATIONS.values())]
+        texts += [tree_to_text(tree) for tree in made]
+    assert hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16] == "174ad9d7efa1a262"
+
+
+ExpressionMaker = Callable[[Grammar, np.random.Generator], Expression]
+SMALL = {
+    "tied": changed(TIED, max_depth=4, max_size=7),
+    "separate": changed(SEPARATE, max_depth=4, max_size=7),
+}
+
+
+def _child(grammar: Grammar, random: np.random.Generator) -> Expression:
+    return cross(random_expression(grammar, random), random_expression(grammar, random), grammar, random)
+
+
+def _mutant(grammar: Grammar, random: np.random.Generator) -> Expression:
+    return mutate(random_expression(grammar, random), grammar, random)[0]
+
+
+EXPRESSIONS: dict[str, ExpressionMaker] = {"random": random_expression, "cross": _child, "mutate": _mutant}
+
+
+@pytest.mark.parametrize("mode", GRAMMARS)
+@pytest.mark.parametrize("maker", EXPRESSIONS)
+def test_losses_keep_to_the_mode_and_its_limits_and_survive_text(mode: str, maker: str) -> None:
+    for grammar in (GRAMMARS[mode], SMALL[mode]):
+        made = [EXPRESSIONS[maker](grammar, np.random.default_rng(seed)) for seed in range(300)]
+        for seed, expression in enumerate(made):
+            assert type(expression) is {"tied": Tied, "separate": Separate}[mode]
+            assert parse(to_text(expression)) == expression
+            assert EXPRESSIONS[maker](grammar, np.random.default_rng(seed)) == expression
+            for tree in trees(expression):
+                assert depth(tree) <= grammar.max_depth
+                assert size(tree) <= grammar.max_size
+                assert variables(tree) <= set(grammar.variables)
+                calls = {node.primitive for _, node in nodes(tree) if isinstance(node, Call)}
+                assert calls <= {*grammar.functions}
+        assert len(set(made)) > 150
+
+
+def test_known_separate_losses_are_made_of_what_the_grammar_has() -> None:
+    for text in STANDARD.values():
+        expression = parse(text)
+        expression = separated(expression) if isinstance(expression, Tied) else expression
+        assert SEPARATE.fits(expression)
+        calls = [node.primitive for tree in trees(expression) for _, node in nodes(tree) if isinstance(node, Call)]
+        assert {*calls} <= {*SEPARATE.functions}
+
+
+def test_tied_losses_vary_as_their_trees_do() -> None:
+    for seed in SEEDS:
+        random, again = np.random.default_rng(seed), np.random.default_rng(seed)
+        one, two = random_expression(TIED, random), random_expression(TIED, random)
+        assert (one, two) == (Tied(ramped(TIED, again)), Tied(ramped(TIED, again)))
+        assert isinstance(one, Tied)
+        assert isinstance(two, Tied)
+        assert cross(one, two, TIED, random) == Tied(crossover(one.tree, two.tree, TIED, again))
+        name = str(again.choice(list(MUTATIONS)))
+        assert mutate(one, TIED, random) == (Tied(MUTATIONS[name](one.tree, TIED, again)), name)
+
+
+def test_limits_are_those_of_each_tree() -> None:
+    loss, large = parse("real: -x + 1; fake: x; generator: -x + 1"), Call("neg", (Variable("x"),))
+    for limits in ({"max_size": 4}, {"max_depth": 3}):
+        assert changed(SEPARATE, **limits).fits(loss)
+    for limits in ({"max_size": 3}, {"max_depth": 2}):
+        assert not changed(SEPARATE, **limits).fits(loss)
+        assert changed(SEPARATE, **limits).fits(large)
+
+
+def separate(random: np.random.Generator) -> Separate:
+    found = random_expression(SEPARATE, random)
+    assert isinstance(found, Separate)
+    return found
+
+
+def near(count: int, draws: int, share: float) -> bool:
+    return abs(count - draws * share) < 5 * math.sqrt(draws * share * (1 - share))
+
+
+def test_random_terms_follow_from_each_other_as_often_as_they_should() -> None:
+    random, draws = np.random.default_rng(1), 3000
+    made = [separate(random) for _ in range(draws)]
+    assert all(variables(tree) == {"x"} for loss in made for tree in trees(loss))
+    # small trees are equal by chance, too
+    real = [loss for loss in made if size(loss.real) > 4]
+    fake = [loss for loss in made if size(loss.fake) > 4]
+    assert min(len(real), len(fake)) > 1000
+    assert near(sum(loss.fake == mirrored(loss.real) for loss in real), len(real), MIRRORED)
+    assert near(sum(loss.generator == loss.real for loss in real), len(real), SAME)
+    assert near(sum(loss.generator == negated(loss.fake) for loss in fake), len(fake), SATURATING)
+
+
+def test_a_tenth_of_random_separate_losses_pass_the_screen() -> None:
+    random = np.random.default_rng(2)
+    reasons = Counter(screen(separate(random)).reason for _ in range(1500))
+    assert 0.08 < reasons[None] / 1500 < 0.16
+    assert set(reasons) == {None, "steep", "target", "optimum", "generator"}
+
+
+def different(one: Separate, other: Separate) -> list[str]:
+    return [term for term in TERMS if getattr(one, term) != getattr(other, term)]
+
+
+def test_a_separate_child_has_one_term_of_its_other_parent_or_a_part_of_it() -> None:
+    random, terms, whole, children = np.random.default_rng(3), Counter[str](), 0, 0
+    for _ in range(1200):
+        one, two = separate(random), separate(random)
+        child = cross(one, two, SEPARATE, random)
+        assert isinstance(child, Separate)
+        (term,) = different(one, child)
+        terms[term] += 1
+        old, theirs, new = (getattr(loss, term) for loss in (one, two, child))
+        gifts = {node for _, node in nodes(theirs)}
+        assert any(
+            node in gifts and replace(old, path, node) == new
+            for path, node in nodes(new)
+            if path in {place for place, _ in nodes(old)}
+        )
+        if size(theirs) > 4:  # a small tree is often taken over as a whole by chance
+            children += 1
+            whole += new == theirs
+    assert min(terms.values()) > 300
+    assert WHOLE - 0.08 < whole / children < WHOLE + 0.2
+
+
+def test_equal_parents_have_children_all_the_same() -> None:
+    loss = parse(STANDARD["least-squares"])
+    children = {cross(loss, loss, SEPARATE, np.random.default_rng(seed)) for seed in range(40)}
+    assert len(children - {loss}) > 10
+    only = parse("real: x; fake: x; generator: x")
+    assert cross(only, only, SEPARATE, np.random.default_rng(0)) == only
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_parents_are_of_one_mode(turned: bool) -> None:
+    pair = (parse("p*y"), parse(STANDARD["hinge"]))
+    one, two = pair[::-1] if turned else pair
+    with pytest.raises(TypeError, match="both tied or both separate"):
+        cross(one, two, SEPARATE, np.random.default_rng(0))
+
+
+def follows(loss: Separate, child: Separate, term: str, source: str) -> bool:
+    old, new, first, other = (getattr(one, name) for name in (term, source) for one in (loss, child))
+    return (old, new) in ((first, other), (mirrored(first), mirrored(other)))
+
+
+def test_a_mutation_changes_one_term_and_those_that_follow_it() -> None:
+    random, names, alone, together = np.random.default_rng(4), Counter[str](), Counter[str](), 0
+    for _ in range(2000):
+        loss = separate(random)
+        child, name = mutate(loss, SEPARATE, random)
+        assert isinstance(child, Separate)
+        names[name] += 1
+        terms = different(loss, child)
+        if name == "copy":
+            assert child in copies(loss, SEPARATE)
+        elif len(terms) == 1:
+            alone[terms[0]] += 1
+        elif terms:
+            together += 1
+            assert any(all(follows(loss, child, term, source) for term in terms) for source in terms)
+    assert names.keys() == {*MUTATIONS, "copy"}
+    assert min(names.values()) > 400
+    assert min(alone.values()) > 150
+    assert together > 200
+
+
+def test_copies_are_the_coupled_losses_that_are_new() -> None:
+    def made(text: str, grammar: Grammar = SEPARATE) -> list[str]:
+        loss = parse(text)
+        assert isinstance(loss, Separate)
+        return [to_text(child) for child in copies(loss, grammar)]
+
+    assert made("real: relu(1 - x); fake: x**2; generator: sin(x)") == [
+        "real: relu(1 - x); fake: x**2; generator: relu(1 - x)",
+        "real: relu(1 - x); fake: x**2; generator: -x**2",
+        "real: relu(1 - x); fake: relu(1 + x); generator: sin(x)",
+        "real: x**2; fake: x**2; generator: sin(x)",
+    ]
+    assert made("real: softplus(-x); fake: softplus(x); generator: softplus(-x)") == [
+        "real: softplus(-x); fake: softplus(x); generator: -softplus(x)",
+    ]
+    assert made("real: -x; fake: x; generator: -x") == []
+    assert made("real: sqrt(x); fake: x; generator: sqrt(x)", changed(SEPARATE, max_size=1)) == []
+
+
+def test_a_loss_without_copies_has_other_mutants() -> None:
+    loss = parse(STANDARD["wasserstein"])
+    made = [mutate(loss, SEPARATE, np.random.default_rng(seed)) for seed in range(100)]
+    assert {name for _, name in made} == {*MUTATIONS}
+    assert sum(child != loss for child, _ in made) > 95

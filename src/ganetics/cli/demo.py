@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from ganetics.cli.recipes import chosen_recipe
-from ganetics.cli.search import carry_out, prepared, show
+from ganetics.cli.search import Place, carry_out, prepared, show
+from ganetics.search.ladder import ladder
 
 DATASET = "digits"
-SETTINGS = {"trials": 40, "population": 14, "finalists": 3, "final_seeds": 3}
+SETTINGS = {"trials": 60, "population": 14, "finalists": 3, "final_seeds": 3}
 """Sized for two or three minutes on two cores."""
 
 
@@ -24,6 +25,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Evolve losses on 8×8 digits in a few minutes and write a report with pictures. No network is needed."""
-    search = prepared(DATASET, None, chosen_recipe(None, DATASET), {**SETTINGS, "seed": seed})
-    result = carry_out(run, search, data_dir=None, workers=workers, resume=(run / "config.json").exists())
+    recipe = chosen_recipe(None, DATASET)
+    search = prepared(DATASET, None, recipe, {**SETTINGS, "rungs": ladder(recipe), "seed": seed})
+    result = carry_out(run, search, place=Place(workers=workers), resume=(run / "config.json").exists())
     show(run, result, as_json=as_json)

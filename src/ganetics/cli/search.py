@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +17,61 @@ from ganetics._check import InputError
 from ganetics.cli import calibration
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.recipes import changed, chosen_recipe
-from ganetics.records import Recipe, SearchConfig, from_values, to_json
+from ganetics.records import Recipe, SearchConfig, from_values, read_text, to_json
+from ganetics.search.ladder import ladder, parse_rungs
 
 if TYPE_CHECKING:
+    from ganetics.execution import Executor
     from ganetics.search import Progress, SearchResult
+    from ganetics.trial import TrialData
 
-TRIALS = 150
+TRIALS = 400
 SHOWN = 8
 """Losses of the hall of fame that are printed."""
+REFRESH_SECONDS = 30.0
+"""Between two writings of the report while the search runs."""
+
+
+class Mode(StrEnum):
+    """What is evolved."""
+
+    tied = "tied"
+    separate = "separate"
+
+
+class Executors(StrEnum):
+    """Where trials run."""
+
+    pool = "pool"
+    ray = "ray"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and by how many workers trials are run; None: as many as there is room for."""
+
+    executor: Executors = Executors.pool
+    workers: int | None = None
+    address: str | None = None
+    """Of a Ray cluster; None: one is started here."""
+    memory_mib: int | None = None
+    """Of one worker, at most; None: no limit."""
+
+    def open(self) -> Executor:
+        """Return the executor.
+
+        Raises:
+            InputError: an address without Ray, Ray is not installed, or the cluster cannot be reached.
+        """
+        if self.executor is Executors.ray:
+            from ganetics.execution.ray import RayExecutor
+
+            return RayExecutor(self.workers, address=self.address, memory_mib=self.memory_mib)
+        if self.address is not None:
+            raise InputError(f"--address: belongs to --executor ray, got {self.address!r} without it")
+        from ganetics.execution import PoolExecutor
+
+        return PoolExecutor(self.workers or default_workers(), memory_mib=self.memory_mib)
 
 
 def search(
@@ -30,19 +80,39 @@ def search(
         str | None, typer.Option(help="digits, mnist, cifar10, or a folder of images [default: digits]")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help=f"losses to train with [default: {TRIALS}]")] = None,
-    minutes: Annotated[float | None, typer.Option(help="stop proposing after so long, then the last round")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="processes [default: one a core, as memory allows]")
+    mode: Annotated[
+        Mode | None, typer.Option(help="tied: one L(y, p); separate: three terms over the logit [default: tied]")
     ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help=f"training runs, short ones included [default: {TRIALS}]")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="stop proposing after so long, then the last round")] = None,
+    plateau: Annotated[int | None, typer.Option(min=1, help="stop after so many trials without progress")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes [default: one a core, as memory allows; Ray: its CPUs]")
+    ] = None,
+    executor: Annotated[Executors, typer.Option(help="where trials run")] = Executors.pool,
+    address: Annotated[
+        str | None, typer.Option(help="of a Ray cluster, HOST:PORT or auto [default: start one]")
+    ] = None,
+    memory_mib: Annotated[int | None, typer.Option(min=300, help="memory of one worker, at most")] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random [default: 0]")] = None,
     recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator in a trial")] = None,
-    population: Annotated[int | None, typer.Option(min=4, help="losses of a generation [default: 30]")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator in a full trial")] = None,
+    rungs: Annotated[
+        str | None, typer.Option(help="STEPSxSEEDS[@RATE/RATE], …: how candidates are raced [default: by the recipe]")
+    ] = None,
+    lag: Annotated[
+        int | None, typer.Option(min=1, help="trials that may run at once; at least the workers [default: 8]")
+    ] = None,
+    population: Annotated[int | None, typer.Option(min=2, help="losses that can have children [default: 30]")] = None,
     finalists: Annotated[int | None, typer.Option(min=0, help="losses of the last round [default: 5]")] = None,
     final_seeds: Annotated[int | None, typer.Option(min=1, help="seeds of the last round [default: 5]")] = None,
     guess: Annotated[
-        list[str] | None, typer.Option(help="a tied loss to begin with, by name or expression; may be repeated")
+        list[str] | None, typer.Option(help="a loss to begin with, by name or expression; may be repeated")
+    ] = None,
+    warm_start: Annotated[
+        Path | None, typer.Option(help="begin with these losses: a hall_of_fame.json, or a text file, one a line")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
@@ -57,21 +127,27 @@ def search(
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
     chosen = changed(chosen_recipe(recipe, name, before=before.recipe if before else None), steps=steps)
+    guesses = (*(guess or ()), *(losses_in(warm_start) if warm_start else ()))
     given = {
+        "mode": None if mode is None else mode.value,
         "seed": seed,
         "trials": trials,
         "minutes": minutes,
+        "plateau": plateau,
+        "lag": lag,
+        "rungs": None if rungs is None else parse_rungs(rungs),
         "population": population,
         "finalists": finalists,
         "final_seeds": final_seeds,
-        "guesses": tuple(guess) if guess else None,
+        "guesses": guesses or None,
     }
     given = {field: value for field, value in given.items() if value is not None}
-    if before is None and trials is None and minutes is None:
+    if before is None and trials is None and minutes is None and plateau is None:
         given["trials"] = TRIALS
-    settings = {**(before.model_dump(mode="json") if before else {}), **given}
+    settings = {**(before.model_dump(mode="json") if before else {"rungs": ladder(chosen)}), **given}
     begun = prepared(name, data_dir, chosen, settings)
-    result = carry_out(run, begun, data_dir=data_dir, workers=workers, resume=resume)
+    place = Place(executor, workers, address, memory_mib)
+    result = carry_out(run, begun, place=place, resume=resume)
     show(run, result, as_json=as_json)
 
 
@@ -86,15 +162,27 @@ def stored_configuration(run: Path) -> SearchConfig:
     return read_config_as(SearchConfig, run)
 
 
+def losses_in(file: Path) -> list[str]:
+    """Return the expressions in another search's hall of fame, or in a text file of one a line (# begins a remark).
+
+    Raises:
+        InputError: the file is missing, or JSON that is no hall of fame.
+    """
+    text = read_text(file, "warm start")
+    if file.suffix != ".json":
+        return [line for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
+    try:
+        return [str(entry["name"] or entry["expression"]) for entry in json.loads(text)]
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"warm start: {file} must be a hall_of_fame.json, a list of losses") from None
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A search that may begin."""
 
     config: SearchConfig
-    floor: float
-    """Fréchet distance between two halves of the real images that trials are compared with."""
-    floor_n: int
-    """Images in each half."""
+    data: TrialData
 
 
 def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict[str, Any]) -> Prepared:
@@ -125,40 +213,38 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     }
     config = from_values(SearchConfig, {**settings, **facts}, where="search")
     guessed(config)
-    return Prepared(config, data.reference.floor, data.reference.floor_count)
+    return Prepared(config, data)
 
 
-def carry_out(run: Path, search: Prepared, *, data_dir: Path | None, workers: int | None, resume: bool) -> SearchResult:
-    """Run a search to its end, with progress, and write its report.
+def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> SearchResult:
+    """Run a search to its end, with progress, and write its report now and then.
 
     Raises:
         InputError: the folder holds another run, or one although ``resume`` is false.
         OSError: the disk is full or the folder not writable; all finished work is kept.
     """
     from ganetics._files import write_atomically
-    from ganetics.execution import PoolExecutor, RunFolder
+    from ganetics.execution import RunFolder
     from ganetics.execution.process import environment
     from ganetics.report import write_search_report
     from ganetics.search import run_search
 
-    with RunFolder(run) as folder:
-        config = search.config
+    # the executor first: without it there is nothing to begin
+    with place.open() as executor, RunFolder(run) as folder, progress("search") as report:
+        config, reference = search.config, search.data.reference
         folder.begin(config.model_dump(mode="json"), resume=resume)
         # beside the configuration, not in it: its last digits may differ on another machine
-        facts = {"floor": search.floor, "floor_n": search.floor_n}
+        facts = {"floor": reference.floor, "floor_n": reference.floor_count}
         write_atomically(run / "reference.json", (to_json(facts) + "\n").encode())
         if changes := folder.note_environment(environment()):
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
             )
-        with PoolExecutor(workers or default_workers()) as executor, progress("search", config.trials) as report:
-            result = run_search(
-                folder,
-                config,
-                executor,
-                data_dir=None if data_dir is None else str(data_dir.resolve()),
-                on_progress=_shown_by(report),
-            )
+        if executor.workers > config.lag:
+            warn(f"{executor.workers} workers and a lag of {config.lag}: only {config.lag} can be busy")
+        result = run_search(
+            folder, config, executor, data=search.data, on_progress=_shown_by(report, run, config.minutes)
+        )
     write_search_report(run)
     return result
 
@@ -168,11 +254,32 @@ def default_workers() -> int:
     return max(1, int(min(calibration.cores(), calibration.available_mib() / calibration.WORKER_MIB)))
 
 
-def _shown_by(report: Callable[..., None]) -> Callable[[Progress], None]:
+def _shown_by(report: Callable[..., None], run: Path, minutes: float | None) -> Callable[[Progress], None]:
+    from ganetics.report import write_search_report
+
+    written = begun = time.monotonic()
+    first: int | None = None
+
     def on_progress(state: Progress) -> None:
-        best = "" if state.best_fid is None else f"best FID {state.best_fid:.4g}, "
-        note = f"{best}{state.failed} failed, {state.rejected} screened out"
-        report(state.done, state.total, "last round: " + note if state.phase == "finals" else note)
+        nonlocal written, first
+        now = time.monotonic()
+        first = state.done - 1 if first is None else first
+        if state.phase == "search":
+            rate = (state.done - first) / max(now - begun, 1e-9) * 3600.0
+            rungs = " > ".join(map(str, state.rungs))
+            best = "" if state.best_fid is None else f"best FID {state.best_fid:.4g}, "
+            note = f"{best}front {state.front}, rungs {rungs}, {rate:,.0f} trials an hour, {state.failed} failed"
+            if state.total is None and minutes is not None:
+                report(
+                    min(round(state.elapsed), round(60 * minutes)), round(60 * minutes), f"{state.done} trials, {note}"
+                )
+            else:
+                report(state.done, state.total, note)
+        else:
+            report(state.done, state.total, f"last round, {state.failed} failed")
+        if now - written > REFRESH_SECONDS:
+            written = now
+            write_search_report(run)
 
     return on_progress
 
@@ -185,7 +292,8 @@ def show(run: Path, result: SearchResult, *, as_json: bool) -> None:
         }
         best = result.hall_of_fame[0] if result.hall_of_fame else None
         shown = {key: value for key, value in best.items() if key not in ("finals", "mathml")} if best else None
-        print_json({"run": str(run), "trials": result.trials, "failed": result.failed, "best": shown, **files})
+        counts = {"trials": result.trials, "candidates": result.candidates, "failed": result.failed}
+        print_json({"run": str(run), **counts, "best": shown, **files})
         return
     table = Table(
         box=None, pad_edge=False, title_justify="left", title="Hall of fame (fresh seeds, each loss at its best rate)"
@@ -200,7 +308,8 @@ def show(run: Path, result: SearchResult, *, as_json: bool) -> None:
         table.add_row(str(place), *values, f"×{entry['best_rate']:g}", str(entry["complexity"]), loss)
     console.print(table, markup=False)
     console.print(
-        f"{result.trials} losses trained, {result.failed} failed; report: {run / 'report.html'}", markup=False
+        f"{result.candidates} losses in {result.trials} trials, {result.failed} failed; report: {run / 'report.html'}",
+        markup=False,
     )
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from ganetics._check import InputError
 from ganetics.execution.process import peak_mib
 
+FailureKind = Literal["timed out", "out of memory", "crashed", "wrong input"]
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Job = Callable[[Any], Any]
+NO_MEMORY = ("can't allocate memory", "bad_alloc", "CUDA out of memory")
+"""How those say it that do not raise MemoryError: PyTorch on the CPU, C++, PyTorch on a GPU."""
 
 
 @dataclass(frozen=True)
 class JobFailure:
     """Why a job gave no value; ``message`` is one line."""
 
-    kind: Literal["timed out", "out of memory", "crashed", "wrong input"]
+    kind: FailureKind
     """"wrong input": the job raised :class:`~ganetics._check.InputError`: the fault is in what it was given."""
     message: str
 
@@ -35,7 +41,15 @@ class Completed:
     peak_mib: float
     """Largest resident memory of the job's process up to the job's end, in MiB."""
     attempts: int = 1
-    """2 where a worker was lost or stopped and the job was started again."""
+    """Above 1 where a worker was lost or stopped and the job was started again."""
+
+
+class Shared(Protocol[T_co]):
+    """Stands for a value in the arguments of jobs; see :meth:`Executor.share`."""
+
+    def get(self) -> T_co:
+        """Return the value. In a job it is the same object at each call, and not to be changed."""
+        ...
 
 
 class Executor(Protocol):
@@ -46,6 +60,8 @@ class Executor(Protocol):
     """
 
     workers: int
+    shares_files: bool
+    """Whether jobs see the files of this process, and it theirs."""
 
     def submit(self, function: Job, argument: Any, *, seconds: float | None) -> Future[Completed]:
         """Start ``function(argument)``; stop it after ``seconds`` where the executor can."""
@@ -53,6 +69,17 @@ class Executor(Protocol):
 
     def map_in_order(self, function: Job, arguments: Iterable[Any], *, seconds: float | None) -> Iterator[Completed]:
         """Yield the results in the order of the arguments; reads only a few arguments ahead."""
+        ...
+
+    def share(self, value: T) -> Shared[T]:
+        """Return a handle to be put into the arguments of this executor's jobs, at any depth.
+
+        The value is sent to a worker at most once (to a node at most once, where there are several), and kept there
+        until the worker ends.
+
+        Raises:
+            InputError: it cannot be pickled, and the executor must.
+        """
         ...
 
     def close(self) -> None:
@@ -116,8 +143,8 @@ def _failure(error: BaseException) -> JobFailure:
     text = one_line(error)
     if isinstance(error, InputError):
         return JobFailure("wrong input", text)
-    # PyTorch reports a failed allocation on the CPU as a RuntimeError.
-    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+    no_memory = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    if no_memory or any(words in text for words in NO_MEMORY):
         return JobFailure("out of memory", text or "MemoryError")
     name = type(error).__name__
     return JobFailure("crashed", f"{name}: {text}" if text else name)

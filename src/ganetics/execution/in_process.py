@@ -7,8 +7,9 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import Any, Self
 
-from ganetics.execution.executor import Completed, Job, in_order, measured
+from ganetics.execution.executor import Completed, Job, Shared, T, in_order, measured
 from ganetics.execution.process import prepared
+from ganetics.execution.shared import Held
 
 
 class InProcessExecutor:
@@ -19,6 +20,7 @@ class InProcessExecutor:
     """
 
     workers = 1
+    shares_files = True
 
     def __init__(self) -> None:
         self._closed = False
@@ -40,6 +42,10 @@ class InProcessExecutor:
     def map_in_order(self, function: Job, arguments: Iterable[Any], *, seconds: float | None) -> Iterator[Completed]:
         """Yield each result before the next argument is read."""
         return in_order(lambda argument: self.submit(function, argument, seconds=seconds), arguments, ahead=0)
+
+    def share(self, value: T) -> Shared[T]:
+        """Return a handle of the value itself."""
+        return Held(value)
 
     def close(self) -> None:
         """Give the process its threads back."""

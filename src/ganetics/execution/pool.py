@@ -1,62 +1,60 @@
-"""A pool of worker processes that survives jobs that hang and workers that die.
+"""A pool of workers that survives jobs that hang, jobs that take all memory, and workers that die.
 
 Each worker has its own pipe and its own thread in the parent: there is no lock or queue between processes that
-a killed worker could leave taken. A worker is a fresh interpreter that imports this package and what its jobs need,
-not the parent's main script, so scripts need no ``if __name__ == "__main__"``.
+a killed worker could leave taken.
 """
 
 from __future__ import annotations
 
-import os
+import heapq
 import pickle
-import queue
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from multiprocessing import Pipe
-from pathlib import Path
-from typing import Any, Literal, Self
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, Protocol, Self
 
 from ganetics import _check
-from ganetics._check import InputError
-from ganetics.execution.executor import Completed, Job, JobFailure, in_order, one_line
-from ganetics.execution.process import ONE_THREAD
+from ganetics.execution.executor import Completed, Job, JobFailure, Shared, T, in_order, one_line
+from ganetics.execution.shared import Sent, dump_job, dump_value
+from ganetics.execution.worker_process import LostWorkerError, WorkerProcess
 
 ATTEMPTS = 2
-START_SECONDS = 300.0
-LONGEST_WAIT = 2e6
-"""Seconds; poll takes a few more at most. A longer time limit is none."""
+LOSSES = 5
+"""How often a job may lose its worker to the infrastructure before that is its result."""
+CLOSED = "this executor is closed"
 
 
-@dataclass(frozen=True)
-class _Task:
-    payload: bytes
-    seconds: float | None
-    future: Future[Completed]
+class Worker(Protocol):
+    """What an owner needs of a worker. All calls but ``kill`` come from one thread; see :class:`WorkerProcess`."""
+
+    def wait(self) -> None: ...
+    def keep(self, number: int, content: Any) -> None: ...
+    def run(self, payload: bytes, seconds: float | None) -> bytes: ...
+    def kill(self) -> None: ...
+    def close(self) -> None: ...
 
 
-class PoolExecutor:
-    """Runs jobs in ``workers`` processes of one thread each.
+class NoRoomError(RuntimeError):
+    """A worker has waited long for a place to start in, and still does."""
+
+
+class WorkerPool:
+    """An executor of ``workers`` workers, each made by a call of ``start``: the pool of processes, and that of Ray.
 
     A job that runs longer than its ``seconds`` is stopped with its worker; a worker that dies is replaced. Either
-    way the job is tried once more, then recorded as a failure. Workers end with this process, also when it is
-    killed. Workers start with the first jobs. There is no limit of memory: a job that takes all of it is for the
-    system to kill.
-
-    Raises:
-        InputError: ``workers`` is below 1.
+    way the job is tried once more, then recorded as a failure. Workers start with the first jobs.
     """
 
-    def __init__(self, workers: int) -> None:
-        self.workers = int(_check.number("workers", workers, low=1))
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._owners = [_Owner(self._tasks) for _ in range(self.workers)]
-        self._closed = False
+    shares_files = True
+
+    def __init__(self, workers: int, start: Callable[[], Worker]) -> None:
+        self.workers = workers
+        self._tasks = _Tasks()
+        self._owners = [_Owner(self._tasks, start) for _ in range(workers)]
+        self._task_numbers, self._shared_numbers = count(), count()
 
     def submit(self, function: Job, argument: Any, *, seconds: float | None) -> Future[Completed]:
         """Queue ``function(argument)``.
@@ -64,22 +62,14 @@ class PoolExecutor:
         The future raises RuntimeError or OSError if no worker can be started: then nothing is known of the job.
 
         Raises:
-            InputError: the function is not one that a worker can import, or the argument cannot be pickled.
+            InputError: the function is not one that a worker can import, the argument cannot be pickled, or a shared
+                value in it is another executor's.
             RuntimeError: the executor is closed.
         """
-        if self._closed:
-            raise RuntimeError("this executor is closed")
-        if getattr(function, "__module__", None) == "__main__":
-            raise InputError(f"a job must be a function of an importable module, got {function!r} of __main__")
-        try:
-            payload = pickle.dumps((function, argument))
-        except Exception as error:  # noqa: BLE001 - whatever an argument's pickling raises
-            raise InputError(
-                f"a job must be a function of an importable module and an argument that pickles, got {function!r}: "
-                f"{one_line(error)}"
-            ) from None
-        task = _Task(payload, seconds, Future())
-        self._tasks.put(task)
+        payload, shared = dump_job(function, argument, executor=self)
+        task = _Task(next(self._task_numbers), payload, shared, seconds)
+        if not self._tasks.put(task):
+            raise RuntimeError(CLOSED)
         return task.future
 
     def map_in_order(self, function: Job, arguments: Iterable[Any], *, seconds: float | None) -> Iterator[Completed]:
@@ -90,19 +80,24 @@ class PoolExecutor:
             ahead=3 * self.workers,
         )
 
+    def share(self, value: T) -> Shared[T]:
+        """Pickle a value once; see :meth:`ganetics.execution.executor.Executor.share`.
+
+        Raises:
+            InputError: it cannot be pickled.
+        """
+        return Sent(value, self, next(self._shared_numbers), self._content(dump_value(value)))
+
     def close(self) -> None:
         """Kill the workers; jobs that have not ended are cancelled."""
-        self._closed = True
+        waiting = self._tasks.close()
         for owner in self._owners:
             owner.stop()
-        for _ in self._owners:
-            self._tasks.put(None)
         for owner in self._owners:
             owner.join()
-        while not self._tasks.empty():
-            task = self._tasks.get()
-            if task is not None:
-                task.future.cancel()
+        for task in waiting:
+            if not task.future.cancel():  # it has run before and was to be tried again
+                task.future.set_exception(RuntimeError(CLOSED))
 
     def __enter__(self) -> Self:
         return self
@@ -110,83 +105,106 @@ class PoolExecutor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-
-class _LostWorkerError(Exception):
-    def __init__(self, kind: Literal["timed out", "crashed"], message: str) -> None:
-        super().__init__(message)
-        self.failure = JobFailure(kind, message)
+    def _content(self, pickled: bytes) -> Any:
+        """Return what a worker's ``keep`` is given of a shared value."""
+        return pickled
 
 
-class _Worker:
-    """One process and its pipe."""
+class PoolExecutor(WorkerPool):
+    """Runs jobs in ``workers`` processes of one thread each, on this machine.
+
+    Workers end with this process, also when it is killed.
+
+    Args:
+        workers: how many.
+        memory_mib: what a job may take, in MiB beyond what an idle worker has, with the shared values that it uses and
+            what earlier jobs have left. A job that wants more fails, "out of memory", is not tried again, and its
+            worker is replaced. None: no limit, a job that takes all memory is for the system to kill. On Linux only:
+            elsewhere there is no limit.
+
+    Raises:
+        InputError: ``workers`` or ``memory_mib`` is below 1.
+    """
+
+    def __init__(self, workers: int, memory_mib: float | None = None) -> None:
+        if memory_mib is not None:
+            _check.number("memory_mib", memory_mib, low=1)
+        super().__init__(int(_check.number("workers", workers, low=1)), lambda: WorkerProcess(memory_mib))
+
+
+@dataclass(frozen=True)
+class _Task:
+    number: int
+    payload: bytes
+    shared: tuple[Sent[Any], ...]
+    seconds: float | None
+    future: Future[Completed] = field(default_factory=Future)
+    begun: float = 0.0
+    attempts: int = 0
+    losses: int = 0
+    """Of the attempts, how many were lost to the infrastructure."""
+
+
+class _Tasks:
+    """Tasks that wait for a worker, the oldest first; and how many workers there are to take them."""
 
     def __init__(self) -> None:
-        self._pipe, theirs = Pipe()
-        code = f"from ganetics.execution.worker import main; main({theirs.fileno()}, {os.getpid()})"
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=2,  # standard output belongs to the command's result
-        )
-        theirs.close()  # so that the pipe ends when the worker does
-        self._ready = False
+        self._heap: list[tuple[int, _Task]] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._serving = 0
 
-    def run(self, payload: bytes, seconds: float | None) -> bytes:
-        """Return the worker's reply.
+    def put(self, task: _Task) -> bool:
+        """Add a task, new or to be tried again; false if closed."""
+        with self._changed:
+            if not self._closed:
+                heapq.heappush(self._heap, (task.number, task))
+                self._changed.notify_all()
+            return not self._closed
 
-        Raises:
-            _LostWorkerError: it died, or took longer than ``seconds``.
-            RuntimeError: it never was ready for a job.
-        """
-        if not self._ready:  # the time of the start (imports) is not the job's
-            try:
-                self._receive(START_SECONDS)
-            except _LostWorkerError as lost:  # no job has run, so this is no job's result
-                raise RuntimeError(f"a worker process cannot start: {lost}") from None
-            self._ready = True
-        try:
-            self._pipe.send_bytes(payload)
-        except OSError:
-            raise self._lost() from None
-        return self._receive(seconds)
+    def wait(self) -> bool:
+        """Wait until there is a task; false if closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._heap or self._closed)
+            return not self._closed
 
-    def kill(self) -> None:
-        self._process.kill()
+    def take(self) -> _Task | None:
+        """Return the oldest task that nobody has cancelled, now running; None if there is none."""
+        with self._changed:
+            while self._heap:
+                _, task = heapq.heappop(self._heap)
+                if task.attempts or task.future.set_running_or_notify_cancel():
+                    return replace(task, attempts=task.attempts + 1, begun=task.begun or time.perf_counter())
+            return None
 
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._pipe.close()
+    def close(self) -> list[_Task]:
+        """Take no more tasks; return those that waited."""
+        with self._changed:
+            self._closed = True
+            waiting, self._heap = self._heap, []
+            self._changed.notify_all()
+            return [task for _, task in waiting]
 
-    def _receive(self, seconds: float | None) -> bytes:
-        try:
-            if self._pipe.poll(None if seconds is None or seconds > LONGEST_WAIT else seconds):
-                return self._pipe.recv_bytes()
-        except (EOFError, OSError):
-            raise self._lost() from None
-        raise _LostWorkerError("timed out", f"stopped after {seconds:g} s")
-
-    def _lost(self) -> _LostWorkerError:
-        self._process.kill()
-        status = self._process.wait()
-        if status == -signal.SIGKILL:
-            return _LostWorkerError("crashed", "the worker was killed (perhaps for lack of memory)")
-        what = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return _LostWorkerError("crashed", f"the worker ended with {what}")
+    def serving(self, change: int) -> int:
+        """Change the number of workers that are ready or at work, and return it."""
+        with self._changed:
+            self._serving += change
+            return self._serving
 
 
 class _Owner:
     """A thread of the parent that owns one worker at a time and feeds it.
 
+    It has a worker ready before it takes a task, so that no task waits for a start while another worker is free.
     The thread lives as long as its worker: on Linux a worker is killed when the thread that started it ends.
     """
 
-    def __init__(self, tasks: queue.SimpleQueue[_Task | None]) -> None:
+    def __init__(self, tasks: _Tasks, start: Callable[[], Worker]) -> None:
         self._tasks = tasks
-        self._worker: _Worker | None = None
+        self._start = start
+        self._worker: Worker | None = None
+        self._ready = False
+        self._kept: set[int] = set()
         self._stopping = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._serve, name="ganetics-worker-owner", daemon=True)
@@ -202,44 +220,75 @@ class _Owner:
         self._thread.join()
 
     def _serve(self) -> None:
-        while not self._stopping and (task := self._tasks.get()) is not None:
-            if not task.future.set_running_or_notify_cancel():
-                continue
+        while self._tasks.wait():
             try:
-                completed = self._complete(task)
+                worker = self._current()
+            except NoRoomError as error:  # it goes on waiting: others may work meanwhile, or nobody does
+                if self._tasks.serving(0) == 0:
+                    self._tell(error)
             except BaseException as error:  # noqa: BLE001 - the caller must hear of it, not a silent thread
                 self._discard()
-                task.future.set_exception(error)
+                self._tell(error)
             else:
-                task.future.set_result(completed)
+                task = self._tasks.take()
+                if task is not None:
+                    self._work(worker, task)
         self._discard()
 
-    def _complete(self, task: _Task) -> Completed:
-        start = time.perf_counter()
-        failure = None
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                reply = self._current().run(task.payload, task.seconds)
-            except _LostWorkerError as lost:
-                failure = lost.failure
-                self._discard()
-            else:
-                return replace(_read(reply), attempts=attempt)
-        return Completed(None, failure, time.perf_counter() - start, 0.0, 0.0, attempts=ATTEMPTS)
+    def _tell(self, error: BaseException) -> None:
+        task = self._tasks.take()
+        if task is not None:
+            task.future.set_exception(error)
 
-    def _current(self) -> _Worker:
+    def _work(self, worker: Worker, task: _Task) -> None:
+        try:
+            for shared in task.shared:
+                if shared.number not in self._kept:
+                    worker.keep(shared.number, shared.content)
+                    self._kept.add(shared.number)
+            completed = _read(worker.run(task.payload, task.seconds))
+        except LostWorkerError as lost:
+            self._discard()
+            self._again(task, lost)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._discard()
+            task.future.set_exception(error)
+        else:
+            if completed.failure is not None and completed.failure.kind == "out of memory":
+                self._discard()  # what a job has left in pieces is not the next one's to live with
+            task.future.set_result(replace(completed, attempts=task.attempts))
+
+    def _again(self, task: _Task, lost: LostWorkerError) -> None:
+        task = replace(task, losses=task.losses + lost.infrastructure)
+        last = task.attempts - task.losses >= ATTEMPTS or task.losses >= LOSSES
+        if self._stopping or not (last or self._tasks.put(task)):
+            task.future.set_exception(RuntimeError(CLOSED))
+        elif last:
+            wall = time.perf_counter() - task.begun
+            task.future.set_result(Completed(None, lost.failure, wall, 0.0, 0.0, attempts=task.attempts))
+
+    def _current(self) -> Worker:
         with self._lock:
             if self._stopping:
-                raise RuntimeError("the executor was closed")
+                raise RuntimeError(CLOSED)
             if self._worker is None:
-                self._worker = _Worker()
-            return self._worker
+                self._worker = self._start()
+            worker = self._worker
+        if not self._ready:
+            worker.wait()
+            self._ready = True
+            self._tasks.serving(+1)
+        return worker
 
     def _discard(self) -> None:
         with self._lock:
             if self._worker is not None:
                 self._worker.close()
                 self._worker = None
+        if self._ready:
+            self._tasks.serving(-1)
+        self._ready = False
+        self._kept.clear()
 
 
 def _read(reply: bytes) -> Completed:

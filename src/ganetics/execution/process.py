@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -85,21 +86,37 @@ def die_with(parent: int) -> None:
     threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
 
 
+def data_limits(mib: float | None) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the soft and hard limit of RLIMIT_DATA for a job's time, and those for the rest.
+
+    During a job this process may take ``mib`` MiB beyond what it has now; None: no limit. Linux counts private writable
+    memory, touched or not, of every allocator and thread's stack; what is shared or mapped from files is free. Other
+    systems do not hold a process to a limit (macOS accepts the call), so there is none.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if mib is None or sys.platform != "linux":
+        return (soft, hard), (soft, hard)
+    limit = int((_status_mib("VmData") + mib) * 2**20)
+    return (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard), (soft, hard)
+
+
 def peak_mib() -> float:
     """Return the largest resident memory of this process so far, in MiB.
 
     >>> 1 < peak_mib() < 1e6
     True
     """
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count the parent's memory at the time of the fork
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) / 1024
-    import resource
-
+    with suppress(OSError, LookupError):  # getrusage would count the parent's memory at the time of the fork
+        return _status_mib("VmHWM")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _status_mib(name: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return float(line.split()[1]) / 1024
+    raise LookupError(name)
 
 
 def environment() -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from ganetics.expressions.primitives import LARGEST_CONSTANT, PRIMITIVES, SMALLEST_DIVISOR
 from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Variable, Y
 
-ZERO, ONE = Constant(0.0), Constant(1.0)
+ZERO = Constant(0.0)
 
 
 def terms_of(expression: Expression) -> tuple[Tree, Tree, Tree]:
@@ -26,37 +28,53 @@ def bind(tree: Tree, target: float) -> Tree:
     >>> tree_to_text(bind(tree, 1.0)), tree_to_text(bind(tree, 0.0))
     ('log(p)', 'log(1 - p)')
     """
-    return fold(_with_target(tree, Constant(target)))
+    return _folded(tree, Constant(_within(target)))
 
 
 def fold(tree: Tree) -> Tree:
     """Return an equal tree with constant subtrees computed, and without additions of 0 and products by 0 and 1."""
+    return _folded(tree, None)
+
+
+def _folded(tree: Tree, target: Constant | None) -> Tree:
+    """Fold, with ``target`` for y if there is one; what stays as it was is the same object, quick to compare."""
     if isinstance(tree, Constant):
-        return Constant(min(max(tree.value, -LARGEST_CONSTANT), LARGEST_CONSTANT))
+        return tree if abs(tree.value) <= LARGEST_CONSTANT else Constant(_within(tree.value))
     if isinstance(tree, Variable):
-        return tree
-    arguments = tuple(fold(argument) for argument in tree.arguments)
-    values = [np.float64(argument.value) for argument in arguments if isinstance(argument, Constant)]
-    if len(values) == len(arguments):
-        return fold(Constant(float(PRIMITIVES[tree.primitive].value(*values))))
-    match tree.primitive, arguments:
-        case ("mul", (Constant(0.0), _) | (_, Constant(0.0))) | ("div", (Constant(0.0), _)):
-            return ZERO
-        case ("add", (Constant(0.0), other)) | ("mul", (Constant(1.0), other)):
-            return other
-        case ("add" | "sub", (other, Constant(0.0))) | ("mul" | "div", (other, Constant(1.0))):
-            return other
-        case ("div", (other, Constant(divisor))) if abs(divisor) < SMALLEST_DIVISOR:
-            # the primitive gives a divisor of -0.0 the sign of 0.0
-            return Call("div", (other, Constant(-SMALLEST_DIVISOR if divisor < 0 else SMALLEST_DIVISOR)))
-        case ("sub", (Constant(0.0), other)):
-            return Call("neg", (other,))
-    return Call(tree.primitive, arguments)
+        return target if target is not None and tree.name == Y.name else tree
+    arguments = tuple([_folded(argument, target) for argument in tree.arguments])
+    constants = [argument for argument in arguments if isinstance(argument, Constant)]
+    if len(constants) == len(arguments):
+        values = [np.float64(constant.value) for constant in constants]
+        return Constant(_within(float(PRIMITIVES[tree.primitive].value(*values))))
+    simpler = _with_constant(tree.primitive, *arguments) if constants else None
+    if simpler is not None:
+        return simpler
+    same = all(map(operator.is_, arguments, tree.arguments))
+    return tree if same else Call(tree.primitive, arguments)
 
 
-def _with_target(tree: Tree, target: Constant) -> Tree:
-    if tree == Y:
-        return target
-    if isinstance(tree, Call):
-        return Call(tree.primitive, tuple(_with_target(argument, target) for argument in tree.arguments))
-    return tree
+def _with_constant(primitive: str, first: Tree, second: Tree) -> Tree | None:
+    """Return what a primitive of two arguments, one of them a constant, comes to; None: nothing simpler."""
+    if isinstance(first, Constant):
+        match primitive, first.value:
+            case (("mul" | "div"), 0.0):
+                return ZERO
+            case ("add", 0.0) | ("mul", 1.0):
+                return second
+            case "sub", 0.0:
+                return Call("neg", (second,))
+    if isinstance(second, Constant):
+        match primitive, second.value:
+            case "mul", 0.0:
+                return ZERO
+            case (("add" | "sub"), 0.0) | (("mul" | "div"), 1.0):
+                return first
+            case "div", divisor if abs(divisor) < SMALLEST_DIVISOR:
+                # the primitive gives a divisor of -0.0 the sign of 0.0
+                return Call("div", (first, Constant(-SMALLEST_DIVISOR if divisor < 0 else SMALLEST_DIVISOR)))
+    return None
+
+
+def _within(value: float) -> float:
+    return min(max(value, -LARGEST_CONSTANT), LARGEST_CONSTANT)

@@ -5,7 +5,7 @@ Slopes come with the values by forward differentiation, so one pass gives both. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +44,34 @@ def terms(expression: Expression, logits: Array) -> Terms:
     >>> terms(parse("p"), np.zeros(1)).real
     array([0.5])
     """
-    return _terms(expression, logits, 0)
+    return values_at(terms_of(expression), from_logits(logits))
 
 
 def term_gradients(expression: Expression, logits: Array) -> Terms:
     """Return the derivatives of the three terms with respect to the logit."""
-    return _terms(expression, logits, 1)
+    return slopes_at(terms_of(expression), from_logits(logits))
+
+
+def values_at(bound: Sequence[Tree], known: Mapping[Tree, Dual]) -> Terms:
+    """Return the values of three terms as :func:`terms_of` gives them.
+
+    Of the bound trees, as the compiled loss: with y = 1 the log of y*p is the log of p, known from the logit.
+
+    Args:
+        bound: real, fake and generator term.
+        known: what :func:`from_logits` gives, once for many losses at the same logits.
+    """
+    found: dict[Tree, Array] = {tree: value for tree, (value, _) in known.items()}
+    with np.errstate(all="ignore"):  # a value that overflows is for the caller to see, not to be warned of
+        # terms that do not depend on the logit have its shape all the same
+        return Terms(*(_value(tree, found) + np.zeros_like(found[X]) for tree in bound))
+
+
+def slopes_at(bound: Sequence[Tree], known: Mapping[Tree, Dual]) -> Terms:
+    """Return the slopes of three terms as :func:`terms_of` gives them; see :func:`values_at`."""
+    found = dict(known)
+    with np.errstate(all="ignore"):
+        return Terms(*(_dual(tree, found)[1] + np.zeros_like(found[X][0]) for tree in bound))
 
 
 def evaluate(tree: Tree, variables: Mapping[Tree, Dual]) -> Dual:
@@ -60,22 +82,12 @@ def evaluate(tree: Tree, variables: Mapping[Tree, Dual]) -> Dual:
         variables: value and slope of the variables, and of any larger trees that are known better than computing them
             part by part would give: ``1 - p`` loses its digits where p is near 1.
     """
-    if isinstance(tree, Constant):
-        return np.float64(tree.value), np.float64(0.0)  # type: ignore[return-value]
-    known = variables.get(tree)
-    if known is not None:
-        return known
-    if isinstance(tree, Variable):
-        raise KeyError(f"no value for the variable {tree.name}")
-    primitive = PRIMITIVES[tree.primitive]
-    duals = [evaluate(argument, variables) for argument in tree.arguments]
-    values = [value for value, _ in duals]
-    slope = sum(partial * inner for partial, (_, inner) in zip(primitive.slopes(*values), duals, strict=True))
-    return primitive.value(*values), slope  # type: ignore[return-value]
+    return _dual(tree, dict(variables))
 
 
 def from_logits(logits: Array) -> dict[Tree, Dual]:
     """Return value and slope of what is computed from the logit directly, for :func:`evaluate`."""
+    logits = np.asarray(logits, dtype=np.float64)
     p, q = sigmoid(logits), sigmoid(-logits)
     softplus = PRIMITIVES["softplus"].value
     return {
@@ -87,17 +99,36 @@ def from_logits(logits: Array) -> dict[Tree, Dual]:
     }
 
 
-def _terms(expression: Expression, logits: Array, which: int) -> Terms:
-    logits = np.asarray(logits, dtype=np.float64)
-    with np.errstate(all="ignore"):  # a value that overflows is for the caller to see, not to be warned of
-        known = from_logits(logits)
-        # of the bound trees, as the compiled loss: with y = 1 the log of y*p is the log of p, known from the logit
-        bound = terms_of(expression)
-        found = {tree: _full(evaluate(tree, known), logits)[which] for tree in set(bound)}
-    return Terms(*(found[tree] for tree in bound))
+def _dual(tree: Tree, found: dict[Tree, Dual]) -> Dual:
+    """Return value and slope, and keep them in ``found``: real and fake term have much in common."""
+    if isinstance(tree, Constant):
+        return np.float64(tree.value), np.float64(0.0)  # type: ignore[return-value]
+    known = found.get(tree)
+    if known is not None:
+        return known
+    if isinstance(tree, Variable):
+        raise KeyError(f"no value for the variable {tree.name}")
+    primitive = PRIMITIVES[tree.primitive]
+    if len(tree.arguments) == 1:
+        value, slope = _dual(tree.arguments[0], found)
+        dual = primitive.value(value), primitive.slopes(value)[0] * slope
+    else:
+        (first, first_slope), (second, second_slope) = (_dual(argument, found) for argument in tree.arguments)
+        partial, other = primitive.slopes(first, second)
+        dual = primitive.value(first, second), partial * first_slope + other * second_slope
+    found[tree] = dual
+    return dual
 
 
-def _full(dual: Dual, logits: Array) -> Dual:
-    """Give terms that do not depend on the logit its shape all the same."""
-    value, slope = dual
-    return value + np.zeros_like(logits), slope + np.zeros_like(logits)
+def _value(tree: Tree, found: dict[Tree, Array]) -> Array:
+    """Return the value that :func:`_dual` gives, in half the time."""
+    if isinstance(tree, Constant):
+        return np.float64(tree.value)  # type: ignore[return-value]
+    known = found.get(tree)
+    if known is not None:
+        return known
+    if isinstance(tree, Variable):
+        raise KeyError(f"no value for the variable {tree.name}")
+    values = [_value(argument, found) for argument in tree.arguments]
+    result = found[tree] = PRIMITIVES[tree.primitive].value(*values)
+    return result

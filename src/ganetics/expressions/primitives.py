@@ -29,7 +29,7 @@ class Primitive:
         name: as in the tree and in JSON.
         arity: number of arguments.
         value: the function on float64 arrays.
-        slopes: its partial derivatives at the arguments, one an argument.
+        slopes: its partial derivatives at the arguments, one an argument; a single number where it is always the same.
         text: how it is written, with ``{0}`` and ``{1}`` for the arguments.
         latex: the same in LaTeX.
         precedence: 1 sums, 2 products, 3 signs, 4 powers, 5 calls; arguments that bind less are put in parentheses.
@@ -42,6 +42,9 @@ class Primitive:
     text: str
     latex: str
     precedence: int = 5
+
+
+ONE: Array = np.ones(())
 
 
 def _divisor(b: Array) -> Array:
@@ -90,11 +93,11 @@ def _pick_slopes(first: Array) -> tuple[Array, ...]:
 
 
 _ALL = (
-    Primitive("add", 2, np.add, lambda a, b: (np.ones_like(a), np.ones_like(b)), "{0} + {1}", "{0} + {1}", 1),
-    Primitive("sub", 2, np.subtract, lambda a, b: (np.ones_like(a), -np.ones_like(b)), "{0} - {1}", "{0} - {1}", 1),
+    Primitive("add", 2, np.add, lambda a, b: (ONE, ONE), "{0} + {1}", "{0} + {1}", 1),
+    Primitive("sub", 2, np.subtract, lambda a, b: (ONE, -ONE), "{0} - {1}", "{0} - {1}", 1),
     Primitive("mul", 2, np.multiply, lambda a, b: (b, a), "{0}*{1}", r"{0} \, {1}", 2),
     Primitive("div", 2, lambda a, b: a / _divisor(b), _divide_slopes, "{0}/{1}", r"\frac{{{0}}}{{{1}}}", 2),
-    Primitive("neg", 1, np.negative, lambda a: (-np.ones_like(a),), "-{0}", "-{0}", 3),
+    Primitive("neg", 1, np.negative, lambda a: (-ONE,), "-{0}", "-{0}", 3),
     Primitive("square", 1, np.square, lambda a: (2 * a,), "{0}**2", "{0}^{{2}}", 4),
     Primitive("cube", 1, lambda a: a**3, lambda a: (3 * a**2,), "{0}**3", "{0}^{{3}}", 4),
     Primitive("sqrt", 1, _root, _root_slopes, "sqrt({0})", r"\sqrt{{\left|{0}\right|}}"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 Path = tuple[int, ...]
 """Where a node is: which argument to follow at each level, from the root."""
@@ -31,12 +30,11 @@ class Call:
     primitive: str
     arguments: tuple[Tree, ...]
 
-    @cached_property
-    def _hash(self) -> int:
-        return hash((self.primitive, self.arguments))
-
     def __hash__(self) -> int:  # cached: a search hashes the same trees again and again
-        return self._hash
+        known: int | None = self.__dict__.get("_hash")
+        if known is None:
+            known = self.__dict__["_hash"] = hash((self.primitive, self.arguments))
+        return known
 
     def __reduce__(self) -> tuple[object, ...]:  # without the cached hash, which is another in another process
         return Call, (self.primitive, self.arguments)
@@ -93,17 +91,18 @@ def nodes(tree: Tree) -> Iterator[tuple[Path, Tree]]:
         path, node = stack.pop()
         yield path, node
         if isinstance(node, Call):
-            stack.extend(((*path, i), a) for i, a in reversed(list(enumerate(node.arguments))))
+            arguments = node.arguments
+            stack.extend(((*path, i), arguments[i]) for i in reversed(range(len(arguments))))
 
 
 def size(tree: Tree) -> int:
     """Return the number of nodes."""
-    return sum(1 for _ in nodes(tree))
+    return 1 + sum(map(size, tree.arguments)) if isinstance(tree, Call) else 1
 
 
 def depth(tree: Tree) -> int:
     """Return the number of levels: 1 for a leaf."""
-    return 1 + max(len(path) for path, _ in nodes(tree))
+    return 1 + max(map(depth, tree.arguments)) if isinstance(tree, Call) else 1
 
 
 def subtree(tree: Tree, path: Path) -> Tree:
@@ -137,7 +136,9 @@ def replace(tree: Tree, path: Path, new: Tree) -> Tree:
 
 def variables(tree: Tree) -> set[str]:
     """Return the names of the variables that occur."""
-    return {node.name for _, node in nodes(tree) if isinstance(node, Variable)}
+    if isinstance(tree, Call):
+        return set().union(*map(variables, tree.arguments))
+    return {tree.name} if isinstance(tree, Variable) else set()
 
 
 def sort_key(node: Tree | Expression) -> tuple[object, ...]:

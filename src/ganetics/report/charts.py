@@ -122,17 +122,18 @@ class Chart:
             '<svg class="cross {}" x="{}" y="{}" overflow="visible"><title>{}</title><path d="{}"/></svg>'
         ).format(kind, *self._place(x, y), title, CROSS)
 
+    def spot(self, x: float, y: float, kind: str, title: str, *, text: str, radius: float) -> Markup:
+        """Return a dot with a word in it."""
+        cx, cy = self._place(x, y)
+        return Markup(
+            '<g class="spot {}"><title>{}</title><circle cx="{}" cy="{}" r="{}"/>'
+            '<text x="{}" y="{}" dy=".35em" text-anchor="middle">{}</text></g>'
+        ).format(kind, title, cx, cy, f"{radius:.2f}", cx, cy, text)
+
     def line(self, start: tuple[float, float], end: tuple[float, float], kind: str) -> Markup:
         """Return a straight line."""
         places = (*self._place(*start), *self._place(*end))
         return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(kind, *places)
-
-    def band(self, left: float, right: float, kind: str) -> Markup:
-        """Return a band from ``left`` to ``right`` over the whole height."""
-        start, end = (100.0 * self.x.share(x) for x in (left, right))
-        return Markup('<rect class="{}" x="{}" y="0" width="{}" height="100%"/>').format(
-            kind, _percent(start), _percent(end - start)
-        )
 
     def curve(self, xs: ArrayLike, ys: ArrayLike, kind: str) -> Markup:
         """Return a curve; it may leave the plot at the top and the bottom, and is broken where it is not finite."""

@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
-from ganetics.records import DataIdentity, ExtractorIdentity, SearchConfig
+from ganetics.records import DataIdentity, ExtractorIdentity, Rung, SearchConfig
 from ganetics.report.charts import number
 from ganetics.report.run import Line, SearchRun
 from ganetics.report.verdict import counted
+from ganetics.search.ladder import ladder, rungs_text
 
 Rows = list[tuple[str, str]]
 REASONS: Mapping[str, str] = {
     "variables": "y or p is not in it",
     "optimum": "its best discriminator does not rise with the share of real images",
     "target": "real and generated images have the same slope",
+    "generator": "its generator is not pushed up where most images are generated",
     "steep": "slope above 10,000",
     "not finite": "not finite",
     "too large": "too large",
     "twin": "trains as one before it",
 }
 """What the screen's reasons mean."""
-NOT_SEARCH = {"dataset", "data", "reference", "extractor", "recipe", "skipped", "schema_version"}
+NOT_SEARCH = {"dataset", "data", "reference", "extractor", "recipe", "skipped", "rungs", "schema_version"}
 COMMAND = ("population", "finalists", "final_seeds")
 """Settings that the command has options for, beside those that every search names."""
-OTHER = ("elites", "tournament", "crossover", "max_depth", "max_size", "parsimony", "final_rates", "rivals")
+OTHER = (
+    "promote", "tournament", "crossover", "immigrants", "max_depth", "max_size", "parsimony", "final_rates", "rivals",
+)  # fmt: skip
 """Settings that it has none for."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What happened on one rung, or in the last round."""
+
+    name: str
+    plan: str
+    """Steps, seeds and rates."""
+    cost: int
+    """Updates of the generator that a loss needs beyond those of the rung below."""
+    losses: int
+    """Losses trained there."""
+    failed: int
+    """Of these, those with a failed run there."""
+    runs: int
+    cpu_seconds: float | None
+    """Of its runs; None: not recorded."""
 
 
 def provenance(config: SearchConfig) -> str:
@@ -48,40 +72,97 @@ def floor(run: SearchRun) -> tuple[float, int] | None:
     return (float(found[0]), int(found[1])) if found[0] is not None and found[1] is not None else None
 
 
+def standing(run: SearchRun) -> str | None:
+    """Return how far a search is; None if it has ended."""
+    if run.finished:
+        return None
+    config, elapsed = run.config, run.elapsed
+    trials = f"{len(run.trials):,} of {config.trials:,} trials" if config.trials else counted(len(run.trials), "trial")
+    parts = [trials, counted(len(run.candidates), "candidate"), f"{len(run.front)} on the front"]
+    if run.finals:
+        parts.append(f"last round: {counted(run.finals, 'run')}")
+    if elapsed is not None:
+        limit = f" of {config.minutes:g} min" if config.minutes and not run.finals else ""
+        parts.append(f"{duration(elapsed)}{limit} so far")
+    return ", ".join(parts)
+
+
+def levels(run: SearchRun) -> list[Level]:
+    """Return the rungs from the lowest, and the last round if it has begun."""
+    config, rung_of = run.config, {trial.index: trial.rung for trial in run.trials}
+    cpu: dict[int, float] = defaultdict(float)
+    top = len(config.rungs)
+    for line in run.timings:
+        where = top if line["kind"] == "final" else rung_of.get(line.get("index", -1))
+        if where is not None:
+            cpu[where] += line["cpu_seconds"]
+    found = []
+    for place, (rung, cost) in enumerate(zip(config.rungs, climbing(config.rungs), strict=True)):
+        trials = [trial for trial in run.trials if trial.rung == place]
+        losses, failed = ({t.candidate for t in part} for part in (trials, [t for t in trials if t.fid is None]))
+        counts = len(losses), len(failed), len(trials)
+        found.append(Level(f"rung {place + 1}", _plan(rung), cost, *counts, cpu.get(place)))
+    if run.contenders:
+        last = Rung(steps=config.recipe.steps, seeds=config.final_seeds, rates=config.final_rates)
+        counts = len(run.contenders), sum(one.failures > 0 for one in run.contenders), run.finals
+        found.append(Level("last round", _plan(last, "fresh seed"), climbing([last])[0], *counts, cpu.get(top)))
+    return found
+
+
+def climbing(rungs: Sequence[Rung]) -> list[int]:
+    """Return for each rung the updates of the generator that it takes beyond those below: the search's own sums.
+
+    At the recipe's own rate a run of the rung below is gone on with; at others it is begun.
+
+    >>> climbing([Rung(steps=150), Rung(steps=300, seeds=2), Rung(steps=300, seeds=2, rates=(0.3, 1.0))])
+    [150, 450, 600]
+    """
+    made: dict[tuple[float, int], int] = {}
+    costs = []
+    for rung in rungs:
+        missing = [run for run in product(rung.rates, range(rung.seeds)) if made.get(run) != rung.steps]
+        costs.append(sum(rung.steps - (made.get(run, 0) if run[0] == 1.0 else 0) for run in missing))
+        made.update(dict.fromkeys(missing, rung.steps))
+    return costs
+
+
 def totals(run: SearchRun) -> list[tuple[str, Rows]]:
     """Return in groups how much was trained, what was rejected untrained, and what it all cost."""
     failed = Counter(trial.failure for trial in run.trials if trial.fid is None)
     lost = Counter(final.failure for contender in run.contenders for final in contender.finals if final.fid is None)
     rejected: Counter[str] = Counter()
-    for trial in run.trials:
-        rejected.update(trial.rejected)
-    generations = run.trials[-1].generation + 1 if run.trials else 0
+    for candidate in run.candidates:
+        rejected.update(candidate.rejected)
     trained = [
-        ("losses trained", f"{len(run.trials):,}"),
+        ("losses (candidates)", _counted(Counter(candidate.origin for candidate in run.candidates))),
+        ("training runs (trials)", f"{len(run.trials):,}"),
         ("of these failed", _counted(failed)),
-        ("generations", f"{generations}"),
+        ("finished the last rung", f"{len(run.complete):,}, {len(run.front):,} of them on the front"),
         ("last round, runs", f"{run.finals:,}"),
         ("of these failed", _counted(lost)),
     ]
     reasons = [(REASONS.get(name, name), f"{count:,}") for name, count in rejected.most_common()]
     return [
         ("Trained", trained),
-        ("Cost", _cost(run.timings)),
+        ("Cost", _cost(run)),
         ("Rejected by the screen, untrained", [("trees", f"{rejected.total():,}"), *reasons]),
     ]
 
 
-def _cost(timings: Sequence[Line]) -> Rows:
-    jobs = [line for line in timings if line["kind"] != "driver"]
-    drivers = [line for line in timings if line["kind"] == "driver"]
+def _cost(run: SearchRun) -> Rows:
+    jobs = [line for line in run.timings if line["kind"] != "driver"]
+    drivers = [line for line in run.timings if line["kind"] == "driver"]
     if not jobs:
         return [("time", "none recorded")]
     trained = sum(line["cpu_seconds"] for line in jobs)
+    last = sum(line["cpu_seconds"] for line in jobs if line["kind"] == "final")
     rows = [
         ("training, CPU time", duration(trained)),
+        ("of it the last round", duration(last)),
         ("a run, wall time", f"{number(sum(line['wall_seconds'] for line in jobs) / len(jobs))} s (mean)"),
         ("memory of a worker", f"{max(line['peak_mib'] for line in jobs):,.0f} MiB at most"),
         ("runs begun again", f"{sum(line['attempts'] > 1 for line in jobs)} (a worker was lost or stopped)"),
+        ("time to the last result", "not recorded" if run.elapsed is None else duration(run.elapsed)),
     ]
     if not drivers:
         return [*rows, ("the search itself", "not recorded yet: noted when a session ends")]
@@ -91,10 +172,7 @@ def _cost(timings: Sequence[Line]) -> Rows:
     return [
         *rows,
         ("the search itself", f"{duration(own)} of CPU, {100 * own / (own + trained):.2g} % of all"),
-        (
-            "wall time",
-            f"{duration(wall)} in {sessions}",
-        ),
+        ("wall time", f"{duration(wall)} in {sessions}"),
         ("workers", " and ".join(map(str, workers))),
     ]
 
@@ -131,17 +209,26 @@ def configuration(run: SearchRun) -> list[tuple[str, Rows]]:
     return [
         ("Data", data),
         ("Recipe", _rows(config.recipe.model_dump(mode="json", exclude={"schema_version"}))),
-        ("Search", [*_rows(search), ("digest", config.digest())]),
+        ("Search", [*_rows(search), ("rungs", rungs_text(config.rungs)), ("digest", config.digest())]),
         ("Environment", _rows(run.environment) or [("", "not recorded")]),
     ]
 
 
 def command(run: SearchRun) -> str:
-    """Return the command that makes this search again."""
+    """Return the command that makes this search again; one that ended by the clock by the number of its trials."""
     config, recipe = run.config, run.config.recipe
-    trials = config.trials or len(run.trials)
-    words = ["ganetics", "search", "RUN", "--dataset", config.dataset, "--trials", str(trials)]
+    words = ["ganetics", "search", "RUN", "--dataset", config.dataset]
+    if config.mode != _default("mode"):
+        words += ["--mode", config.mode]
+    if config.trials is not None or config.minutes is not None:
+        words += ["--trials", str(config.trials or len(run.trials))]
+    if config.plateau is not None:
+        words += ["--plateau", str(config.plateau)]
     words += ["--seed", str(config.seed), "--recipe", recipe.name, "--steps", str(recipe.steps)]
+    if config.rungs != ladder(recipe):
+        words += ["--rungs", rungs_text(config.rungs)]
+    if config.lag != _default("lag"):
+        words += ["--lag", str(config.lag)]
     for name in COMMAND:
         words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
     for guess in config.guesses:
@@ -151,7 +238,17 @@ def command(run: SearchRun) -> str:
 
 def beyond_command(config: SearchConfig) -> list[str]:
     """Return the settings that differ from what the command would choose, and have no option."""
-    return [name for name in OTHER if getattr(config, name) != SearchConfig.model_fields[name].default]
+    return [name for name in OTHER if getattr(config, name) != _default(name)]
+
+
+def _default(name: str) -> Any:
+    return SearchConfig.model_fields[name].default
+
+
+def _plan(rung: Rung, seed: str = "seed") -> str:
+    """Return a rung in words."""
+    rates = "" if rung.rates == (1.0,) else f" × rates {', '.join(f'{rate:g}' for rate in rung.rates)}"
+    return f"{rung.steps:,} steps × {counted(rung.seeds, seed)}{rates}"
 
 
 def _rows(values: dict[str, Any]) -> Rows:

@@ -14,7 +14,7 @@ from ganetics.expressions.primitives import Array, sigmoid
 from ganetics.expressions.standard import STANDARD
 from ganetics.expressions.tree import Expression
 from ganetics.report.charts import Axis, Chart, count_axis, linear_axis, log_axis, number, tick
-from ganetics.report.run import Contender, Final, Trial
+from ganetics.report.run import Contender, Final, SearchRun, Trial
 
 REFERENCES: Mapping[str, str] = {
     "GANetic": STANDARD["ganetic"],
@@ -24,16 +24,24 @@ REFERENCES: Mapping[str, str] = {
 MIDDLE = 3.0
 """Logits from −3 to 3 (p from 0.05 to 0.95) decide the scale of curves and the height of their plots."""
 LOGITS = np.linspace(-6.0, 6.0, 241)
-BANDS = 40
-"""Bands of generations in a figure, at most."""
+SHADES = 6
+"""Colours of rungs in the page."""
+TIED: Mapping[str, str] = {"real": "L(1, p)", "fake": "L(0, p)"}
+SEPARATE: Mapping[str, str] = {"real": "the real term", "fake": "the fake term", "generator": "the generator's term"}
+"""What the terms of a loss are called."""
 MANY = 500
 """More trials than this are smaller dots."""
 FAR = 1000.0
 """Times the best: what is worse is drawn at the edge, or one hopeless loss would flatten all others."""
 
 
-def curves(losses: Mapping[str, Expression]) -> list[Markup]:
-    """Return four plots: the real and the fake term over p, and their slopes over the logit; none without a loss."""
+def curves(losses: Mapping[str, Expression], *, tied: bool = True) -> list[Markup]:
+    """Return two plots a term, its value and its slope; none without a loss.
+
+    Args:
+        losses: by what they are called.
+        tied: draw the real and the fake term, over p; else the generator's, too, and all over the logit.
+    """
     if not losses:
         return []
     values, slopes = {}, {}
@@ -45,39 +53,66 @@ def curves(losses: Mapping[str, Expression]) -> list[Markup]:
     p = Axis(0.0, 1.0, tuple((i / 4, f"{i / 4:g}") for i in range(5)), "p = D(x), the discriminator's output")
     marks = tuple((x, f"{tick(x)}\n{_share(x)}") for x in (-6.0, -3.0, 0.0, 3.0, 6.0))
     logit = Axis(-6.0, 6.0, marks, "logit x; second line: p = sigmoid(x)")
-    return [
-        _panel(p, sigmoid(LOGITS), values, "real", "L(1, p), scaled, its minimum at 0"),
-        _panel(p, sigmoid(LOGITS), values, "fake", "L(0, p), scaled, its minimum at 0"),
-        _panel(logit, LOGITS, slopes, "real", "dL(1, p)/dx, scaled"),
-        _panel(logit, LOGITS, slopes, "fake", "dL(0, p)/dx, scaled"),
-    ]
+    over, places = (p, sigmoid(LOGITS)) if tied else (logit, LOGITS)
+    panels = []
+    for term, name in (TIED if tied else SEPARATE).items():
+        panels.append(_panel(over, places, values, term, f"{name}, scaled, its minimum at 0"))
+        panels.append(_panel(logit, LOGITS, slopes, term, f"slope of {name} over x, scaled"))
+    return panels
 
 
-def progress(trials: Sequence[Trial], marked: frozenset[int]) -> Markup:
-    """Return the plot of all trials in order; ``marked``: indices that get a ring."""
-    fids = [trial.fid for trial in trials if trial.fid is not None]
+def progress(run: SearchRun, marked: frozenset[int]) -> Markup:
+    """Return the plot of all trials in order, darker the higher the rung; ``marked``: candidates that get a ring."""
+    fids = [trial.fid for trial in run.trials if trial.fid is not None]
     best = min(fids, default=1.0)
-    y = log_axis([min(fid, FAR * best) for fid in fids], "FID, one seed (lower is better)")
-    chart = Chart(count_axis(len(trials), "trial"), y, 300)
-    radius = 3.5 if len(trials) <= MANY else 2.0
+    y = log_axis([min(fid, FAR * best) for fid in fids], "FID of one run (lower is better)")
+    chart = Chart(count_axis(len(run.trials), "trial"), y, 320)
+    radius = 3.5 if len(run.trials) <= MANY else 2.0
     dots, rings = [], []
-    for trial in trials:
-        title = f"trial {trial.index}: {trial.history}, {_fid(trial)}\n{trial.text}"
+    for trial in run.trials:
+        candidate = run.candidates[trial.candidate]
+        title = "\n".join([_told(trial), candidate.history, candidate.text])
         if trial.fid is None:
             dots.append(chart.cross(trial.index, y.high, "failed", title))
             continue
-        dots.append(chart.dot(trial.index, trial.fid, f"trial o-{trial.origin}", title, radius=radius))
-        if trial.index in marked:
+        kind = f"trial {shade(trial.rung, len(run.config.rungs))}" + ("" if trial.rate == 1.0 else " open")
+        dots.append(chart.dot(trial.index, trial.fid, kind, title, radius=radius))
+        if trial.candidate in marked and candidate.compared[-1:] == (trial,):
             rings.append(chart.dot(trial.index, trial.fid, "ring", title, radius=7.0))
-    description = (
-        f"{len(trials)} trials, {len(trials) - len(fids)} failed, the best FID {number(best) if fids else 'none'}"
-    )
-    return chart.draw([*_bands(chart, trials), *dots, *_staircase(chart, trials), *rings], description)
+    failed, least = len(run.trials) - len(fids), number(best) if fids else "none"
+    description = f"{len(run.trials)} trials, {failed} failed, the best FID {least}"
+    full = [trial for trial in run.trials if trial.steps == run.config.rungs[-1].steps]
+    return chart.draw([*dots, *_staircase(chart, full), *rings], description)
 
 
-def generations_a_band(trials: Sequence[Trial]) -> int:
-    """Return how many generations a band of :func:`progress` stands for."""
-    return max(-(-(trials[-1].generation + 1) // BANDS), 1) if trials else 1
+def shade(rung: int, rungs: int) -> str:
+    """Return the class of a rung's colour: the highest is always the strongest.
+
+    >>> [shade(rung, 4) for rung in range(4)], shade(0, 1)
+    (['s0', 's2', 's3', 's5'], 's5')
+    """
+    return f"s{round((SHADES - 1) * (rung / (rungs - 1) if rungs > 1 else 1.0))}"
+
+
+def front(contenders: Sequence[Contender]) -> Markup:
+    """Return quality against robustness: a numbered spot a loss, larger with its nodes, filled if it is on the front.
+
+    A loss of which a run failed is at the top; one that failed throughout at its best rate is left out.
+    """
+    shown = [(place, c, c.estimate.mean) for place, c in enumerate(contenders, start=1) if c.estimate is not None]
+    x = log_axis([mean for _, _, mean in shown], "mean FID at its own best rate (lower is better; log scale)", most=6)
+    y, top = _with_failed([c.worst for _, c, _ in shown])
+    chart = Chart(x, y, 340)
+    spots = []
+    for place, contender, mean in reversed(shown):
+        side, state = "rival" if contender.rival else "found", "kept" if contender.front else "beaten"
+        words = [f"{place}. {contender.label}: {_estimate(contender)}", _worst(contender), _nodes(contender)]
+        title = "; ".join(words) + f"\n{contender.text}"
+        height = top if contender.worst is None else contender.worst
+        spots.append(chart.spot(mean, height, f"{side} {state}", title, text=str(place), radius=_size(contender)))
+    points = [(mean, c.worst) for _, c, mean in shown if c.worst is not None]
+    kept = "; ".join(f"{place} {c.label}" for place, c, _ in shown if c.front)
+    return chart.draw([*_frontier(chart, points), *spots], f"{len(shown)} losses, on the front: {kept}")
 
 
 def forest(contenders: Sequence[Contender], floor: float | None = None) -> Markup:
@@ -153,14 +188,46 @@ def _estimate(contender: Contender) -> str:
     return f"FID {number(found.mean)}{interval}"
 
 
-def _bands(chart: Chart, trials: Sequence[Trial]) -> Iterator[Markup]:
-    together = generations_a_band(trials)
-    bands: dict[int, list[int]] = {}
-    for trial in trials:
-        bands.setdefault(trial.generation // together, []).append(trial.index)
-    for band, inside in bands.items():
-        if band % 2:
-            yield chart.band(min(inside) - 0.5, max(inside) + 0.5, "band")
+def _frontier(chart: Chart, points: Sequence[tuple[float, float]]) -> Iterator[Markup]:
+    """Yield the stairs above and to the right of which everything is beaten in both."""
+    corner: tuple[float, float] | None = None
+    for x, y in sorted(points):
+        if corner is not None and y >= corner[1]:
+            continue
+        yield chart.line((x, chart.y.high if corner is None else corner[1]), (x, y), "stairs")
+        if corner is not None:
+            yield chart.line(corner, (x, corner[1]), "stairs")
+        corner = (x, y)
+    if corner is not None:
+        yield chart.line(corner, (chart.x.high, corner[1]), "stairs")
+
+
+def _with_failed(values: Sequence[float | None]) -> tuple[Axis, float]:
+    """Return an axis for these values with room at the top for None, and the place of that."""
+    found = [value for value in values if value is not None]
+    near = [min(value, FAR * min(found)) for value in found]
+    axis = log_axis(near, "worst FID over all rates and seeds (lower is better)")
+    if len(found) == len(values):
+        return axis, axis.high
+    step = (axis.high / axis.low) ** 0.1
+    top = axis.high * step
+    marks = (*((place, text) for place, text in axis.marks if place < axis.high / step**0.5), (top, "failed"))
+    return replace(axis, high=top * step, marks=marks), top
+
+
+def _size(contender: Contender) -> float:
+    """Return the radius, in pixels."""
+    return 7.0 + math.sqrt(contender.complexity or 0)
+
+
+def _nodes(contender: Contender) -> str:
+    return "no expression" if contender.complexity is None else f"{contender.complexity} nodes"
+
+
+def _worst(contender: Contender) -> str:
+    if contender.worst is None:
+        return f"{contender.failures} of {len(contender.finals)} runs failed"
+    return f"worst {number(contender.worst)}"
 
 
 def _staircase(chart: Chart, trials: Sequence[Trial]) -> Iterator[Markup]:
@@ -197,5 +264,7 @@ def _share(logit: float) -> str:
     return f"{1.0 / (1.0 + math.exp(-logit)):.3f}".rstrip("0")
 
 
-def _fid(trial: Trial) -> str:
-    return trial.failure or "failed" if trial.fid is None else f"FID {number(trial.fid)}"
+def _told(trial: Trial) -> str:
+    found = trial.failure or "failed" if trial.fid is None else f"FID {number(trial.fid)}"
+    where = f"rung {trial.rung + 1}, {trial.steps:,} steps, rate ×{trial.rate:g}"
+    return f"trial {trial.index}: candidate {trial.candidate}, {where}, {found}"

@@ -22,10 +22,12 @@ from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, co
 from ganetics.report import facts, figures
 from ganetics.report.charts import number
 from ganetics.report.run import Contender, SearchRun, read_search
-from ganetics.report.verdict import Verdict, verdict
+from ganetics.report.verdict import Verdict, counted, verdict
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """What a picture's file begins with; nothing else is put into the page."""
+REFRESH_SECONDS = 30
+"""After which the page of a search that is not at its end loads itself again."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["figure"] = number
+    found.filters.update(figure=number, duration=facts.duration)
+    found.globals["counted"] = counted
     return found
 
 
@@ -113,19 +116,23 @@ def _context(run: SearchRun) -> dict[str, Any]:
     featured = _featured(run, found)
     floor = facts.floor(run)
     losses = featured.curves() if featured is not None else {}
-    ringed = frozenset(c.search_index for c in run.contenders if not c.rival and c.search_index is not None)
+    ringed = frozenset(c.candidate for c in run.contenders if not c.rival and c.candidate is not None)
+    rungs = [(figures.shade(i, len(run.config.rungs)), rung) for i, rung in enumerate(run.config.rungs)]
     return {
         "run": run,
         "version": ganetics.__version__,
         "verdict": found,
         "featured": featured,
         "losses": list(losses),
-        "curves": figures.curves(losses),
+        "curves": figures.curves(losses, tied=featured is None or featured.tied),
         "floor": floor,
         "forest": figures.forest(run.contenders, None if floor is None else floor[0]),
-        "progress": figures.progress(run.trials, ringed),
-        "band": figures.generations_a_band(run.trials),
-        "origins": sorted({trial.origin for trial in run.trials}),
+        "standing": facts.standing(run),
+        "refresh": REFRESH_SECONDS,
+        "progress": figures.progress(run, ringed),
+        "rungs": rungs,
+        "levels": facts.levels(run),
+        "front": figures.front(run.contenders),
         "strips": list(zip(run.contenders, figures.strips(run.contenders), strict=True)),
         "previews": [_preview(run, contender) for contender in _pictured(run, found)],
         "totals": facts.totals(run),
@@ -140,8 +147,8 @@ def _featured(run: SearchRun, found: Verdict) -> Featured | None:
     for contender in (found.found, found.rival):
         if contender is not None and contender.expression is not None:
             return Featured(contender.label, contender.history, contender.expression)
-    best = run.best_trial
-    return None if best is None else Featured(f"trial {best.index}", best.history, parse(best.text))
+    best = run.best
+    return None if best is None else Featured(best.label, best.history, parse(best.text))
 
 
 def _pictured(run: SearchRun, found: Verdict) -> Iterator[Contender]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +16,9 @@ from ganetics.execution.log import Log, read_config_as
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
 from ganetics.records import SearchConfig
-from ganetics.report.statistics import Estimate, estimate
-from ganetics.search.fame import hall_of_fame
+from ganetics.report.statistics import SMALLEST, Estimate, estimate
+from ganetics.search.fame import finished_rung, hall_of_fame
+from ganetics.search.objectives import FAILED, nondominated, objectives
 
 Line = dict[str, Any]
 ORIGINS: Mapping[str, str] = {
@@ -24,29 +27,70 @@ ORIGINS: Mapping[str, str] = {
     "subtree": "subtree mutation",
     "point": "point mutation",
     "constant": "constant mutation",
+    "copy": "one term made from another",
 }
 """What the archive's names of origins mean, where they do not say it themselves."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate that was trained."""
+    """A training run of the search."""
 
     index: int
-    generation: int
-    text: str
-    origin: str
-    parents: tuple[int, ...]
-    rejected: dict[str, int]
+    candidate: int
+    """Number of the loss."""
+    rung: int
+    steps: int
+    """Updates of the generator, over all rungs."""
+    rate: float
+    """Factor of the recipe's learning rate."""
+    seed: int
     fid: float | None
     failure: str | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A loss of the search, and how far it came."""
+
+    number: int
+    text: str
+    complexity: int
+    origin: str
+    parents: tuple[int, ...]
+    """Numbers of candidates."""
+    rejected: dict[str, int]
+    """What the screen rejected on the way to it, by reason."""
+    trials: tuple[Trial, ...]
+    """Its runs, in order."""
+    rung: int | None
+    """The highest rung that it finished; None: not even the first."""
+    compared: tuple[Trial, ...]
+    """Its runs of that rung's steps at the recipe's own rate: what it was measured by."""
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return f"candidate {self.number}"
 
     @property
     def history(self) -> str:
         """How it came about, in words."""
         parents = " and ".join(str(parent) for parent in self.parents)
-        of = f" of trial{'s' if len(self.parents) > 1 else ''} {parents}" if parents else ""
-        return f"{ORIGINS.get(self.origin, self.origin)}{of}, generation {self.generation}"
+        of = f" of candidate{'s' if len(self.parents) > 1 else ''} {parents}" if parents else ""
+        return f"{ORIGINS.get(self.origin, self.origin)}{of}, in trial {self.trials[0].index}"
+
+    @cached_property
+    def fid(self) -> float | None:
+        """Geometric mean of the Fréchet distances of :attr:`compared`; None if there are none, or one failed."""
+        fids = [trial.fid for trial in self.compared if trial.fid is not None]
+        found = estimate(fids) if len(fids) == len(self.compared) else None
+        return None if found is None else found.mean
+
+    @property
+    def failure(self) -> str | None:
+        """How the first of its runs that failed did; None if none failed."""
+        return next((trial.failure for trial in self.trials if trial.fid is None), None)
 
 
 @dataclass(frozen=True)
@@ -71,9 +115,12 @@ class Contender:
     complexity: int | None
     history: str | None
     """How it came about; None for a rival."""
-    search_index: int | None
-    """Its trial in the search."""
+    candidate: int | None
+    """Its number in the search; None for a rival that the search was not given."""
     search_fid: float | None
+    """What the search saw: :attr:`Candidate.fid`."""
+    front: bool
+    """Whether no other of the last round is as good in quality, robustness and complexity."""
     best_rate: float
     finals: tuple[Final, ...]
 
@@ -115,6 +162,8 @@ class SearchRun:
     path: Path
     config: SearchConfig
     trials: tuple[Trial, ...]
+    candidates: tuple[Candidate, ...]
+    """By number."""
     contenders: tuple[Contender, ...]
     """Best first; none before the last round."""
     timings: tuple[Line, ...]
@@ -129,10 +178,27 @@ class SearchRun:
         return sum(len(contender.finals) for contender in self.contenders)
 
     @property
-    def best_trial(self) -> Trial | None:
-        """The candidate of the smallest Fréchet distance; None if there is none that did not fail."""
-        alive = [trial for trial in self.trials if trial.fid is not None]
-        return min(alive, key=lambda trial: (trial.fid, trial.index), default=None)
+    def best(self) -> Candidate | None:
+        """The best candidate so far: of those that finished the highest rung the one of the smallest distance."""
+        alive = [one for one in self.candidates if one.rung is not None and one.fid is not None]
+        return min(alive, key=lambda one: (-(one.rung or 0), one.fid, one.number), default=None)
+
+    @property
+    def complete(self) -> list[Candidate]:
+        """Those that finished the last rung."""
+        return [one for one in self.candidates if one.rung == len(self.config.rungs) - 1]
+
+    @cached_property
+    def front(self) -> list[Candidate]:
+        """Those of them that no other dominates in quality, robustness and complexity."""
+        complete, steps = self.complete, self.config.rungs[-1].steps
+        points = [objectives(_log_fids(one, steps), one.complexity) for one in complete]
+        return [one for one, kept in zip(complete, nondominated(points), strict=True) if kept]
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds, over all the times that the search was gone on with; None: not recorded."""
+        return max((float(line["elapsed_seconds"]) for line in self.timings if "elapsed_seconds" in line), default=None)
 
 
 def read_search(folder: Path) -> SearchRun:
@@ -145,15 +211,16 @@ def read_search(folder: Path) -> SearchRun:
     archive = Log(folder / "archive.jsonl")
     lines = archive.read()
     try:
-        trials = tuple(_trial(line) for line in lines if line["kind"] == "trial")
-        fame = hall_of_fame(config, lines)
-        contenders = tuple(_contender(entry, trials) for entry in fame)
+        trials = tuple(_trial(config, line) for line in lines if line["kind"] == "trial")
+        candidates = _candidates(config, lines, trials)
+        contenders = tuple(_contender(entry, candidates) for entry in hall_of_fame(config, lines))
     except (KeyError, TypeError, IndexError) as error:
         raise InputError(f"{archive.path}: must hold trials and finals, got a line that lacks {error}") from None
     return SearchRun(
         path=folder,
         config=config,
         trials=trials,
+        candidates=candidates,
         contenders=contenders,
         timings=tuple(Log(folder / "timings.jsonl", skip_damaged=True).read()),
         environment={name: str(value) for name, value in _optional(folder / "environment.json").items()},
@@ -162,31 +229,61 @@ def read_search(folder: Path) -> SearchRun:
     )
 
 
-def _trial(line: Line) -> Trial:
+def _trial(config: SearchConfig, line: Line) -> Trial:
     metrics, failure = line["outcome"]["metrics"], line["outcome"]["failure"]
     return Trial(
         index=line["index"],
-        generation=line["generation"],
-        text=line["expression"],
-        origin=line["origin"],
-        parents=tuple(line["parents"]),
-        rejected=line["rejected"],
+        candidate=line["candidate"],
+        rung=line["rung"],
+        steps=config.rungs[line["rung"]].steps,
+        rate=line["rate"],
+        seed=line["seed"],
         fid=None if metrics is None else metrics["fid"],
         failure=None if failure is None else failure["kind"],
     )
 
 
-def _contender(entry: Line, trials: Sequence[Trial]) -> Contender:
-    index = entry["search_index"]
-    trial = None if index is None or entry["name"] is not None else trials[index]
+def _candidates(config: SearchConfig, lines: Sequence[Line], trials: Sequence[Trial]) -> tuple[Candidate, ...]:
+    runs: dict[int, list[tuple[Line, Trial]]] = defaultdict(list)
+    for line, trial in zip((line for line in lines if line["kind"] == "trial"), trials, strict=True):
+        runs[trial.candidate].append((line, trial))
+    return tuple(_candidate(config, number, runs[number]) for number in range(len(runs)))
+
+
+def _candidate(config: SearchConfig, number: int, runs: Sequence[tuple[Line, Trial]]) -> Candidate:
+    born, trials = runs[0][0]["born"], tuple(trial for _, trial in runs)
+    rung = finished_rung(config, [line for line, _ in runs])
+    steps = None if rung is None else config.rungs[rung].steps
+    return Candidate(
+        number=number,
+        text=born["expression"],
+        complexity=born["complexity"],
+        origin=born["origin"],
+        parents=tuple(born["parents"]),
+        rejected=born["rejected"],
+        trials=trials,
+        rung=rung,
+        compared=tuple(trial for trial in trials if trial.steps == steps and trial.rate == 1.0),
+    )
+
+
+def _log_fids(candidate: Candidate, steps: int) -> dict[tuple[float, int], float]:
+    runs = (trial for trial in candidate.trials if trial.steps == steps)
+    return {(run.rate, run.seed): FAILED if run.fid is None else math.log(max(run.fid, SMALLEST)) for run in runs}
+
+
+def _contender(entry: Line, candidates: Sequence[Candidate]) -> Contender:
+    number, name = entry["candidate"], entry["name"]
+    found = None if number is None or name is not None else candidates[number]
     return Contender(
-        label=entry["name"] or f"trial {index}",
+        label=name or ("not of the search" if found is None else found.label),
         badge=entry["origin"],
         text=entry["expression"],
         complexity=entry["complexity"],
-        history=None if trial is None else trial.history,
-        search_index=index,
+        history=None if found is None else found.history,
+        candidate=number,
         search_fid=entry["search_fid"],
+        front=entry["front"],
         best_rate=entry["best_rate"],
         finals=tuple(Final(**run) for run in entry["finals"]),
     )

@@ -51,7 +51,6 @@ def counted(count: int, noun: str) -> str:
 
 
 def _without_finals(run: SearchRun) -> Verdict:
-    best = run.best_trial
     state = (
         "This search had no last round: nothing here was confirmed on fresh seeds."
         if run.finished
@@ -59,10 +58,18 @@ def _without_finals(run: SearchRun) -> Verdict:
     )
     if not run.trials:
         return Verdict("No loss has been trained yet", (state,))
-    if best is None or best.fid is None:
-        return Verdict(f"Every loss that was trained failed: {counted(len(run.trials), 'run')}", (state,))
-    luck = f"Trial {best.index}, the best of {len(run.trials):,} on one seed: part of it is luck."
-    return Verdict(f"Best so far: FID {number(best.fid)}, on one seed", (luck, state))
+    if (best := run.best) is not None and best.fid is not None and best.rung is not None:
+        steps, rung = f"{best.compared[0].steps:,} of {run.config.recipe.steps:,} steps", f"rung {best.rung + 1}"
+        others = sum(one.rung == best.rung for one in run.candidates)
+        among = f"the best of {others:,} that finished {rung}" if others > 1 else f"the only one that finished {rung}"
+        luck = (
+            f"{_capital(best.label)}, {among}: {steps}, {counted(len(best.compared), 'seed')}. The seeds that chose it "
+            "are those that it is measured on: part of it is luck."
+        )
+        return Verdict(f"Best so far: FID {number(best.fid)}, unconfirmed", (luck, state))
+    if any(trial.fid is not None for trial in run.trials):
+        return Verdict(f"No loss has finished a rung without failing: {counted(len(run.trials), 'trial')}", (state,))
+    return Verdict(f"Every loss that was trained failed: {counted(len(run.trials), 'trial')}", (state,))
 
 
 def _alone(found: Contender | None, rival: Contender | None) -> tuple[str, list[str]]:

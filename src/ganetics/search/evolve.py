@@ -1,214 +1,435 @@
-"""Genetic programming of tied losses, generation by generation.
+"""The search itself: a deterministic steady state in which losses are born, climb rungs, and have children.
 
-Who is proposed depends on the configuration and on the results of earlier generations alone, in the order of their
-indices: not on which worker was faster, nor on how often the search was killed. So the archive is all there is to a
-search's state.
+The unit is a trial, one training run. Trial n is decided from the configuration, from the trials decided before it, and
+from the *results* of trials up to n - lag: not from which worker was faster, nor from how often the search was killed.
+So up to ``lag`` trials can run at once without a barrier, and the archive is all there is to a search's state.
+
+Rungs are those of successive halving, asynchronous as in Li et al. 2020 (ASHA, arXiv 1810.05934), but in a fixed order.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from bisect import bisect_left, insort
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from heapq import heappop, heappush
+from itertools import chain
 
 import numpy as np
 
 from ganetics._check import InputError
 from ganetics._random import numpy_generator, seed_of
 from ganetics.catalogue import expression_of
+from ganetics.expressions.primitives import Array
+from ganetics.expressions.separate import separated
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression, Tied, complexity
-from ganetics.records import Outcome, SearchConfig
+from ganetics.records import SearchConfig
+from ganetics.search.objectives import FAILED, Objectives, best_first, hypervolume, nondominated, objectives
 from ganetics.search.screen import difference, screen, signature_of
-from ganetics.search.selection import Individual, alive, elite, tournament
-from ganetics.search.variation import MUTATIONS, Grammar, crossover, ramped
+from ganetics.search.surrogate import FEWEST, MEMORY, predictions, shape
+from ganetics.search.variation import GRAMMARS, cross, mutate, random_expression
 
 NEARLY_THE_SAME = 0.2
 """Difference of slopes up to which two losses are not two finalists."""
 PROPOSALS = 20_000
-"""Trees drawn for one candidate before the generation is closed without it."""
+"""Trees drawn for one candidate before the search gives up."""
+BETTER = 1e-3
+"""Relative growth of the front's hypervolume that counts as progress."""
+Run = tuple[float, int]
+"""Factor of the learning rate, number of the seed."""
+Drawn = tuple[Expression, str, tuple[int, ...]]
+"""A loss, its origin, and the numbers of its parents."""
+Scored = tuple[int, int | None]
+"""As :attr:`ganetics.records.Rung.scored`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
-    """A loss to be trained, and how it came about."""
+    """A loss, and how it came about."""
+
+    number: int
+    text: str
+    complexity: int
+    signature: str
+    origin: str
+    """"guess", "random", "crossover" or the name of a mutation."""
+    parents: tuple[int, ...] = ()
+    """Numbers of candidates."""
+    rejected: dict[str, int] = field(default_factory=dict)
+    """What the screen rejected on the way to it, by reason."""
+
+    @cached_property
+    def expression(self) -> Expression:
+        """The loss."""
+        return parse(self.text)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A training run to be made."""
 
     index: int
-    generation: int
-    expression: Tied
-    origin: str
-    """"guess", "random", "crossover", "subtree", "point" or "constant"."""
-    parents: tuple[int, ...]
-    rejected: dict[str, int]
-    """What the screen rejected on the way to it, by reason."""
+    candidate: Candidate
+    born: bool
+    """Whether it is the candidate's first."""
+    rung: int
+    steps: int
+    """Updates over all rungs: a run of the rung before is gone on with."""
+    run: Run
     seed: int
-    """Of its training: one seed a generation, so that its members are compared under equal conditions."""
+    """The seed that the run's number stands for."""
+
+    @property
+    def rate(self) -> float:
+        """Factor of the recipe's learning rate."""
+        return self.run[0]
+
+
+@dataclass
+class _Climb:
+    """A candidate on its way up."""
+
+    candidate: Candidate
+    rung: int = 0
+    """Where it is, or is on the way to."""
+    shape: Array | None = None
+    """Of the loss, for guesses at others; made when first needed."""
+    values: dict[Scored, dict[Run, float]] = field(default_factory=dict)
+    """Log Fréchet distances by how they were scored, and by run."""
+
+
+class _Level:
+    """Those that finished a rung."""
+
+    def __init__(self) -> None:
+        self.finished: list[tuple[float, int]] = []
+        """Score and number, best first."""
+        self._waiting: list[tuple[float, int]] = []
+        self._gone = 0
+
+    def add(self, score: float, number: int) -> None:
+        insort(self.finished, (score, number))
+        if score < FAILED:
+            heappush(self._waiting, (score, number))
+
+    def promoted(self, share: float) -> int | None:
+        """Return the number of who goes on, and let it go; None: nobody yet.
+
+        The best who waits goes on if it is within the best share, and no more than that share have gone on before: in a
+        search that gets better nearly everybody is among the best for a while.
+        """
+        room = int(share * len(self.finished) + 1e-9)
+        if not self._waiting or self._gone >= room or bisect_left(self.finished, self._waiting[0]) >= room:
+            return None
+        self._gone += 1
+        return heappop(self._waiting)[1]
 
 
 class Search:
     """The search's state: a pure function of the configuration and the results so far.
 
-    Use it in turns: :meth:`generation` gives the candidates of the next generation, :meth:`add` takes their results, in
-    order.
+    :meth:`decide` gives the next trial, :meth:`commit` takes results in the order of the trials; at most ``lag``
+    trials may be open.
 
     Raises:
-        InputError: as many elites as candidates in a generation, or more: nobody would be left to train.
+        InputError: a guess is wrong.
     """
 
     def __init__(self, config: SearchConfig) -> None:
-        if config.elites >= config.population:
-            raise InputError(f"elites: must be fewer than the population ({config.population}), got {config.elites}")
         self.config = config
-        self.grammar = Grammar(max_depth=config.max_depth, max_size=config.max_size)
-        self.population: list[Individual] = []
-        """The elites of the generation before and the last generation: who can have children."""
-        self._last: list[Individual] = []
+        self.grammar = replace(GRAMMARS[config.mode], max_depth=config.max_depth, max_size=config.max_size)
+        self.candidates: list[Candidate] = []
+        self.trials: list[Trial] = []
+        self.results: list[float] = []
+        """Log Fréchet distances of committed trials."""
+        self._shown = 0
+        self._climbs: list[_Climb] = []
+        self._levels = [_Level() for _ in config.rungs]
+        self._guesses = deque(guessed(config))
+        self._queue: deque[tuple[Candidate, int, Run, bool]] = deque()
         self._seen: set[str] = set()
-        self._count = 0
+        self._seeds = [seed_of(config.seed, "training", number) for number in range(config.rungs[-1].seeds)]
+        self._finished: dict[int, Objectives] = {}
+        self._front: list[Objectives] = []
+        self._population: list[Candidate] | None = None
+        self._hypervolume, self._better_at = 0.0, 0
 
-    def generation(self, number: int) -> list[Candidate]:
-        """Return the candidates of generation ``number``; all those before must have been added.
+    @property
+    def open(self) -> int:
+        """Trials that are decided and not committed."""
+        return len(self.trials) - len(self.results)
 
-        There are fewer, or none, where no more trees within the limits can be found that train differently.
+    def decide(self, recorded: Candidate | None = None) -> Trial | None:
+        """Return the next trial; None if the front has long not got better, or no other loss can be found.
+
+        Args:
+            recorded: the candidate that the archive has for this trial, if it was a candidate's first: then nothing is
+                drawn or screened again.
 
         Raises:
-            InputError: not even the first generation has one, or a guess is wrong.
+            InputError: not even one tree passed the screen.
         """
-        # elites stay with the result they have: a second training would be another candidate's time
-        self.population = elite(self.population, self.config.elites) + self._last
-        self._last = []
-        made = self._guesses() if number == 0 else []
-        parents = alive(self.population)
-        size = self.config.population - (0 if number == 0 else self.config.elites)
-        while len(made) < size:
-            candidate = self._propose(self._count + len(made), number, parents)
-            if candidate is None:
-                break
-            made.append(candidate)
-        if number == 0 and not made:
-            raise InputError(
-                f"search: none of {PROPOSALS} trees passed the screen within max_depth {self.config.max_depth} and "
-                f"max_size {self.config.max_size}"
-            )
-        return made
+        index = len(self.trials)
+        self._show(index - self.config.lag + 1)
+        if self.config.plateau is not None and self.stale >= self.config.plateau:
+            return None
+        if not self._queue and not self._promote() and not self._bear(index, recorded):
+            return None
+        candidate, rung, run, born = self._queue.popleft()
+        trial = Trial(index, candidate, born, rung, self.config.rungs[rung].steps, run, self._seeds[run[1]])
+        self.trials.append(trial)
+        return trial
 
-    def add(self, candidate: Candidate, outcome: Outcome) -> float:
-        """Take a candidate's outcome; return its fitness, infinite for a failure."""
-        fitness = outcome.log_fid + self.config.parsimony * complexity(candidate.expression)
-        self._last.append(Individual(candidate.index, candidate.expression, fitness))
-        self._count += 1
-        return fitness
+    def commit(self, log_fid: float) -> None:
+        """Take the result of the first open trial: log Fréchet distance, infinite for a failure."""
+        self.results.append(min(log_fid, FAILED))
 
-    def _guesses(self) -> list[Candidate]:
-        """Guesses are trained whatever the screen says of them; of twins the first."""
-        made: list[Candidate] = []
-        for guess in guessed(self.config):
+    def settle(self) -> None:
+        """Look at all committed results: the search is over."""
+        self._show(len(self.results))
+
+    @property
+    def stale(self) -> int:
+        """Trials, of those looked at, since the front last got better."""
+        return self._shown - self._better_at
+
+    @property
+    def front(self) -> list[Objectives]:
+        """The points, of those that finished the last rung, that no other dominates."""
+        return list(self._front)
+
+    @property
+    def best(self) -> float | None:
+        """The smallest log Fréchet distance of a committed trial of all steps; None: there is none."""
+        last = self.config.rungs[-1].steps
+        values = (value for trial, value in zip(self.trials, self.results, strict=False) if trial.steps == last)
+        return min((value for value in values if value < FAILED), default=None)
+
+    def nondominated(self) -> list[Candidate]:
+        """Return those that finished the last rung and are on the front, best quality first."""
+        kept = [number for number, point in self._finished.items() if point in self._front]
+        return [self.candidates[n] for n in sorted(kept, key=lambda n: (self._finished[n].quality, n))]
+
+    def most_robust(self) -> list[Candidate]:
+        """Return the one on the front whose worst run is the best; nobody if it is empty."""
+        worst = sorted(self.nondominated(), key=lambda one: self._finished[one.number].robustness)
+        return worst[:1]
+
+    def ranking(self) -> Iterator[Candidate]:
+        """Yield all candidates that finished a rung without failing, best first: the higher rung counts first."""
+        last = len(self._levels) - 1
+        yield from (self.candidates[number] for number in best_first(self._finished))
+        for rung in range(last - 1, -1, -1):
+            for score, number in self._levels[rung].finished:
+                if score < FAILED and not self._has_finished(self._climbs[number], rung + 1):
+                    yield self.candidates[number]
+
+    def finished(self) -> list[int]:
+        """Return how many have finished each rung."""
+        return [len(level.finished) for level in self._levels]
+
+    def hopeless(self, candidate: Candidate) -> bool:
+        """Tell whether a candidate is through, or far from going on: its states need not be kept."""
+        climb = self._climbs[candidate.number]
+        if not self._has_finished(climb, climb.rung):
+            return False
+        level = self._levels[climb.rung].finished
+        place = bisect_left(level, (self._score(climb, climb.rung), candidate.number))
+        return climb.rung == len(self._levels) - 1 or place >= self.config.promote * len(level) + 2 * self.config.lag
+
+    def _show(self, count: int) -> None:
+        for index in range(self._shown, min(count, len(self.results))):
+            trial = self.trials[index]
+            climb = self._climbs[trial.candidate.number]
+            climb.values.setdefault(self.config.rungs[trial.rung].scored, {})[trial.run] = self.results[index]
+            self._shown = index + 1
+            if not self._missing(climb, trial.rung):
+                self._finish(climb, trial.rung)
+
+    def _finish(self, climb: _Climb, rung: int) -> None:
+        number = climb.candidate.number
+        self._levels[rung].add(self._score(climb, rung), number)
+        self._population = None
+        if rung < len(self._levels) - 1:
+            return
+        point = objectives(climb.values[self.config.rungs[rung].scored], climb.candidate.complexity)
+        if point.quality >= FAILED:
+            return
+        self._finished[number] = point
+        points = [*self._front, point]
+        self._front = [one for one, kept in zip(points, nondominated(points), strict=True) if kept]
+        grown = hypervolume(self._front, self.config)
+        if grown > self._hypervolume * (1 + BETTER):
+            self._hypervolume, self._better_at = grown, self._shown
+
+    def _score(self, climb: _Climb, rung: int) -> float:
+        """Mean log Fréchet distance over the rung's seeds at rate 1, and parsimony; :data:`FAILED` if one failed."""
+        plan = self.config.rungs[rung]
+        values = [climb.values[plan.scored][1.0, number] for number in range(plan.seeds)]
+        if max(values) >= FAILED:
+            return FAILED
+        return math.fsum(values) / len(values) + self.config.parsimony * climb.candidate.complexity
+
+    def _missing(self, climb: _Climb, rung: int) -> list[Run]:
+        """Return the rung's runs that have no result: one scored the same way in a lower rung counts."""
+        plan = self.config.rungs[rung]
+        done = climb.values.get(plan.scored, {})
+        return [(rate, n) for n in range(plan.seeds) for rate in plan.rates if (rate, n) not in done]
+
+    def _has_finished(self, climb: _Climb, rung: int) -> bool:
+        return climb.rung > rung or (climb.rung == rung and not self._missing(climb, rung))
+
+    def _promote(self) -> bool:
+        for rung in range(len(self._levels) - 2, -1, -1):
+            if (number := self._levels[rung].promoted(self.config.promote)) is not None:
+                climb = self._climbs[number]
+                climb.rung = rung + 1
+                self._queue.extend((climb.candidate, rung + 1, run, False) for run in self._missing(climb, rung + 1))
+                return True
+        return False
+
+    def _bear(self, index: int, recorded: Candidate | None) -> bool:
+        candidate = self._recorded(recorded) if recorded is not None else self._propose(index)
+        if candidate is None:
+            return False
+        self._seen.add(candidate.signature)
+        self.candidates.append(candidate)
+        climb = _Climb(candidate)
+        self._climbs.append(climb)
+        runs = self._missing(climb, 0)
+        self._queue.extend((candidate, 0, run, run == runs[0]) for run in runs)
+        return True
+
+    def _recorded(self, candidate: Candidate) -> Candidate:
+        """Take the guesses that were used up on the way to a candidate."""
+        while self._guesses and (candidate.origin != "guess" or to_text(self._guesses[0]) != candidate.text):
+            self._guesses.popleft()
+        if self._guesses:
+            self._guesses.popleft()
+        return candidate
+
+    def _propose(self, index: int) -> Candidate | None:
+        """Return the next guess, or draw trees until the screen lets one pass that trains differently from all before.
+
+        Guesses are trained whatever the screen says of them; of twins the first.
+        """
+        while self._guesses:
+            guess = self._guesses.popleft()
             if (signature := signature_of(guess)) not in self._seen:
-                self._seen.add(signature)
-                made.append(self._candidate(len(made), 0, guess, "guess"))
-        return made
-
-    def _propose(self, index: int, number: int, parents: Sequence[Individual]) -> Candidate | None:
-        """Draw trees until the screen lets one pass that has not been trained before; None: there seems to be none."""
-        random = numpy_generator(self.config.seed, "proposal", number, index)
+                return self._candidate(guess, signature, "guess")
+        random = numpy_generator(self.config.seed, "proposal", index)
+        # one way for all draws of a candidate: small changes of good losses are always the most promising
+        immigrant = random.random() < self.config.immigrants
+        immigrant = immigrant or len(self.candidates) < self.config.population or not self._parents()
+        crossed = random.random() < self.config.crossover
         rejected: Counter[str] = Counter()
+        drawn: dict[str, Drawn] = {}
         for _ in range(PROPOSALS):
-            tied, origin, ancestors = self._draw(parents, random)
-            verdict = screen(tied, max_depth=self.config.max_depth, max_size=self.config.max_size)
-            reason = verdict.reason or ("twin" if verdict.signature in self._seen else None)
-            if reason is None:
-                self._seen.add(verdict.signature)
-                return self._candidate(index, number, tied, origin, ancestors, rejected)
-            rejected[reason] += 1
-        return None
+            expression, origin, ancestors = self._random(random) if immigrant else self._child(random, crossed=crossed)
+            verdict = screen(expression, max_depth=self.config.max_depth, max_size=self.config.max_size)
+            twin = verdict.signature in self._seen or verdict.signature in drawn
+            reason = verdict.reason or ("twin" if twin else None)
+            if reason is not None:
+                rejected[reason] += 1
+                continue
+            drawn[verdict.signature] = expression, origin, ancestors
+            if len(drawn) == self.config.choices:
+                break
+        if not drawn:
+            if not self.candidates:
+                raise InputError(
+                    f"search: none of {PROPOSALS} trees passed the screen within max_depth {self.config.max_depth} "
+                    f"and max_size {self.config.max_size}"
+                )
+            return None
+        signature = list(drawn)[self._most_promising([expression for expression, _, _ in drawn.values()])]
+        rejected["choice"] += len(drawn) - 1
+        return self._candidate(drawn[signature][0], signature, *drawn[signature][1:], +rejected)
 
-    def _draw(self, parents: Sequence[Individual], random: np.random.Generator) -> tuple[Tied, str, tuple[int, ...]]:
-        config, grammar = self.config, self.grammar
-        if not parents:  # the first generation, or all before have failed
-            return Tied(ramped(grammar, random)), "random", ()
-        first = tournament(parents, random, size=config.tournament)
-        if random.random() < config.crossover:
-            second = tournament(parents, random, size=config.tournament)
-            tree = crossover(first.expression.tree, second.expression.tree, grammar, random)
-            return Tied(tree), "crossover", (first.index, second.index)
-        origin = str(random.choice(list(MUTATIONS)))
-        return Tied(MUTATIONS[origin](first.expression.tree, grammar, random)), origin, (first.index,)
+    def _most_promising(self, expressions: Sequence[Expression]) -> int:
+        """Return the place of the loss of which most is expected; the first, while too little is known."""
+        first = max(0, len(self.candidates) - MEMORY)
+        known = [climb for climb in self._climbs[first:] if self._has_finished(climb, 0)]
+        if len(expressions) == 1 or len(known) < FEWEST:
+            return 0
+        for climb in known:
+            if climb.shape is None:
+                climb.shape = shape(climb.candidate.expression)
+        shapes = np.array([shape(expression) for expression in expressions])
+        remembered = np.array([climb.shape for climb in known])
+        return int(predictions(shapes, remembered, [self._score(climb, 0) for climb in known]).argmin())
 
     def _candidate(
         self,
-        index: int,
-        number: int,
-        expression: Tied,
+        expression: Expression,
+        signature: str,
         origin: str,
         parents: tuple[int, ...] = (),
         rejected: Counter[str] | None = None,
     ) -> Candidate:
-        seed = seed_of(self.config.seed, "training", number)
-        return Candidate(index, number, expression, origin, parents, dict(sorted((rejected or {}).items())), seed)
+        found = dict(sorted((rejected or {}).items()))
+        text = to_text(expression)
+        return Candidate(len(self.candidates), text, complexity(expression), signature, origin, parents, found)
+
+    def _random(self, random: np.random.Generator) -> Drawn:
+        return random_expression(self.grammar, random), "random", ()
+
+    def _child(self, random: np.random.Generator, *, crossed: bool) -> Drawn:
+        first = self._tournament(self._parents(), random)
+        if crossed:
+            second = self._tournament(self._parents(), random)
+            child = cross(first.expression, second.expression, self.grammar, random)
+            return child, "crossover", (first.number, second.number)
+        child, origin = mutate(first.expression, self.grammar, random)
+        return child, origin, (first.number,)
+
+    def _parents(self) -> list[Candidate]:
+        if self._population is None:
+            self._population = [found for found, _ in zip(self.ranking(), range(self.config.population), strict=False)]
+        return self._population
+
+    def _tournament(self, parents: Sequence[Candidate], random: np.random.Generator) -> Candidate:
+        """Return the best of those drawn, with replacement; ``parents`` are best first."""
+        return parents[int(random.integers(len(parents), size=self.config.tournament).min())]
 
 
-def candidates(search: Search, limit: int | None) -> Iterator[list[Candidate]]:
-    """Yield generation after generation, the last one cut to ``limit`` candidates in all; end when there is no more."""
-    number, total = 0, 0
-    while limit is None or total < limit:
-        made = search.generation(number)
-        if not made:
-            return
-        made = made if limit is None else made[: limit - total]
-        yield made
-        number, total = number + 1, total + len(made)
-
-
-def guessed(config: SearchConfig) -> list[Tied]:
-    """Return the losses that the first generation begins with.
+def guessed(config: SearchConfig) -> list[Expression]:
+    """Return the losses that the search begins with; in separate mode tied ones as their three terms.
 
     Raises:
-        InputError: a guess is neither a name nor an expression, or not tied.
+        InputError: a guess is neither a name nor an expression, or not tied and the search is.
     """
-    found: list[Tied] = []
+    found: list[Expression] = []
     for text in config.guesses:
         expression: Expression | None = expression_of(text)
-        if not isinstance(expression, Tied):
-            raise InputError(f"guesses: must be tied losses (in y and p), got {text!r}")
+        if expression is None:
+            raise InputError(f"guesses: must be losses that are expressions, got {text!r}")
+        if config.mode == "separate" and isinstance(expression, Tied):
+            expression = separated(expression)
+        if config.mode == "tied" and not isinstance(expression, Tied):
+            raise InputError(f"guesses: must be tied losses (in y and p) in tied mode, got {text!r}")
         found.append(expression)
     return found
 
 
-def trial_line(candidate: Candidate, outcome: Outcome, fitness: float) -> dict[str, Any]:
-    """Return the archive's line of a trained candidate."""
-    return {
-        "kind": "trial",
-        "index": candidate.index,
-        "generation": candidate.generation,
-        "expression": to_text(candidate.expression),
-        "complexity": complexity(candidate.expression),
-        "origin": candidate.origin,
-        "parents": list(candidate.parents),
-        "rejected": candidate.rejected,
-        "seed": candidate.seed,
-        "fitness": fitness if math.isfinite(fitness) else None,
-        "outcome": outcome.model_dump(mode="json"),
-    }
-
-
-def best(lines: Sequence[dict[str, Any]], count: int, *, beside: Sequence[Expression] = ()) -> list[dict[str, Any]]:
-    """Return the lines of the best ``count`` trained candidates that are not nearly the same loss, best first.
+def finalists(search: Search, *, beside: Sequence[Expression] = ()) -> list[Candidate]:
+    """Return the losses for the last round: of the front, and if they are few the next best, best quality first.
 
     A search ends in variations of one theme; of these the best stands for all, so that the last round compares losses
-    and not constants. What nearly is one of ``beside`` is left out, too.
+    and not constants. What nearly is one of ``beside`` is left out, too. With more on the front than there is room
+    for, its most robust member has a place.
     """
-    trained = sorted(
-        (line for line in lines if line["fitness"] is not None), key=lambda line: (line["fitness"], line["index"])
-    )
-    chosen: list[dict[str, Any]] = []
+    front = search.nondominated()
+    chosen: list[Candidate] = []
     known = list(beside)
-    for line in trained:
-        if len(chosen) == count:
+    for candidate in dict.fromkeys(chain(front[:1], search.most_robust(), front, search.ranking())):
+        if len(chosen) == search.config.finalists:
             break
-        expression = parse(line["expression"])
-        if all(difference(expression, other) > NEARLY_THE_SAME for other in known):
-            chosen.append(line)
-            known.append(expression)
+        if all(difference(candidate.expression, other) > NEARLY_THE_SAME for other in known):
+            chosen.append(candidate)
+            known.append(candidate.expression)
     return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,8 +12,11 @@ from ganetics.expressions.symbolic import latex, mathml
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import complexity
 from ganetics.records import SearchConfig
+from ganetics.search.objectives import FAILED, Objectives, nondominated, objectives
 
 Line = dict[str, Any]
+NO_TREE = 10_000
+"""Nodes that a loss counts as which is no expression."""
 
 
 def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
@@ -21,21 +24,31 @@ def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
 
     A loss is ranked by the mean log Fréchet distance over the final seeds at its own best rate; a rate with a failed
     run is worse than any without, and of two such the one with fewer failures is better. ``worst_log_fid`` is the worst
-    over all rates and seeds, None if a run failed. A rival that is not separable has its name for an expression, and
-    None for what is made from one. Before the last round has begun the list is empty.
+    over all rates and seeds, None if a run failed. ``front``: not all runs failed, and no other is as good in the
+    search's three objectives. A rival that is not separable has its name for an expression, and None for what is made
+    from one. Before the last round has begun the list is empty.
     """
     groups: dict[tuple[str, str | None], list[Line]] = defaultdict(list)
-    trials: dict[str, Line] = {}
+    births: dict[str, Line] = {}
+    trials: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
         if line["kind"] == "final":
             groups[line["expression"], line["name"]].append(line)
-        else:
-            trials.setdefault(line["expression"], line)
-    entries = [_entry(config, runs, trials.get(text)) for (text, _), runs in groups.items()]
-    return sorted(entries, key=_order)
+            continue
+        trials[line["candidate"]].append(line)
+        if "born" in line:
+            births[line["born"]["expression"]] = line
+    found = []
+    for (text, _), runs in groups.items():
+        birth = births.get(text)
+        found.append(_entry(config, runs, birth, [] if birth is None else trials[birth["candidate"]]))
+    points = [_point(entry) for entry in found]
+    for entry, point, front in zip(found, points, nondominated(points), strict=True):
+        entry["front"] = front and point.quality < FAILED
+    return sorted(found, key=_order)
 
 
-def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Line:
+def _entry(config: SearchConfig, runs: Sequence[Line], birth: Line | None, trials: Sequence[Line]) -> Line:
     first = runs[0]
     expression = None if first["expression"] == first["name"] else parse(first["expression"])
     scores = {rate: _score([r for r in runs if r["rate"] == rate]) for rate in sorted({r["rate"] for r in runs})}
@@ -45,7 +58,7 @@ def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Li
     return {
         "expression": first["expression"],
         "name": first["name"],
-        "origin": _origin(first, trial),
+        "origin": _origin(first, birth),
         "latex": None if expression is None else latex(expression),
         "mathml": None if expression is None else mathml(expression),
         "complexity": None if expression is None else complexity(expression),
@@ -56,8 +69,8 @@ def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Li
         "best_rate": best_rate,
         "failures": sum(not math.isfinite(value) for value in values),
         "seeds": sorted({run["seed"] for run in runs}),
-        "search_index": None if trial is None else trial["index"],
-        "search_fid": _fid(trial) if trial is not None else None,
+        "candidate": None if birth is None else birth["candidate"],
+        "search_fid": _search_fid(config, trials),
         "finals": [
             {
                 "rate": run["rate"],
@@ -72,11 +85,36 @@ def _entry(config: SearchConfig, runs: Sequence[Line], trial: Line | None) -> Li
     }
 
 
-def _origin(run: Line, trial: Line | None) -> str:
+def _point(entry: Line) -> Objectives:
+    values = {(run["rate"], run["seed"]): FAILED if run["fid"] is None else _log(run["fid"]) for run in entry["finals"]}
+    return objectives(values, NO_TREE if entry["complexity"] is None else entry["complexity"])
+
+
+def finished_rung(config: SearchConfig, trials: Sequence[Line]) -> int | None:
+    """Return the highest rung of which a candidate has all runs; one scored the same way in a lower rung counts."""
+    for number in range(len(config.rungs) - 1, -1, -1):
+        plan = config.rungs[number]
+        rates = Counter(line["rate"] for line in trials if config.rungs[line["rung"]].scored == plan.scored)
+        if all(rates[rate] >= plan.seeds for rate in plan.rates):
+            return number
+    return None
+
+
+def _search_fid(config: SearchConfig, trials: Sequence[Line]) -> float | None:
+    """What the search saw at the recipe's own rate in the highest rung that the loss finished: a geometric mean."""
+    rung = finished_rung(config, trials)
+    if rung is None:
+        return None
+    scored = config.rungs[rung].scored
+    values = [_log_fid(line) for line in trials if line["rate"] == 1.0 and config.rungs[line["rung"]].scored == scored]
+    return math.exp(statistics.fmean(values)) if all(map(math.isfinite, values)) else None
+
+
+def _origin(run: Line, birth: Line | None) -> str:
     """Return "catalogue" for a rival, "given" for a loss that the search began with, "evolved" for what it found."""
     if run["name"] is not None:
         return "catalogue"
-    return "given" if trial is not None and trial["origin"] == "guess" else "evolved"
+    return "given" if birth is not None and birth["born"]["origin"] == "guess" else "evolved"
 
 
 def _order(entry: Line) -> tuple[float, float, str]:
@@ -99,7 +137,11 @@ def _fid(line: Line) -> float | None:
 
 def _log_fid(line: Line) -> float:
     fid = _fid(line)
-    return math.inf if fid is None else math.log(max(fid, 1e-12))
+    return math.inf if fid is None else _log(fid)
+
+
+def _log(fid: float) -> float:
+    return math.log(max(fid, 1e-12))
 
 
 def _failure(line: Line) -> str | None:

@@ -10,8 +10,8 @@ from ganetics._check import one_of
 from ganetics._random import seed_of
 from ganetics.catalogue import CATALOGUE, expression_of
 from ganetics.expressions.text import to_text
+from ganetics.expressions.tree import Expression
 from ganetics.records import Outcome, SearchConfig
-from ganetics.search.evolve import best
 
 PREVIEW = 64
 """Images in a preview."""
@@ -32,18 +32,27 @@ class Final:
     """File of the preview, relative to the run's folder; of the first seed at each rate."""
 
 
-def plan(config: SearchConfig, trials: Sequence[dict[str, Any]]) -> list[Final]:
-    """Return the runs of the last round, seed after seed, so that an interrupted round has complete comparisons.
-
-    Candidates that nearly are a rival, or a better candidate, are not finalists beside it.
+def rivals(config: SearchConfig) -> tuple[list[str], list[Expression]]:
+    """Return the names of the rivals, and the expressions of those that have one.
 
     Raises:
         InputError: a rival is not in the catalogue.
     """
-    rivals = list(dict.fromkeys(one_of("rival", name, CATALOGUE) for name in config.rivals))
-    known = [rival for name in rivals if (rival := expression_of(name)) is not None]
-    finalists = [line["expression"] for line in best(trials, config.finalists, beside=known)]
-    losses = [(text, None) for text in finalists] + [(name, name) for name in rivals]
+    names = list(dict.fromkeys(one_of("rival", name, CATALOGUE) for name in config.rivals))
+    return names, [rival for name in names if (rival := expression_of(name)) is not None]
+
+
+def plan(config: SearchConfig, finalists: Sequence[str]) -> list[Final]:
+    """Return the runs of the last round, seed after seed, so that an interrupted round has complete comparisons.
+
+    Args:
+        config: names rivals, seeds and rates.
+        finalists: texts of the losses that the search is proud of.
+
+    Raises:
+        InputError: a rival is not in the catalogue.
+    """
+    losses = [(text, None) for text in finalists] + [(name, name) for name in rivals(config)[0]]
     finals: list[Final] = []
     for number in range(config.final_seeds):
         for rate_number, rate in enumerate(config.final_rates):

@@ -1,10 +1,15 @@
-"""A search as a run folder: candidates to executors, results to the archive, and going on after any end."""
+"""A search as a run folder: trials to executors, results to the archive, and going on after any end."""
 
 from __future__ import annotations
 
+import hashlib
 import math
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +19,16 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.execution import Completed, Executor, RunFolder
-from ganetics.expressions.text import to_text
 from ganetics.records import Failure, FailureKind, Outcome, Recipe, SearchConfig, to_json
-from ganetics.search.evolve import Search, candidates, trial_line
+from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
-from ganetics.search.finals import PREVIEW, Final, final_line, plan
-from ganetics.trial import TrialJob, TrialReply, data_digest, run_job
+from ganetics.search.finals import PREVIEW, Final, final_line, plan, rivals
+from ganetics.trial import TrialData, TrialJob, TrialReply, data_digest, run_job
 
 TIMEOUT = 20.0
 """Times the expected time of a trial: then something hangs."""
+TIDY_EVERY = 50
+"""Trials between two looks for states that nobody will go on from."""
 Line = dict[str, Any]
 
 
@@ -36,11 +42,17 @@ class Progress:
     total: int | None
     """None if the search ends by the clock."""
     best_fid: float | None
-    """Smallest Fréchet distance of a trial of the search."""
+    """Smallest Fréchet distance of a trial of the search that was trained for all steps."""
     failed: int
     """Trials and runs of the last round that failed."""
     rejected: int
     """Trees that the screen has rejected so far."""
+    rungs: tuple[int, ...]
+    """Candidates that have finished each rung."""
+    front: int
+    """Losses on the front."""
+    elapsed: float
+    """Seconds, over all the times that the search was gone on with."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class SearchResult:
     """What a search came to."""
 
     trials: int
+    candidates: int
     failed: int
     hall_of_fame: list[Line]
 
@@ -57,13 +70,14 @@ def run_search(
     config: SearchConfig,
     executor: Executor,
     *,
+    data: TrialData | None = None,
     data_dir: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     job: Callable[[TrialJob], TrialReply] = run_job,
 ) -> SearchResult:
     """Run a search, or go on with one, to its end. The folder must hold the configuration already.
 
-    Every result is on the disk before the next is taken, in the order of the candidates, so a search that was killed
+    Every result is on the disk before it decides anything, in the order of the trials, so a search that was killed
     and one that was not have equal archives, whatever the number of workers. ``minutes`` are those of the search for
     candidates, over all the times it was gone on with; the last round comes after them, and takes as long as it takes.
 
@@ -71,7 +85,8 @@ def run_search(
         run: the folder.
         config: the same as in the folder.
         executor: where trials run.
-        data_dir: where the data set's files lie on this machine.
+        data: what trials need, sent to the workers once; None: each worker reads the dataset itself.
+        data_dir: where the data set's files lie on this machine; for workers that read it themselves.
         on_progress: called after each result.
         job: what a trial runs; another one in tests.
 
@@ -80,12 +95,36 @@ def run_search(
             all finished work is kept.
         OSError: the disk is full or not writable; all finished work is kept.
     """
-    driver = _Driver(run, config, executor, data_dir, on_progress or (lambda _: None), job)
+    driver = _Driver(run, config, executor, data, data_dir, on_progress or (lambda _: None), job)
     try:
-        driver.search()
+        driver.search_on()
         return driver.finals()
     finally:
         driver.note_driver()
+
+
+def restored(config: SearchConfig, lines: Sequence[Line], *, where: Path) -> Search:
+    """Return the search in the state after these lines of its archive; nothing is drawn, screened or trained again.
+
+    Only the last candidate is proposed anew, to see that this release goes on as the one that began.
+
+    Raises:
+        InputError: the lines are not of this configuration, or of another release; names ``where`` and the trial.
+    """
+    search = Search(config)
+    births = [line["index"] for line in lines if line.get("born")]
+    for line in lines:
+        born = line.get("born")
+        known = _candidate(len(search.candidates), born) if born and line["index"] != births[-1] else None
+        trial = search.decide(known)
+        expected = None if trial is None else _place(trial)
+        found = {key: line[key] for key in ("candidate", "rung", "rate", "seed")} | {
+            "expression": born["expression"] if born else None
+        }
+        if expected != found:
+            raise InputError(f"{where}: trial {line['index']} must be {expected!r} by this release, got {found!r}")
+        search.commit(_log_fid(line))
+    return search
 
 
 class _Driver:
@@ -94,65 +133,90 @@ class _Driver:
         run: RunFolder,
         config: SearchConfig,
         executor: Executor,
+        data: TrialData | None,
         data_dir: str | None,
         on_progress: Callable[[Progress], None],
         job: Callable[[TrialJob], TrialReply],
     ) -> None:
-        if config.trials is None and config.minutes is None:
-            raise InputError("search: trials or minutes must be given, or it would not end")
-        plan(config, [])  # a rival that is not known is better refused now than after hours
+        if config.trials is None and config.minutes is None and config.plateau is None:
+            raise InputError("search: trials, minutes or plateau must be given, or it would not end")
+        rivals(config)  # one that is not known is better refused now than after hours
         self.run, self.config, self.executor = run, config, executor
         self.data_dir, self.on_progress, self.job = data_dir, on_progress, job
-        self.trials: list[Line] = []
+        lines = run.archive.replay()
+        self.search = restored(config, [line for line in lines if line["kind"] == "trial"], where=run.archive.path)
+        self.lines: list[Line] = []
         self.done_finals: list[Line] = []
-        self.best_fid: float | None = None
         self.failed = self.rejected = 0
-        for line in run.archive.replay():
+        for line in lines:
             self._count(line)
         self.elapsed = max((float(line.get("elapsed_seconds", 0.0)) for line in run.timings.replay()), default=0.0)
         self.start, self.cpu_start = time.monotonic() - self.elapsed, time.process_time()
         self.begun = time.monotonic()
         self.identities = (data_digest(config.data, config.reference), config.extractor.digest())
+        self.shared = None if data is None else executor.share(data)
+        self.states = _states_folder(run.path, config, executor)
+        self.abandoned: list[Future[Completed]] = []
 
-    def search(self) -> None:
-        """Train candidates until the trials or the minutes are used up, or no other candidate can be found."""
-        config = self.config
-        if self.done_finals or self._time_is_up():
-            return
-        search = Search(config)
-        for generation in candidates(search, config.trials):
-            known = [c for c in generation if c.index < len(self.trials)]
-            for candidate in known:
-                line = self.trials[candidate.index]
-                self._check_same("trial", candidate.index, to_text(candidate.expression), line["expression"])
-                search.add(candidate, Outcome.model_validate(line["outcome"]))
-            rest = generation[len(known) :]
-            jobs = [self._job(to_text(c.expression), config.recipe, c.seed) for c in rest]
-            for candidate, completed in zip(rest, self._map(jobs), strict=True):
-                outcome, _ = self._reply(completed, candidate.seed, config.recipe)
-                fitness = search.add(candidate, outcome)
-                self._commit(trial_line(candidate, outcome, fitness), completed)
-                self._report("search", len(self.trials), config.trials)
-                if self._time_is_up():
-                    return
+    def search_on(self) -> None:
+        """Train until trials, minutes or patience are used up, or no other candidate can be found."""
+        search = self.search
+        if not self.done_finals:
+            waiting: deque[tuple[Trial, Future[Completed]]] = deque()
+            exhausted = False
+            try:
+                while not self._is_over():
+                    while not exhausted and search.open < self.config.lag and len(search.trials) != self.config.trials:
+                        trial = search.decide()
+                        exhausted = trial is None
+                        if trial is not None:
+                            waiting.append((trial, self._submit(self._trial_job(trial))))
+                    if not waiting:
+                        break
+                    trial, future = waiting.popleft()
+                    self._take(trial, future.result())
+            finally:
+                self.abandoned = [future for _, future in waiting if not future.cancel()]
+        search.settle()
+        shutil.rmtree(self.states, ignore_errors=True)
 
     def finals(self) -> SearchResult:
         """Train the finalists and their rivals on fresh seeds; write the hall of fame."""
-        finals = plan(self.config, self.trials)
+        _, known = rivals(self.config)
+        finals = plan(self.config, [candidate.text for candidate in finalists(self.search, beside=known)])
         for final, line in zip(finals, self.done_finals, strict=False):
-            known = (line["name"] or line["expression"], line["rate"], line["seed"])
-            self._check_same("final", final.index, (final.loss, final.rate, final.seed), known)
+            expected = (final.loss, final.rate, final.seed)
+            found = (line["name"] or line["expression"], line["rate"], line["seed"])
+            if expected != found:
+                raise InputError(
+                    f"{self.run.archive.path}: final {final.index} must be {expected!r} by this release, got {found!r}"
+                )
         rest = finals[len(self.done_finals) :]
         recipe = self.config.recipe
-        jobs = [self._job(f.loss, recipe.at_rate(f.rate), f.seed, PREVIEW if f.preview else 0) for f in rest]
-        for final, completed in zip(rest, self._map(jobs), strict=True):
-            outcome, preview = self._reply(completed, final.seed, recipe.at_rate(final.rate))
+        jobs = (
+            TrialJob(
+                final.loss,
+                recipe.at_rate(final.rate),
+                self.config.dataset,
+                self.data_dir,
+                final.seed,
+                preview=PREVIEW if final.preview else 0,
+                shared=self.shared,
+            )
+            for final in rest
+        )
+        completed = self.executor.map_in_order(self.job, jobs, seconds=TIMEOUT * recipe.seconds)
+        for final, reply in zip(rest, completed, strict=True):
+            outcome, preview = self._outcome(reply, final.seed, recipe.at_rate(final.rate))
             self._save_preview(final, preview)
-            self._commit(final_line(final, outcome), completed)
+            self._commit(final_line(final, outcome), reply)
             self._report("finals", len(self.done_finals), len(finals))
-        fame = write_hall_of_fame(self.run.path, self.config, self.trials + self.done_finals)
-        failed = sum(line["outcome"]["metrics"] is None for line in self.trials)
-        return SearchResult(len(self.trials), failed, fame)
+        fame = write_hall_of_fame(self.run.path, self.config, self.lines)
+        wait(self.abandoned)  # the clock has ended the search while they ran: they may have left states since
+        shutil.rmtree(self.states, ignore_errors=True)
+        trials = [line for line in self.lines if line["kind"] == "trial"]
+        failed = sum(line["outcome"]["metrics"] is None for line in trials)
+        return SearchResult(len(trials), len({line["candidate"] for line in trials}), failed, fame)
 
     def note_driver(self) -> None:
         """Add what this process itself has used: screening, variation, the log; and jobs, if they ran in it."""
@@ -166,23 +230,50 @@ class _Driver:
                 }
             )
 
-    def _job(self, loss: str, recipe: Recipe, seed: int, preview: int = 0) -> TrialJob:
-        return TrialJob(loss, recipe, self.config.dataset, self.data_dir, seed, preview)
+    def _trial_job(self, trial: Trial) -> TrialJob:
+        recipe = self.config.recipe.at_rate(trial.rate)
+        last = self.config.rungs[-1].steps
+        goes_on = trial.rate == 1.0 and self.config.rungs[0].steps < last
+        return TrialJob(
+            trial.candidate.text,
+            recipe,
+            self.config.dataset,
+            self.data_dir,
+            trial.seed,
+            until=trial.steps,
+            samples=self.config.rungs[trial.rung].samples,
+            state=str(self.states / f"{trial.candidate.number}" / f"{trial.run[1]}") if goes_on else None,
+            shared=self.shared,
+        )
 
-    def _map(self, jobs: Sequence[TrialJob]) -> Iterator[Completed]:
-        return self.executor.map_in_order(self.job, jobs, seconds=TIMEOUT * self.config.recipe.seconds)
+    def _submit(self, job: TrialJob) -> Future[Completed]:
+        return self.executor.submit(self.job, job, seconds=TIMEOUT * job.recipe.seconds)
 
-    def _reply(self, completed: Completed, seed: int, recipe: Recipe) -> tuple[Outcome, bytes | None]:
-        """Return a trial's outcome, also of one that did not come to give it itself, and its preview.
+    def _take(self, trial: Trial, completed: Completed) -> None:
+        outcome, _ = self._outcome(completed, trial.seed, self.config.recipe.at_rate(trial.rate))
+        line = trial_line(trial, outcome)
+        self._commit(line, completed)
+        self.search.commit(_log_fid(line))
+        if trial.index % TIDY_EVERY == 0:
+            self._tidy()
+        self._report("search", len(self.search.results), self.config.trials)
 
-        Raises:
-            InputError: the data are missing or others than the configuration says: no trial's result.
-        """
+    def _tidy(self) -> None:
+        """Remove the states that nobody is expected to go on from; whoever does trains from the start."""
+        with suppress(OSError):
+            there = {folder.name for folder in self.states.iterdir()}
+            for candidate in self.search.candidates:
+                if str(candidate.number) in there and self.search.hopeless(candidate):
+                    shutil.rmtree(self.states / str(candidate.number), ignore_errors=True)
+
+    def _outcome(self, completed: Completed, seed: int, recipe: Recipe) -> tuple[Outcome, bytes | None]:
         reply, failure = completed.value, completed.failure
         if isinstance(reply, TrialReply):
-            if (reply.outcome.data, reply.outcome.extractor) != self.identities:
+            found, expected = (reply.outcome.data, reply.outcome.extractor), self.identities
+            if found != expected:
                 raise InputError(
-                    f"dataset {self.config.dataset}: must be the images that the run began with, got others"
+                    f"dataset {self.config.dataset}: must be the images that the run began with (digests "
+                    f"{', '.join(expected)}), got others ({', '.join(found)})"
                 )
             return reply.outcome, reply.preview
         if failure is not None and failure.kind == "wrong input":
@@ -220,19 +311,11 @@ class _Driver:
         self._count(line)
 
     def _count(self, line: Line) -> None:
-        (self.trials if line["kind"] == "trial" else self.done_finals).append(line)
-        metrics = line["outcome"]["metrics"]
-        if metrics is None:
-            self.failed += 1
-        elif line["kind"] == "trial":
-            self.best_fid = min(metrics["fid"], math.inf if self.best_fid is None else self.best_fid)
-        self.rejected += sum(line.get("rejected", {}).values())
-
-    def _check_same(self, kind: str, index: int, expected: object, found: object) -> None:
-        if expected != found:
-            raise InputError(
-                f"{self.run.archive.path}: {kind} {index} must be {expected!r} by this release, got {found!r}"
-            )
+        self.lines.append(line)
+        if line["kind"] == "final":
+            self.done_finals.append(line)
+        self.failed += line["outcome"]["metrics"] is None
+        self.rejected += sum(line.get("born", {}).get("rejected", {}).values())
 
     def _save_preview(self, final: Final, preview: bytes | None) -> None:
         if final.preview is not None and preview is not None:
@@ -241,11 +324,42 @@ class _Driver:
             write_atomically(path, preview)
 
     def _report(self, phase: str, done: int, total: int | None) -> None:
-        self.on_progress(Progress(phase, done, total, self.best_fid, self.failed, self.rejected))
+        best, search = self.search.best, self.search
+        fid = None if best is None else math.exp(best)
+        rungs = tuple(search.finished())
+        self.on_progress(
+            Progress(phase, done, total, fid, self.failed, self.rejected, rungs, len(search.front), self.elapsed)
+        )
 
-    def _time_is_up(self) -> bool:
-        minutes = self.config.minutes
-        return minutes is not None and bool(self.trials) and self.elapsed > 60.0 * minutes
+    def _is_over(self) -> bool:
+        config, done = self.config, len(self.search.results)
+        return done == config.trials or (
+            config.minutes is not None and done > 0 and self.elapsed > 60.0 * config.minutes
+        )
+
+
+def trial_line(trial: Trial, outcome: Outcome) -> Line:
+    """Return the archive's line of a trial; of a candidate's first, with how it came about."""
+    line: Line = {
+        "kind": "trial",
+        "index": trial.index,
+        "candidate": trial.candidate.number,
+        "rung": trial.rung,
+        "rate": trial.rate,
+        "seed": trial.seed,
+        "outcome": outcome.model_dump(mode="json"),
+    }
+    if trial.born:
+        one = trial.candidate
+        line["born"] = {
+            "expression": one.text,
+            "complexity": one.complexity,
+            "signature": one.signature,
+            "origin": one.origin,
+            "parents": list(one.parents),
+            "rejected": one.rejected,
+        }
+    return line
 
 
 def write_hall_of_fame(folder: Path, config: SearchConfig, lines: Sequence[Line]) -> list[Line]:
@@ -253,3 +367,39 @@ def write_hall_of_fame(folder: Path, config: SearchConfig, lines: Sequence[Line]
     fame = hall_of_fame(config, lines)
     write_atomically(folder / "hall_of_fame.json", (to_json(fame, indent=1) + "\n").encode())
     return fame
+
+
+def _candidate(number: int, born: Line) -> Candidate:
+    return Candidate(
+        number,
+        born["expression"],
+        born["complexity"],
+        born["signature"],
+        born["origin"],
+        tuple(born["parents"]),
+        born["rejected"],
+    )
+
+
+def _place(trial: Trial) -> Line:
+    return {
+        "candidate": trial.candidate.number,
+        "rung": trial.rung,
+        "rate": trial.rate,
+        "seed": trial.seed,
+        "expression": trial.candidate.text if trial.born else None,
+    }
+
+
+def _log_fid(line: Line) -> float:
+    metrics = line["outcome"]["metrics"]
+    return math.inf if metrics is None else math.log(max(metrics["fid"], 1e-12))
+
+
+def _states_folder(run: Path, config: SearchConfig, executor: Executor) -> Path:
+    """Where workers leave states: in the run's folder, or where workers are elsewhere in their temporary folder."""
+    if executor.shares_files:
+        return run.resolve() / "states"
+    # another run in a folder of this name, whose states may still lie there, is another one
+    name = hashlib.sha256(f"{run.resolve()} {config.digest()}".encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"ganetics-{name}"

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganetics.expressions.numeric import Terms, term_gradients, terms
+from ganetics.expressions.bind import terms_of
+from ganetics.expressions.numeric import Terms, from_logits, slopes_at, term_gradients, values_at
 from ganetics.expressions.primitives import Array
-from ganetics.expressions.tree import Expression, Tied, complexity, depth, trees, variables
+from ganetics.expressions.tree import Expression, Separate, Tied, depth, size, trees, variables
 
 LOGITS = np.linspace(-8.0, 8.0, 31)
 """Where slopes are looked at: p from 0.0003 to 0.9997, what discriminators say in training."""
@@ -23,6 +24,7 @@ FINE_LOGITS = np.linspace(-12.0, 12.0, 241)
 SHARES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 """Shares r of real among real and generated samples that the optimal discriminator must tell apart, in order."""
 LARGEST_SLOPE = 1e4
+_COARSE, _FINE = from_logits(LOGITS), from_logits(FINE_LOGITS)
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,12 @@ class Verdict:
 
 
 def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) -> Verdict:
-    """Look at a loss without training.
+    """Look at a loss without training; the limits are those of a tree.
 
     Reasons: "too large", "variables" (y or p is not used), "not finite", "steep" (slope above 1e4), "target" (real and
     fake term have the same slope), "optimum" (the optimal discriminator falls, or does not move, as the share of real
-    samples rises).
+    samples rises), "generator" (of a separate loss, whose three terms know nothing of each other: the generator is not
+    pushed up where an optimal discriminator is when most samples are generated).
 
     >>> from ganetics.expressions.text import parse
     >>> screen(parse("p**3 + sqrt(3.985*y/p)")).reason is None
@@ -46,11 +49,12 @@ def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) ->
     >>> screen(parse("p + 1")).reason
     'variables'
     """
-    if complexity(expression) > max_size or any(depth(tree) > max_depth for tree in trees(expression)):
+    if any(size(tree) > max_size or depth(tree) > max_depth for tree in trees(expression)):
         return Verdict("too large")
     if isinstance(expression, Tied) and variables(expression.tree) != {"y", "p"}:
         return Verdict("variables")
-    slopes = term_gradients(expression, LOGITS)
+    bound = terms_of(expression)
+    slopes = slopes_at(bound, _COARSE)
     largest = float(np.abs(np.concatenate([slopes.real, slopes.fake, slopes.generator])).max())
     if not np.isfinite(largest):
         return Verdict("not finite")
@@ -58,12 +62,14 @@ def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) ->
         return Verdict("steep")
     if float(np.abs(slopes.real - slopes.fake).max()) <= 1e-6 * largest:
         return Verdict("target")
-    values = terms(expression, FINE_LOGITS)
-    if not (np.isfinite(values.real).all() and np.isfinite(values.fake).all()):
+    values = values_at(bound, _FINE)
+    if not all(np.isfinite(term).all() for term in (values.real, values.fake, values.generator)):
         return Verdict("not finite")
     optimum = optimal_logits(values)
     if bool((np.diff(optimum) < 0).any()) or optimum[-1] == optimum[0]:
         return Verdict("optimum")
+    if isinstance(expression, Separate) and not pushes_up(values.generator, optimum[SHARES < 0.5]):
+        return Verdict("generator")
     return Verdict(None, signature(slopes))
 
 
@@ -72,6 +78,12 @@ def optimal_logits(values: Terms) -> Array:
     mixtures = SHARES[:, None] * values.real + (1.0 - SHARES[:, None]) * values.fake
     best: Array = FINE_LOGITS[mixtures.argmin(axis=1)]
     return best
+
+
+def pushes_up(generator: Array, logits: Array) -> bool:
+    """Tell whether the generator's term, given on :data:`FINE_LOGITS`, falls from each of some logits on."""
+    falls = np.diff(generator) < 0
+    return bool(falls[np.minimum(np.searchsorted(FINE_LOGITS, logits), len(falls) - 1)].all())
 
 
 def signature(slopes: Terms) -> str:
