@@ -28,7 +28,7 @@ from ganetics.execution.process import environment
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression
 from ganetics.records import Recipe, Record, to_json
-from ganetics.report.statistics import Estimate, ratio
+from ganetics.benchmark.estimate import Estimate, ratio
 from ganetics.search.polish import Polish
 from ganetics.training import RECIPES
 from ganetics.trial import TrialJob, TrialReply, run_job

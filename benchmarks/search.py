@@ -65,7 +65,7 @@ def run_full(
     config = SearchConfig(
         dataset="mnist",
         data=data.train.identity,
-        reference=data.validation.identity,
+        reference=data.held_out.identity,
         extractor=data.extractor.identity,
         recipe=RECIPE,
         seed=seed,

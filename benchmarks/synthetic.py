@@ -5,6 +5,7 @@ For benchmarks/archive.py and benchmarks/scale.py.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -12,17 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from replay import CHEAP, scaled
 from replay_pool import STEPS, read
+from replay_racing import Cost
 from scipy.spatial.distance import cdist
 
 from ganetics._random import numpy_generator, seed_of
 from ganetics.expressions.primitives import Array
-from ganetics.expressions.text import parse
+from ganetics.expressions.text import parse, to_text
+from ganetics.expressions.tree import complexity
 from ganetics.records import DataIdentity, ExtractorIdentity, Outcome, SearchConfig
 from ganetics.search.evolve import Candidate, Search, Trial
 from ganetics.search.ladder import ladder
 from ganetics.search.surrogate import shape
+from ganetics.search.variation import random_expression
 from ganetics.training import RECIPES
+from ganetics.trial import TrialJob, TrialReply, data_digest
 
 POOL = Path("results/curve-pool")
 FLOOR = 3.0
@@ -39,7 +45,14 @@ GOOD = 4.0
 def synthetic_config(**changes: Any) -> SearchConfig:
     """Return the default search of the recipe "mnist", without its last round."""
     recipe = RECIPES["mnist"]
-    images = {"name": "made up", "sha256": "0" * 64, "count": 1, "channels": 1, "height": 28, "width": 28}
+    images: dict[str, Any] = {
+        "name": "made up",
+        "sha256": "0" * 64,
+        "count": 1,
+        "channels": 1,
+        "height": 28,
+        "width": 28,
+    }
     fields: dict[str, Any] = {
         "dataset": "made up",
         "data": DataIdentity(split="train", **images),
@@ -132,9 +145,30 @@ class Landscape:
         return found
 
 
+class Scores:
+    """Log FIDs without a landscape: good losses tend to stay good from rung to rung, and that is all."""
+
+    def __init__(self, trials: int) -> None:
+        random = numpy_generator(0, "scores")
+        self._qualities, self._noise = random.normal(4.0, 0.3, trials), random.normal(0.0, 0.15, trials)
+
+    def log_fid(self, trial: Trial) -> float:
+        return float(self._qualities[trial.candidate.number] + self._noise[trial.index])
+
+
 def made_up(number: int) -> Candidate:
     """Return a candidate that is neither drawn nor screened: who is promoted when does not depend on the loss."""
     return Candidate(number, "p", 10, str(number), "random")
+
+
+def drawn(search: Search) -> Candidate:
+    """Return a candidate as a search of this many would record it, its loss drawn and not screened."""
+    number = len(search.candidates)
+    loss = random_expression(search.grammar, numpy_generator(0, "drawn", number))
+    parents = (max(number - 7, 0), max(number - 3, 0))
+    rejected = {"optimum": number % 67, "target": number % 41, "twin": number % 5, "variables": number % 97}
+    signature = f"{seed_of(0, 'signature', number):016x}"
+    return Candidate(number, to_text(loss), complexity(loss), signature, "crossover", parents, rejected)
 
 
 def outcome(trial: Trial, config: SearchConfig, log_fid: float) -> Outcome:
@@ -143,8 +177,37 @@ def outcome(trial: Trial, config: SearchConfig, log_fid: float) -> Outcome:
     if config.rungs[trial.rung].samples is None:
         others = np.abs(numpy_generator(trial.seed, "metrics", trial.index).normal(size=4)).tolist()
         metrics |= dict(zip(("kid", "d_real", "d_fake", "diversity"), others, strict=True))
-    names = [f"{seed_of(0, role):016x}" for role in ("data", "extractor", "recipe")]
-    return Outcome(step=trial.steps, seed=trial.seed, metrics=metrics, data=names[0], extractor=names[1], recipe=names[2])
+    data, extractor, recipe = (f"{seed_of(0, role):016x}" for role in ("data", "extractor", "recipe"))
+    return Outcome(step=trial.steps, seed=trial.seed, metrics=metrics, data=data, extractor=extractor, recipe=recipe)
+
+
+def fake_job(job: TrialJob) -> TrialReply:
+    """Stand for a trial: all losses do equally well."""
+    config = synthetic_config()
+    return TrialReply(
+        Outcome(
+            step=job.until or job.recipe.steps,
+            seed=job.seed,
+            metrics={"fid": 30.0},
+            data=data_digest(config.data, config.reference),
+            extractor=config.extractor.digest(),
+            recipe=job.recipe.digest(),
+        ),
+        None,
+    )
+
+
+def costs(folder: Path = POOL) -> Cost:
+    """Return the core seconds of a start, a step and a scoring, at the pool's own speed."""
+    return scaled(Cost(**json.loads((folder / "cost.json").read_text(encoding="utf-8"))), read(folder, 1))
+
+
+def core_seconds(trial: Trial, config: SearchConfig, cost: Cost) -> float:
+    """Return what a trial costs a worker: a run of a rung before, at rate 1, is gone on with."""
+    plan = config.rungs[trial.rung]
+    before = [rung.steps for rung in config.rungs[: trial.rung] if trial.run[1] < rung.seeds and trial.rate == 1.0]
+    score = cost.score if plan.samples is None else cost.score * CHEAP * plan.samples / 1000
+    return cost.start + (trial.steps - max(before, default=0)) * cost.step + score
 
 
 def searched(config: SearchConfig, landscape: Landscape, trials: int) -> Search:

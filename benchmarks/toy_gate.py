@@ -1,11 +1,14 @@
 """What the toy gate would have done to the losses of the curve pool, whose runs on MNIST are known.
 
-    python benchmarks/toy_gate.py [--pool results/curve-pool] [--seeds 2]
+    python benchmarks/toy_gate.py [--pool results/curve-pool] [--seeds 2] [--search RUN]
 
 Trains every loss of the pool in the toy, to its last step, and keeps every look in ``toy.jsonl``; what a gate that ends
 as soon as it knows would have said and cost is read off those. Killed and started again, it goes on where it was; what
 was made with other constants of the toy is passed over. Writes ``toy.json``: for several thresholds the share of losses
 that pass, which good ones would be rejected, how many bad ones, and the core seconds saved before a first rung.
+
+With the folder of a search, also what the gate would have done to its candidates, random trees and children apart, and
+the net core seconds against their trials at the first rung; into ``toy-search.json``.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from ganetics._files import write_atomically
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.execution.log import Log
 from ganetics.execution.process import prepared
+from ganetics.expressions.text import parse
 from ganetics.records import to_json
 from ganetics.search import toy as gate
 
@@ -37,7 +41,10 @@ FAILED = 15.0
 """The log Fréchet distance of a run that failed: worst."""
 BAD = 3.0
 """Times the distance of the non-saturating loss from which a loss counts as bad."""
-CONSTANTS = [getattr(gate, name) for name in sorted(vars(gate)) if name.isupper() and name != "PASS_DISTANCE"]
+CONSTANTS = (
+    (gate.MODES, gate.RADIUS, gate.SPREAD, gate.WIDTH, gate.BATCH, gate.BETAS, gate.EPSILON, gate.RATES),
+    (gate.STEPS, gate.LOOK_EVERY, gate.SAMPLES, gate.GENERATOR_SCALE),
+)
 SETTING = hashlib.sha256(repr(CONSTANTS).encode()).hexdigest()[:8]
 Line = dict[str, Any]
 
@@ -59,11 +66,14 @@ class Judged:
     def distance(self) -> float:
         return min(self.looks)
 
-    def seconds(self, threshold: float) -> float:
-        """Return what a gate costs that ends at the first look that is good enough."""
-        enough = next((number for number, look in enumerate(self.looks, 1) if look <= threshold), len(self.looks))
-        steps = gate.STEPS // gate.LOOK_EVERY
-        return self.cpu_seconds * enough / min(steps, len(self.looks))
+    def gate(self, threshold: float) -> tuple[bool, float]:
+        """Return whether the loss passes, and the seconds that it takes to know."""
+        best = math.inf
+        for number, look in enumerate(self.looks, 1):
+            best = min(best, look)
+            if best <= threshold or gate.hopeless(number * gate.LOOK_EVERY, best):
+                break
+        return best <= threshold, self.cpu_seconds * number / len(self.looks)
 
 
 def train(pool: Path, seeds: int) -> list[Line]:
@@ -76,7 +86,7 @@ def train(pool: Path, seeds: int) -> list[Line]:
     with prepared():
         for number, (loss, kind, seed) in enumerate(todo, 1):
             begun = time.process_time()
-            result = gate.toy(loss_named_or_parsed(loss), seed=seed, enough=0.0)
+            result = gate.toy(loss_named_or_parsed(loss), seed=seed, early_end=False)
             line: Line = {
                 "loss": loss,
                 "kind": kind,
@@ -121,23 +131,27 @@ def table(found: Sequence[Judged], threshold: float, seconds_a_step: float) -> L
     """Return what a gate with this threshold does to the survivors of the screen."""
     standard = next(one.log_fid for one in found if one.loss == "non-saturating")
     survivors = sorted((one for one in found if one.kind == "survivor"), key=lambda one: one.log_fid)
-    rejected = [one for one in survivors if one.distance > threshold]
+    rejected = [one for one in survivors if not one.gate(threshold)[0]]
     good = [one for one in survivors if one.log_fid < standard]
-    best = survivors[: max(1, len(survivors) // 10)]
+    best, promoted = (survivors[: max(1, len(survivors) // part)] for part in (10, 3))
     bad = [one for one in survivors if one.log_fid > standard + math.log(BAD)]
-    cost = statistics.fmean(one.seconds(threshold) for one in survivors)
+    seconds = statistics.fmean(one.gate(threshold)[1] for one in survivors)
     share = len(rejected) / len(survivors)
+
+    def of_them(group: Sequence[Judged]) -> list[int]:
+        return [sum(one in rejected for one in group), len(group)]
+
     return {
         "threshold": threshold,
         "pass": round(1.0 - share, 3),
-        "catalogue_rejected": [one.loss for one in found if one.kind == "catalogue" and one.distance > threshold],
-        "best_tenth": [len([one for one in best if one in rejected]), len(best)],
-        "better_than_non_saturating": [len([one for one in good if one in rejected]), len(good)],
-        "bad_rejected": [len([one for one in bad if one in rejected]), len(bad)],
+        "catalogue_rejected": [one.loss for one in found if one.kind == "catalogue" and not one.gate(threshold)[0]],
+        "best_tenth_rejected": of_them(best),
+        "best_third_rejected": of_them(promoted),
+        "better_than_non_saturating_rejected": of_them(good),
+        "bad_rejected": of_them(bad),
         "best_rejected": [[one.loss, round(math.exp(one.log_fid), 1), finite(one.distance)] for one in rejected[:3]],
-        "gate_seconds": round(cost, 3),
-        "saved_seconds": {str(steps): round(share * steps * seconds_a_step - cost, 3) for steps in RUNGS},
-        "rung_seconds": {str(steps): round(steps * seconds_a_step, 3) for steps in RUNGS},
+        "gate_seconds": round(seconds, 3),
+        "saved_seconds": {str(steps): round(share * steps * seconds_a_step - seconds, 3) for steps in RUNGS},
     }
 
 
@@ -169,33 +183,67 @@ def summary(pool: Path, lines: Sequence[Line], seeds: int) -> Line:
 
 
 def show(found: Line) -> None:
+    print("of the survivors, rejected/all; seconds a loss, and what the gate saves before a first rung")
+    head = " ".join(f"{steps:>6}" for steps in RUNGS)
     for part in found["seeds"]:
-        print(
-            f"seed {part['seed']}: {part['survivors']} survivors, Spearman {part['spearman']}, "
-            f"{part['whole_toy_seconds']} s to the end\n"
-            "  within  pass  best 10 %  better  bad   gate   saved a loss before "
-            + ", ".join(f"{steps}" for steps in RUNGS)
-            + " steps"
-        )
+        print(f"seed {part['seed']}: {part['survivors']} survivors, Spearman {part['spearman']} with the log FID")
+        print(f"  within  pass  best tenth   third  better than BCE     bad  gate s  {head} steps")
         for row in part["thresholds"]:
-            lost, better, bad = (
-                "{}/{}".format(*row[name]) for name in ("best_tenth", "better_than_non_saturating", "bad_rejected")
-            )
-            saved = "  ".join(f"{row['saved_seconds'][str(steps)]:+.2f} s" for steps in RUNGS)
-            print(
-                f"  {row['threshold']:<6} {row['pass']:.0%}  {lost:>9}  {better:>6}  {bad:>6} {row['gate_seconds']:.2f} s"
-                f"  {saved}  {row['catalogue_rejected'] or ''}"
-            )
+            names = ("best_tenth", "best_third", "better_than_non_saturating", "bad")
+            best, third, better, bad = ("{}/{}".format(*row[f"{name}_rejected"]) for name in names)
+            saved = " ".join(f"{row['saved_seconds'][str(steps)]:+6.2f}" for steps in RUNGS)
+            start = f"  {row['threshold']:<6}  {row['pass']:4.0%}  {best:>10}  {third:>6}  {better:>15}  {bad:>6}"
+            print(f"{start}  {row['gate_seconds']:6.2f}  {saved}  {' '.join(row['catalogue_rejected'])}")
+
+
+def of_a_search(run: Path) -> dict[str, Line]:
+    """Return what the gate does to the candidates of a search: to random trees, and to children."""
+    trials = [line for line in Log(run / "archive.jsonl").read() if line["kind"] == "trial"]
+    seconds = {
+        line["index"]: line["cpu_seconds"]
+        for line in Log(run / "timings.jsonl", skip_damaged=True).read()
+        if line["kind"] == "trial"
+    }
+    highest: dict[int, int] = defaultdict(int)
+    for line in trials:
+        highest[line["candidate"]] = max(highest[line["candidate"]], line["rung"])
+    found: dict[str, Line] = {}
+    with prepared():
+        for line in trials:
+            if line.get("born") is None or line["index"] not in seconds:
+                continue
+            begun = time.process_time()
+            rejected = not gate.passes(gate.toy(parse(line["born"]["expression"]), seed=0))
+            spent = time.process_time() - begun
+            part = found.setdefault("random" if line["born"]["origin"] == "random" else "children", defaultdict(int))
+            climbed = highest[line["candidate"]] >= 2
+            part["candidates"] += 1
+            part["rejected"] += rejected
+            part["climbed_two_rungs"] += climbed
+            part["climbed_two_rungs_rejected"] += climbed and rejected
+            part["gate_seconds"] += spent
+            part["first_rung_seconds"] += seconds[line["index"]]
+            part["saved_seconds"] += rejected * seconds[line["index"]] - spent
+    total = sum(seconds.values())
+    for part in found.values():
+        part["saved_share_of_the_search"] = part["saved_seconds"] / total
+    return {name: {key: round(value, 4) for key, value in part.items()} for name, part in found.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, default=Path("results/curve-pool"))
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--search", type=Path)
     given = parser.parse_args()
     found = summary(given.pool, train(given.pool, given.seeds), given.seeds)
     write_atomically(given.pool / "toy.json", (to_json(found, indent=1) + "\n").encode())
     show(found)
+    if given.search is not None:
+        of_search = of_a_search(given.search)
+        write_atomically(given.pool / "toy-search.json", (to_json(of_search, indent=1) + "\n").encode())
+        for name, part in of_search.items():
+            print(name, *(f"{key} {value}" for key, value in part.items()), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from ganetics.records import (
     Penalty,
     Recipe,
     Record,
+    Rung,
     SearchConfig,
     from_json,
     read_text,
@@ -48,7 +49,13 @@ OUTCOME = Outcome(
 )
 FAILURE = Failure(kind=FailureKind.OUT_OF_MEMORY, message='"two\nlines\u2028', step=None)
 SEARCH = SearchConfig(
-    dataset="digits", data=DATA, reference=DATA, extractor=EXTRACTOR, recipe=RECIPE, guesses=("hinge", "p**3")
+    dataset="digits",
+    data=DATA,
+    reference=DATA,
+    extractor=EXTRACTOR,
+    recipe=RECIPE,
+    rungs=(Rung(steps=5, samples=100), Rung(steps=10, seeds=2, rates=(0.1, 1.0))),
+    guesses=("hinge", "p**3"),
 )
 RECORDS: list[Record] = [RECIPE, DATA, EXTRACTOR, OUTCOME, FAILURE, SEARCH]
 
@@ -95,6 +102,11 @@ def test_text_form_and_digests_are_pinned() -> None:
         (RECIPE, {"schema_version": 2}, "schema_version"),
         (OUTCOME, {"schema_version": 0}, "schema_version"),
         (SEARCH, {"schema_version": "2"}, "schema_version"),
+        (SEARCH, {"schema_version": 1}, "schema_version"),
+        (SEARCH, {"rungs": []}, "rungs"),
+        (SEARCH, {"rungs": [{"steps": 10, "rates": [0, 1]}]}, "rungs.0.rates.0"),
+        (SEARCH, {"promote": 1}, "promote"),
+        (SEARCH, {"mode": "both"}, "mode"),
         (RECIPE, {"momentum": 0.9}, "momentum"),
         (SEARCH, {"recipe": {**RECIPE.model_dump(mode="json"), "momentum": 0.9}}, "recipe.momentum"),
         (RECIPE, {"learning_rate": 0}, "learning_rate"),
@@ -117,6 +129,40 @@ def test_the_message_gives_rule_and_value() -> None:
         from_json(Penalty, '{"kind": "r1", "weight": -1.0}', where="f")
     with pytest.raises(InputError, match=r"^f: weihgt: Extra inputs are not permitted, got '1'$"):
         from_json(Penalty, '{"kind": "r1", "weihgt": 1}', where="f")
+
+
+@pytest.mark.parametrize(
+    ("rungs", "message"),
+    [
+        ([{"steps": 5}, {"steps": 4}, {"steps": 10}], "steps and seeds must not fall from rung to rung"),
+        ([{"steps": 5, "seeds": 2}, {"steps": 10}], "steps and seeds must not fall from rung to rung"),
+        ([{"steps": 5}], "the last rung must have the recipe's 10 steps, got steps=5 "),
+        ([{"steps": 10, "rates": (0.5, 2)}], "each rung's rates must contain 1, and none twice"),
+        ([{"steps": 10, "rates": (1, 3, 3)}], "each rung's rates must contain 1, and none twice"),
+        ([{"steps": 10}, {"steps": 10}], "each rung must have runs that none before it has"),
+        ([{"steps": 10, "rates": (0.3, 1)}, {"steps": 10}], "each rung must have runs that none before it has"),
+        (
+            [{"steps": 10}, {"steps": 10, "samples": 50}, {"steps": 10}],
+            "each rung must have runs that none before it has",
+        ),
+    ],
+)
+def test_rungs_must_climb(rungs: list[dict[str, Any]], message: str) -> None:
+    text = json.dumps({**SEARCH.model_dump(mode="json"), "rungs": rungs})
+    with pytest.raises(InputError, match=rf"^config\.json: {re.escape(message)}[^\n]*$"):
+        from_json(SearchConfig, text, where="config.json")
+
+
+@pytest.mark.parametrize(
+    "rungs",
+    [
+        [{"steps": 10}],
+        [{"steps": 10}, {"steps": 10, "samples": 50}],
+        [{"steps": 10}, {"steps": 10, "seeds": 2}, {"steps": 10, "seeds": 2, "rates": (0.3, 1)}],
+    ],
+)
+def test_rungs_of_equal_steps_may_have_more_runs_or_other_samples(rungs: list[dict[str, Any]]) -> None:
+    assert len(SearchConfig.model_validate({**SEARCH.model_dump(), "rungs": rungs}).rungs) == len(rungs)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"kind": "r1"', "\x00", '{"kind": NaN}', "{'kind': 'r1'}"])

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save
 from torch import Tensor
 
+from ganetics import trial as trial_module
 from ganetics._check import InputError
+from ganetics.execution.shared import Held
 from ganetics.losses import GANetic, GANLoss, NonSaturating
-from ganetics.records import FailureKind, Recipe
-from ganetics.training import RECIPES, start
+from ganetics.records import FailureKind, Outcome, Recipe
+from ganetics.training import RECIPES, TrainingState, checkpoint, start, train
 from ganetics.trial import TrialData, TrialJob, advance, load_trial_data, run_job, run_trial, score
 
 RECIPE = RECIPES["digits"].model_copy(update={"steps": 60, "eval_samples": 200, "width": 4})
@@ -137,3 +144,126 @@ def test_scores_on_the_way_change_nothing() -> None:
     assert watched.outcome == alone.outcome
     assert [outcome.step for outcome in watched.curve] == [4, 8]
     assert alone.curve == ()
+
+
+# --- jobs that go on from where another was
+
+
+@pytest.fixture
+def begun_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the steps that training has begun at since."""
+    found: list[int] = []
+
+    def watched(state: TrainingState, *arguments: Any, **options: Any) -> TrainingState:
+        found.append(state.step)
+        return train(state, *arguments, **options)
+
+    monkeypatch.setattr(trial_module, "train", watched)
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(data: TrialData) -> Outcome:
+    """Return what a job comes to that is never stopped."""
+    return run_job(TrialJob("ganetic", RECIPE, "digits", None, seed=3, shared=Held(data))).outcome
+
+
+def climb(folder: Path, data: TrialData, **changes: Any) -> Outcome:
+    """Run the job of the fixture ``whole``, or one that is a little different."""
+    job = TrialJob("ganetic", RECIPE, "digits", None, seed=3, state=str(folder), shared=Held(data))
+    return run_job(replace(job, **changes)).outcome
+
+
+def test_a_job_goes_on_from_the_state_of_another_as_if_never_stopped(
+    whole: Outcome, data: TrialData, tmp_path: Path, begun_at: list[int]
+) -> None:
+    folder = tmp_path / "states" / "0"
+    steps = [climb(folder, data, until=until, samples=samples) for until, samples in ((20, 50), (45, None), (45, 20))]
+    assert [one.step for one in steps] == [20, 45, 45]
+    assert [len(one.metrics or ()) for one in steps] == [1, 5, 1]
+    assert climb(folder, data) == whole
+    assert begun_at == [0, 20, 45, 45]
+    # each is what it would be alone
+    for number, (one, samples) in enumerate(zip(steps, (50, None, 20), strict=True)):
+        assert climb(tmp_path / f"{number}", data, until=one.step, samples=samples) == one
+    # the last step leaves no state: nobody goes on
+    assert climb(tmp_path / "last", data, until=60) == whole
+    assert not (tmp_path / "last").exists()
+
+
+def _cut(folder: Path) -> None:
+    tensors = next(folder.glob("*.safetensors"))
+    tensors.write_bytes(tensors.read_bytes()[:1000])
+
+
+def _other_weights(folder: Path) -> None:
+    tensors = next(folder.glob("*.safetensors"))
+    tensors.write_bytes(save({"generator/weight": torch.zeros(3)}))
+
+
+SPOILED: dict[str, Callable[[Path, TrialData], object]] = {
+    "missing": lambda folder, _: shutil.rmtree(folder),
+    "without its tensors": lambda folder, _: next(folder.glob("*.safetensors")).unlink(),
+    "with tensors cut off": lambda folder, _: _cut(folder),
+    "with other tensors": lambda folder, _: _other_weights(folder),
+    "no JSON": lambda folder, _: (folder / "state.json").write_text("{"),
+    "of another loss": lambda folder, data: climb(folder, data, loss="hinge", until=20),
+    "of another seed": lambda folder, data: climb(folder, data, seed=4, until=20),
+    "of another rate": lambda folder, data: climb(folder, data, recipe=RECIPE.at_rate(2), until=20),
+    "of a later step": lambda folder, data: climb(folder, data, until=50),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_state_that_does_not_fit_changes_nothing_but_the_time(
+    name: str, data: TrialData, tmp_path: Path, begun_at: list[int]
+) -> None:
+    expected = climb(tmp_path / "other", data, until=30)
+    climb(tmp_path / "state", data, until=20)
+    SPOILED[name](tmp_path / "state", data)
+    begun_at.clear()
+    assert climb(tmp_path / "state", data, until=30) == expected
+    assert begun_at == [0]
+    assert climb(tmp_path / "state", data, until=30) == expected  # it has left its own
+    assert begun_at == [0, 30]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+def test_a_state_that_cannot_be_saved_is_no_failure(
+    error: Exception, data: TrialData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = climb(tmp_path / "other", data, until=20)
+
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(checkpoint, "write_atomically", full)
+    assert climb(tmp_path / "state", data, until=20) == expected
+
+
+def test_a_failed_job_leaves_no_state(data: TrialData, tmp_path: Path) -> None:
+    outcome = climb(tmp_path / "state", data, recipe=RECIPE.at_rate(1e30), until=55)
+    assert outcome.failure is not None
+    assert outcome.failure.kind is FailureKind.DIVERGED
+    assert not (tmp_path / "state").exists()
+
+
+def test_shared_data_are_read_from_no_file(data: TrialData, whole: Outcome) -> None:
+    job = TrialJob("ganetic", RECIPE, "/nowhere", None, seed=3, shared=Held(data))
+    assert run_job(job).outcome == whole
+    with pytest.raises(InputError, match="nowhere"):
+        run_job(replace(job, shared=None))
+
+
+def test_fewer_samples_are_scored_by_the_distance_of_these(data: TrialData) -> None:
+    state = advance_to(RECIPE, data, 10)
+    assert score(state, data, samples=RECIPE.eval_samples) == {"fid": score(state, data)["fid"]}
+    few = score(state, data, samples=50)
+    assert set(few) == {"fid"}
+    assert few["fid"] != score(state, data)["fid"]
+
+
+def advance_to(recipe: Recipe, data: TrialData, step: int) -> TrainingState:
+    state = start(recipe, 0)
+    advance(state, NonSaturating(), data, until=step)
+    return state

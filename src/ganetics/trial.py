@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,18 +19,21 @@ from ganetics._check import InputError
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, load
-from ganetics.execution import Shared
+from ganetics.execution import Completed, Shared
 from ganetics.features import Extractor, load_extractor
 from ganetics.features.reference import Reference, reference
 from ganetics.losses.contract import GANLoss
 from ganetics.metrics.frechet import frechet_distance
 from ganetics.metrics.kernel import kernel_distance
+from ganetics.metrics.neighbours import neighbourhood_scores
 from ganetics.records import DataIdentity, Failure, FailureKind, Outcome, Recipe
 from ganetics.training import Diverged, TrainingState, checkpoint, sample, start, train
 from ganetics.training.batches import scaled
 from ganetics.training.sampling import decode, fixed_latents, grid_png
 
 Features = npt.NDArray[np.float32]
+TIMEOUT = 20.0
+"""Times the expected time of a trial: then something hangs."""
 KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 10, 1000
 LOOKED_AT = 500
 """Images of each kind that d_real and d_fake are means over."""
@@ -41,25 +44,26 @@ class TrialData:
     """What trials on one dataset share."""
 
     train: ImageSet
-    validation: ImageSet
+    held_out: ImageSet
+    """The validation images, or those of another split that was asked for."""
     extractor: Extractor
     reference: Reference
-    """Of the validation images."""
+    """Of the held-out images."""
 
     @property
     def digest(self) -> str:
         """Digest of the training data's and the reference data's identities."""
-        return data_digest(self.train.identity, self.validation.identity)
+        return data_digest(self.train.identity, self.held_out.identity)
 
     @property
     def skipped(self) -> tuple[str, ...]:
         """Path and reason of each image that could not be read, training images first."""
-        return tuple(f"{one.path}: {one.reason}" for part in (self.train, self.validation) for one in part.skipped)
+        return tuple(f"{one.path}: {one.reason}" for part in (self.train, self.held_out) for one in part.skipped)
 
 
-def data_digest(training: DataIdentity, validation: DataIdentity) -> str:
+def data_digest(training: DataIdentity, held_out: DataIdentity) -> str:
     """Return the digest of the data of a trial, as in :attr:`ganetics.records.Outcome.data`."""
-    return hashlib.sha256((training.digest() + validation.digest()).encode()).hexdigest()[:16]
+    return hashlib.sha256((training.digest() + held_out.digest()).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,17 @@ class TrialJob:
     preview: int = 0
     """Images in the preview; 0: no preview."""
     score_at: tuple[int, ...] = ()
-    """Steps, rising, at which to score on the way to the last."""
+    """Steps, rising, at which to score the Fréchet distance alone on the way to the last."""
     until: int | None = None
     """The last step; None: the recipe's."""
     samples: int | None = None
     """Generated images for a score of the Fréchet distance alone; None: the recipe's, and all metrics."""
+    neighbours: int = 0
+    """k of precision, recall, density and coverage in the last score; 0: they are not asked for."""
     state: str | None = None
     """Folder of a checkpoint to go on from, and to leave one in for who goes on: a cache, nothing depends on it."""
     shared: Shared[TrialData] | None = None
-    """The data, read once for all jobs; None: they are read from the dataset's files."""
+    """The data, read once for all jobs; None: they are read from the dataset's files, with the validation images."""
 
 
 @dataclass
@@ -102,6 +108,8 @@ def load_trial_data(
     data_dir: str | None,
     recipe: Recipe,
     *,
+    reference_split: str = "validation",
+    groups: str | None = None,
     device: str = "cpu",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> TrialData:
@@ -111,26 +119,29 @@ def load_trial_data(
         dataset: a named dataset, or the path of a folder of images.
         data_dir: where the files of a named dataset lie; None: the cache.
         recipe: says size, channels, extractor and number of reference images.
+        reference_split: the images that generated ones are compared with: "validation", or "test" for the last word.
+        groups: for folders: regular expression of the patient, sequence … in file names, kept in one split.
         device: where features are made.
         on_progress: called with (done, in all) while images are decoded and while features are made.
 
     Raises:
         InputError: the dataset, its files or the extractor are not there, or do not fit the recipe.
     """
-    train_set, validation_set = (
+    train_set, held_out = (
         load(
             dataset,
             split=split,
             data_dir=None if data_dir is None else Path(data_dir),
             image_size=recipe.image_size,
             channels=recipe.channels,
+            groups=groups,
             on_progress=on_progress,
         )
-        for split in ("train", "validation")
+        for split in ("train", reference_split)
     )
     extractor = load_extractor(recipe.extractor, device=device)
-    side = reference(validation_set, extractor, count=recipe.eval_samples, on_progress=on_progress)
-    return TrialData(train_set, validation_set, extractor, side)
+    side = reference(held_out, extractor, count=recipe.eval_samples, on_progress=on_progress)
+    return TrialData(train_set, held_out, extractor, side)
 
 
 @lru_cache(maxsize=2)
@@ -181,12 +192,13 @@ def advance(
     *,
     until: int,
     samples: int | None = None,
+    neighbours: int = 0,
     on_record: Callable[[dict[str, float]], None] | None = None,
 ) -> Outcome:
     """Train ``state`` on to step ``until`` in place, score it, and return the outcome.
 
-    ``samples``: as for :func:`score`. ``on_record`` is called every 50 steps, when the state is whole: it may save it,
-    or sample from it.
+    ``samples`` and ``neighbours``: as for :func:`score`. ``on_record`` is called every 50 steps, when the state is
+    whole: it may save it, or sample from it.
 
     Raises:
         InputError: the images do not fit the recipe.
@@ -194,7 +206,7 @@ def advance(
     failure, metrics = None, None
     try:
         train(state, loss, data.train.images, until=until, on_record=on_record)
-        metrics = score(state, data, samples=samples)
+        metrics = score(state, data, samples=samples, neighbours=neighbours)
     except Diverged as error:
         failure = Failure(kind=FailureKind.DIVERGED, message=str(error), step=error.step)
     except (MemoryError, RuntimeError) as error:
@@ -212,7 +224,9 @@ def advance(
     )
 
 
-def score(state: TrainingState, data: TrialData, *, samples: int | None = None) -> dict[str, float]:
+def score(
+    state: TrainingState, data: TrialData, *, samples: int | None = None, neighbours: int = 0
+) -> dict[str, float]:
     """Compare images sampled from the state's generator with the reference.
 
     Latents come from the state's seed, so equal states have equal scores.
@@ -222,12 +236,14 @@ def score(state: TrainingState, data: TrialData, *, samples: int | None = None) 
         data: has the reference.
         samples: generate so many images and look at the Fréchet distance alone, for comparisons on the way; None: as
             many as the recipe says.
+        neighbours: k of precision, recall, density and coverage (arXiv 2002.09797 has 5), less where there are too few
+            images; 0: without them.
 
     Returns:
         ``fid`` (Fréchet distance, at least 0); without ``samples`` also ``kid`` (kernel distance, unbiased, can be
         below 0), ``d_real`` and ``d_fake`` (mean sigmoid of the discriminator's logits for training and for generated
         images), ``diversity`` (standard deviation of a pixel over the samples, mean over the pixels, of 1 for the full
-        range).
+        range); with ``neighbours`` the four scores of :func:`ganetics.metrics.neighbourhood_scores`.
 
     Raises:
         Diverged: a figure is not finite.
@@ -238,6 +254,9 @@ def score(state: TrainingState, data: TrialData, *, samples: int | None = None) 
     metrics = {"fid": float(frechet_distance(data.reference.gaussian, features))}
     if samples is None:
         metrics |= _further(state, data, images, features)
+    if neighbours:
+        k = min(neighbours, len(features) - 1, len(data.reference.features) - 1)
+        metrics |= asdict(neighbourhood_scores(data.reference.features, features, k=k))
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise Diverged(f"the metric {name} is {value}", state.step)
@@ -276,8 +295,9 @@ def run_job(job: TrialJob) -> TrialReply:
     until = job.until or job.recipe.steps
     state = _left_by_another(job, loss, until) or start(job.recipe, job.seed)
     curve: list[Outcome] = []
-    for step in (*(step for step in job.score_at if step > state.step), until):
-        curve.append(advance(state, loss, data, until=step, samples=job.samples))
+    way = [(step, job.samples or job.recipe.eval_samples, 0) for step in job.score_at if state.step < step < until]
+    for step, samples, neighbours in (*way, (until, job.samples, job.neighbours)):
+        curve.append(advance(state, loss, data, until=step, samples=samples, neighbours=neighbours))
         if curve[-1].failure is not None:
             break
     outcome = curve.pop()
@@ -286,6 +306,47 @@ def run_job(job: TrialJob) -> TrialReply:
             checkpoint.save(Path(job.state), state)
     wanted = job.preview > 0 and outcome.metrics is not None
     return TrialReply(outcome, preview(state, job.preview) if wanted else None, tuple(curve))
+
+
+def settled(
+    completed: Completed, *, seed: int, recipe: Recipe, dataset: str, identities: tuple[str, str]
+) -> TrialReply:
+    """Return what a job came to: its reply, or a named failure where its worker was lost or stopped.
+
+    Args:
+        completed: from the executor that ran :func:`run_job`.
+        seed: the job's.
+        recipe: the job's.
+        dataset: what the images are called in a message.
+        identities: digests of the data and of the extractor that the job's run began with.
+
+    Raises:
+        InputError: what the job was given was wrong, or its data or extractor are others.
+    """
+    reply, failure = completed.value, completed.failure
+    if isinstance(reply, TrialReply):
+        found = (reply.outcome.data, reply.outcome.extractor)
+        if found != identities:
+            raise InputError(
+                f"dataset {dataset}: must be the images that the run began with (digests {', '.join(identities)}), "
+                f"got others ({', '.join(found)})"
+            )
+        return reply
+    if failure is not None and failure.kind == "wrong input":
+        raise InputError(failure.message)
+    kind = FailureKind.CRASHED if failure is None else FailureKind(failure.kind)
+    message = "the job gave no reply" if failure is None else failure.message
+    data, extractor = identities
+    outcome = Outcome(
+        step=0,
+        seed=seed,
+        metrics=None,
+        failure=Failure(kind=kind, message=message),
+        data=data,
+        extractor=extractor,
+        recipe=recipe.digest(),
+    )
+    return TrialReply(outcome, None)
 
 
 def _left_by_another(job: TrialJob, loss: GANLoss, until: int) -> TrainingState | None:

@@ -21,7 +21,36 @@ BAD = {
     "unknown loss": ("train {run} --loss hinj", 2, "unknown loss 'hinj', nearest: hinge"),
     "malformed expression": ("train {run} --loss p+*y", 2, 'expression "p+*y": invalid syntax at character 3'),
     "malformed guess": ("search {run} --guess p+*y", 2, 'expression "p+*y": invalid syntax'),
-    "guess not tied": ("search {run} --guess wasserstein", 2, "must be tied losses (in y and p), got 'wasserstein'"),
+    "guess not tied": (
+        "search {run} --guess wasserstein",
+        2,
+        "must be tied losses (in y and p) in tied mode, got",
+    ),
+    "guess no expression": (
+        "search {run} --mode separate --guess hinge --guess ra-hinge",
+        2,
+        "guesses: must be losses that are expressions, got 'ra-hinge'",
+    ),
+    "unknown mode": ("search {run} --mode both", 2, "--mode"),
+    "no rungs": (
+        "search {run} --rungs 30",
+        2,
+        "rungs: must be STEPSxSEEDS[@RATE/RATE…][:SAMPLES], separated by",
+    ),
+    "rungs that do not reach the end": ("search {run} --rungs 30x1", 2, "search: the last rung must have the recipe's"),
+    "rungs without the recipe's rate": (
+        "search {run} --steps 5 --rungs 5x1@3",
+        2,
+        "search: each rung's rates must",
+    ),
+    "no warm start": ("search {run} --warm-start {tmp}/none.json", 2, "warm start: no file at {tmp}/none.json"),
+    "a warm start that is none": ("search {run} --warm-start {tmp}/file", 2, "unknown loss"),
+    "an address without Ray": (
+        "search {run} --address auto",
+        2,
+        "--address: belongs to --executor ray, got 'auto' without it",
+    ),
+    "little memory": ("search {run} --memory-mib 100", 2, "--memory-mib"),
     "trials and minutes": ("search {run} --trials 4 --minutes 1", 2, "--trials and --minutes: one of the two"),
     "minutes not a number": ("search {run} --minutes nan", 2, "minutes"),
     "rate not a number": ("train {run} --rate nan", 2, "rate"),
@@ -44,7 +73,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ) -> None:
     (tmp_path / "one").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "one" / "image.png")
-    (tmp_path / "file").touch()
+    (tmp_path / "file").write_text("hinj\n")
     names = {"tmp": tmp_path, "run": tmp_path / "run", "sep": os.sep}
     ended = command(*(part.format(**names) for part in line.split()))
     assert ended.status == status

@@ -6,7 +6,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -35,7 +36,7 @@ EXECUTORS: dict[str, Callable[[], Executor]] = {
 NAMES = [pytest.param(name, marks=[pytest.mark.ray] if name == "ray" else []) for name in EXECUTORS]
 
 
-@pytest.fixture(scope="module")
+@contextmanager
 def local_ray() -> Iterator[None]:
     """Start a Ray of this machine's for all tests, with a CPU more than the executor takes for all of them."""
     ray = pytest.importorskip("ray")
@@ -49,14 +50,14 @@ def local_ray() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def opened(request: pytest.FixtureRequest, jobs: ModuleType) -> Iterator[Callable[[str], Executor]]:
+def opened(jobs: ModuleType) -> Iterator[Callable[[str], Executor]]:
     """Return what opens an executor, the same one each time, until the last test."""
     with ExitStack() as stack:
 
         @cache
         def opened(name: str) -> Executor:
             if name == "ray":
-                request.getfixturevalue("local_ray")
+                stack.enter_context(local_ray())
             return stack.enter_context(EXECUTORS[name]())
 
         yield opened
@@ -150,7 +151,7 @@ def test_a_shared_value_arrives_once_in_a_process_and_is_kept(executor: Executor
     shared = {name: executor.share(value) for name, value in values.items()}
     assert [handle.get() for handle in shared.values()] == list(values.values())
     few = executor.map_in_order(jobs.read, [jobs.Reading({"two": shared["two"]})] * 4, seconds=60)
-    many = executor.map_in_order(jobs.read, [jobs.Reading(shared, number) for number in range(8)], seconds=60)
+    many = executor.map_in_order(jobs.read, [jobs.Reading(shared)] * 8, seconds=60)
     expected = [value.content() for value in values.values()]
     most = {"two": 0, "both": 0}
     for name, results, contents in (("two", few, expected[1:]), ("both", many, expected)):
@@ -163,7 +164,7 @@ def test_a_shared_value_arrives_once_in_a_process_and_is_kept(executor: Executor
 
 
 def test_what_cannot_be_shared_is_refused(apart: Executor, jobs: ModuleType) -> None:
-    with pytest.raises(InputError, match="^a shared value must pickle, got a function: "):
+    with pytest.raises(InputError, match=r"^a shared value must pickle, got a function: "):
         apart.share(lambda: None)
     with PoolExecutor(1) as another:
         reading = jobs.Reading({"one": another.share(jobs.Weights(0))})
@@ -172,7 +173,7 @@ def test_what_cannot_be_shared_is_refused(apart: Executor, jobs: ModuleType) -> 
 
 
 def test_a_job_that_takes_all_memory_fails_and_is_not_tried_again(apart: Executor, jobs: ModuleType) -> None:
-    for result in apart.map_in_order(jobs.take_all, ["objects", "bytes", "numpy", "torch", "convolution"], seconds=100):
+    for result in apart.map_in_order(jobs.take_all, ["objects", "numpy", "torch"], seconds=100):
         assert result.failure is not None
         assert (result.failure.kind, result.attempts) == ("out of memory", 1), result
     after = list(apart.map_in_order(jobs.double, range(4), seconds=60))
@@ -189,12 +190,12 @@ def test_a_job_that_takes_too_long_is_stopped_twice(apart: Executor, jobs: Modul
 
 def test_a_job_whose_worker_dies_is_tried_once_more(apart: Executor, jobs: ModuleType, tmp_path: Path) -> None:
     once = apart.submit(jobs.die_first, str(tmp_path / "died"), seconds=60)
-    always = apart.submit(jobs.die, signal.SIGSEGV, seconds=60)
+    always = apart.submit(jobs.die, signal.SIGKILL, seconds=60)
     assert (once.result(100).value, once.result().attempts) == ("alive", 2)
     assert (always.result(100).value, always.result().attempts) == (None, 2)
     failure = always.result().failure
     assert failure is not None
-    assert failure.message == "the worker ended with signal SIGSEGV"
+    assert failure.message == "the worker was killed (perhaps for lack of memory)"
 
 
 def test_results_and_arguments_that_do_not_travel_are_failures(apart: Executor, jobs: ModuleType) -> None:
@@ -217,7 +218,7 @@ def test_closing_ends_jobs_and_workers(
 ) -> None:
     opened(name)
     executor = EXECUTORS[name]()
-    running = executor.submit(jobs.say_and_sleep, str(tmp_path), seconds=None)
+    running, *waiting = [executor.submit(jobs.say_and_sleep, str(tmp_path), seconds=None) for _ in range(4)]
     deadline = time.monotonic() + 60
     while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -226,6 +227,8 @@ def test_closing_ends_jobs_and_workers(
     executor.close()
     with pytest.raises(RuntimeError, match="closed"):
         running.result(5)
+    with pytest.raises(CancelledError):
+        waiting[-1].result(5)
     while jobs.alive(process) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not jobs.alive(process)

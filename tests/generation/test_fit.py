@@ -177,8 +177,8 @@ def test_a_divergence_leaves_the_last_good_checkpoint(
 
 
 def test_skipped_images_are_kept_and_counted(data: TrialData, tmp_path: Path) -> None:
-    bad = replace(data.validation, skipped=(Skipped("a/1.png", "cannot be read: no image"),))
-    config = config_for(replace(data, validation=bad), RECIPE.model_copy(update={"steps": 2}))
+    bad = replace(data.held_out, skipped=(Skipped("a/1.png", "cannot be read: no image"),))
+    config = config_for(replace(data, held_out=bad), RECIPE.model_copy(update={"steps": 2}))
     assert config.skipped == ("a/1.png: cannot be read: no image",)
     told = summary(tmp_path, config, fit(tmp_path, config, data))
     assert (told["skipped"], told["n"], told["n_real"], told["floor_n"]) == (1, 100, 100, 50)

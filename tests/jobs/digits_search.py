@@ -32,7 +32,7 @@ def config(**changes: Any) -> SearchConfig:
     settings = {
         "dataset": "digits",
         "data": data().train.identity,
-        "reference": data().validation.identity,
+        "reference": data().held_out.identity,
         "extractor": data().extractor.identity,
         "recipe": RECIPE,
         "trials": TRIALS,

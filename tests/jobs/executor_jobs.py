@@ -49,14 +49,10 @@ def take_all(how: str) -> int:
         match how:
             case "objects":
                 kept.append([None])
-            case "bytes":
-                kept.append(bytes(1 << 20))
             case "numpy":
                 kept.append(np.ones(1 << 17))
             case "torch":
                 kept.append(torch.ones(1 << 18))
-            case "convolution":
-                kept.append(torch.nn.functional.conv2d(torch.ones(4, 8, 64, 64), torch.ones(16, 8, 3, 3)))
 
 
 class Weights:
@@ -82,12 +78,13 @@ class Reading:
     """Handles within an argument."""
 
     values: dict[str, Shared[Weights]]
-    number: int = 0
+    seconds: float = 0.05
+    """That the job takes at least, so that others get some too."""
 
 
 def read(reading: Reading) -> tuple[int, int, list[bytes]]:
     """Return the process, how often it has unpickled, and what it read."""
-    time.sleep(0.05)
+    time.sleep(reading.seconds)
     values = [shared.get() for shared in reading.values.values()]
     assert all(shared.get() is value for shared, value in zip(reading.values.values(), values, strict=True))
     return os.getpid(), Weights.unpickled, [value.content() for value in values]

@@ -49,10 +49,12 @@ CONFIG = SearchConfig(
     trials=TRIALS,
     lag=3,
     rungs=(
-        Rung(steps=75, seeds=1),
+        Rung(steps=75, seeds=1, samples=500),
+        Rung(steps=300, seeds=1, samples=500),
         Rung(steps=300, seeds=2),
         Rung(steps=300, seeds=2, rates=(0.3, 1.0, 3.0)),
     ),
+    promote=0.5,
     population=6,
     guesses=("ganetic",),
     finalists=2,
@@ -76,7 +78,8 @@ def made_up(job: TrialJob) -> TrialReply:
     worse = 3.0 if job.loss == "least-squares" else 1.0
     fast = worse > 1.0 and job.recipe.learning_rate > 2 * CONFIG.recipe.learning_rate
     failed = fast or chance("fails", job.loss, job.recipe.learning_rate) < 0.15
-    fid = 20.0 * worse * (job.recipe.steps / steps) ** 0.5 * 4.0 ** chance(job.loss) * 1.2 ** chance(*name, steps)
+    luck = 1.2 ** chance(*name, steps, job.samples)
+    fid = 20.0 * worse * (job.recipe.steps / steps) ** 0.5 * 4.0 ** chance(job.loss) * luck
     outcome = Outcome(
         step=60 if failed else steps,
         seed=job.seed,

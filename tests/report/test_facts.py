@@ -37,7 +37,7 @@ def test_cost_is_that_of_the_jobs_of_a_search(tmp_path: Path) -> None:
     def job(one: TrialJob) -> TrialReply:
         until = one.until or one.recipe.steps
         steps.append(until - (made.get(one.state, 0) if one.state else 0))
-        if one.state:
+        if one.state and until < one.recipe.steps:
             made[one.state] = until
         reply = made_up(one)
         return TrialReply(reply.outcome.model_copy(update={"metrics": {"fid": 9.0}, "failure": None}), None)
@@ -45,7 +45,7 @@ def test_cost_is_that_of_the_jobs_of_a_search(tmp_path: Path) -> None:
     rungs = (
         Rung(steps=50),
         Rung(steps=150, seeds=2, rates=(1.0, 2.0)),
-        Rung(steps=300, seeds=2, rates=(1.0, 2.0)),
+        Rung(steps=300, seeds=2, rates=(1.0, 2.0), samples=500),
         Rung(steps=300, seeds=3, rates=(0.5, 1.0, 2.0)),
     )
     config = CONFIG.model_copy(update={"rungs": rungs, "lag": 1, "promote": 0.9, "finalists": 0, "rivals": ()})
@@ -67,16 +67,16 @@ def test_runs_that_were_made_again_cost_twice(run: Path) -> None:
             file.write(json.dumps({**line, "cpu_seconds": 1000.0}) + "\n")
     after = levels(read_search(run))
     more = [(two.cpu_seconds or 0) - (one.cpu_seconds or 0) for one, two in zip(before, after, strict=True)]
-    assert more == pytest.approx([1000.0, 0.0, 0.0, 1000.0])
+    assert more == pytest.approx([1000.0, 0.0, 0.0, 0.0, 1000.0])
 
 
 def test_levels_before_anything_was_timed(run: Path) -> None:
     change_archive(run, lambda lines: lines[:1], ended=False)
     (run / "timings.jsonl").unlink()
     found = levels(read_search(run))
-    assert [level.name for level in found] == ["rung 1", "rung 2", "rung 3"]
-    assert [(level.losses, level.runs) for level in found] == [(1, 1), (0, 0), (0, 0)]
-    assert [level.cpu_seconds for level in found] == [None] * 3
+    assert [level.name for level in found] == ["rung 1", "rung 2", "rung 3", "rung 4"]
+    assert [(level.losses, level.runs) for level in found] == [(1, 1), (0, 0), (0, 0), (0, 0)]
+    assert [level.cpu_seconds for level in found] == [None] * 4
 
 
 def test_standing(read: SearchRun) -> None:
@@ -147,4 +147,4 @@ def test_the_command_comes_to_the_same_configuration(
     counted = {"trials": 70, "minutes": None} if config.minutes else {}
     beyond = {name: getattr(found, name) for name in beyond_command(config)}
     assert found == config.model_copy(update={**counted, **beyond})
-    assert set(beyond) == {"rivals"}
+    assert set(beyond) == {"promote", "rivals"}

@@ -127,7 +127,8 @@ def test_every_run_is_a_mark(run: Path, page: ElementTree.Element) -> None:
 def test_trials_are_shaded_by_rung_and_open_at_other_rates(run: Path, page: ElementTree.Element) -> None:
     alive = [line for line in trials(archive_of(run)) if line["outcome"]["metrics"]]
     drawn = classes(chart_of(page, "progress"), "dot", "trial")
-    assert [node.get("class", "").split()[2] for node in drawn] == [("s0", "s2", "s5")[line["rung"]] for line in alive]
+    shades = [("s0", "s2", "s3", "s5")[line["rung"]] for line in alive]
+    assert [node.get("class", "").split()[2] for node in drawn] == shades
     assert ["open" in node.get("class", "").split() for node in drawn] == [line["rate"] != 1.0 for line in alive]
     assert any(line["rate"] != 1.0 for line in alive)
     order = sorted(range(len(alive)), key=lambda i: alive[i]["outcome"]["metrics"]["fid"])
@@ -177,8 +178,8 @@ def test_the_ladder_counts_what_the_archive_holds(run: Path, page: ElementTree.E
     lines = archive_of(run)
     timings = [json.loads(line) for line in (run / "timings.jsonl").read_text().splitlines()]
     rows = [[text_of(cell) for cell in row] for row in page.findall(".//table[@id='ladder']/tbody/tr")]
-    groups = [[line for line in trials(lines) if line["rung"] == rung] for rung in range(3)] + [finals(lines)]
-    keys = ["candidate"] * 3 + ["expression"]
+    groups = [[line for line in trials(lines) if line["rung"] == rung] for rung in range(4)] + [finals(lines)]
+    keys = ["candidate"] * 4 + ["expression"]
     for (name, losses, failed, runs, _, cpu), group, key in zip(rows, groups, keys, strict=True):
         assert int(losses) == len({line[key] for line in group}) > 0
         assert int(failed) == len({line[key] for line in group if line["outcome"]["metrics"] is None})
@@ -186,10 +187,11 @@ def test_the_ladder_counts_what_the_archive_holds(run: Path, page: ElementTree.E
         jobs = {(line["kind"], line["index"]) for line in group}
         spent = sum(line["cpu_seconds"] for line in timings if (line["kind"], line.get("index")) in jobs)
         assert cpu == duration(spent), name
-    assert rows[2][0] == "rung 3 300 steps × 2 seeds × rates 0.3, 1, 3"
-    assert rows[3][0] == "last round 300 steps × 4 fresh seeds × rates 0.3, 1, 3"
-    # 300 steps twice, of which 75 are there once; at two more rates twice; at three rates four times
-    assert [row[4] for row in rows] == ["75", "525", "1,200", "3,600"]
+    assert rows[1][0] == "rung 2 300 steps × 1 seed, scored on 500 images"
+    assert rows[3][0] == "rung 4 300 steps × 2 seeds × rates 0.3, 1, 3"
+    assert rows[4][0] == "last round 300 steps × 4 fresh seeds × rates 0.3, 1, 3"
+    # of 300 steps 75 are there; once more for the other score, and a new seed; two more rates; four seeds, three rates
+    assert [row[4] for row in rows] == ["75", "225", "525", "1,200", "3,600"]
 
 
 def test_the_front_is_that_of_the_last_round(run: Path, page: ElementTree.Element) -> None:

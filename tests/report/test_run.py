@@ -40,20 +40,19 @@ def test_rungs_and_front_are_those_of_the_search(run: Path, count: int) -> None:
 
 
 def test_a_candidate_is_measured_by_its_seeds_at_the_recipes_rate(read: SearchRun, finished: Path) -> None:
-    """Computed again from the archive: the steps of the highest rung that is complete; two rungs have 300."""
+    """Computed again from the archive: the last two rungs are scored alike, all others differently."""
     lines = trials(archive_of(finished))
     seen = set()
     for one in read.candidates:
         mine = [line for line in lines if line["candidate"] == one.number]
         assert [trial.index for trial in one.trials] == [line["index"] for line in mine]
-        at_one = [line for line in mine if line["rate"] == 1.0]
-        long = [line for line in at_one if line["outcome"]["step"] == 300 or line["rung"] > 0]
-        measured = long if len(long) == 2 else at_one[:1]
+        rungs = [[line for line in mine if line["rung"] == rung] for rung in range(3)]
+        measured = rungs[2] if len(rungs[2]) == 2 else rungs[1] or rungs[0]
         fids = [line["outcome"]["metrics"]["fid"] for line in measured if line["outcome"]["metrics"]]
         mean = math.exp(statistics.fmean(map(math.log, fids))) if len(fids) == len(measured) else None
         assert one.fid == (None if mean is None else pytest.approx(mean))
-        seen.add((len(measured), one.fid is None))
-    assert {(1, False), (2, False), (1, True)} <= seen
+        seen.add((measured[0]["rung"], one.fid is None))
+    assert {(0, False), (1, False), (2, False), (0, True)} <= seen
 
 
 def test_the_hall_of_fame_and_the_report_say_the_same_of_a_candidate(read: SearchRun) -> None:
@@ -68,7 +67,7 @@ def test_the_hall_of_fame_and_the_report_say_the_same_of_a_candidate(read: Searc
 
 def test_the_best_candidate_is_one_of_the_highest_rung(read: SearchRun, run: Path) -> None:
     assert read.best is not None
-    assert read.best.rung == 2
+    assert read.best.rung == 3
     assert len(read.complete) > 1
     assert read.best.fid == min(one.fid for one in read.complete if one.fid is not None)
     number = read.best.number
@@ -82,7 +81,7 @@ def test_the_best_candidate_is_one_of_the_highest_rung(read: SearchRun, run: Pat
     other = read_search(run)
     assert other.candidates[low].fid == pytest.approx(1e-3)
     assert other.best is not None
-    assert other.best.rung == 2
+    assert other.best.rung == 3
     assert other.best.number not in (number, low)
 
 

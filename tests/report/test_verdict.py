@@ -102,7 +102,7 @@ def test_before_the_last_round_the_best_is_said_to_be_lucky(base: SearchRun) -> 
     assert best.fid is not None
     found = verdict(replace(base, contenders=(), finished=False))
     assert found.title == f"Best so far: FID {number(best.fid)}, unconfirmed"
-    luck = f"Candidate {best.number}, the best of {others} that finished rung 3: 300 of 300 steps, 2 seeds."
+    luck = f"Candidate {best.number}, the best of {others} that finished rung 4: 300 of 300 steps, 2 seeds."
     assert found.text[0].startswith(luck)
     assert found.text[1].startswith("The search is still running, or was stopped")
     first = next(one for one in base.candidates if one.fid is not None and one.rung == 0)

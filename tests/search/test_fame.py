@@ -78,7 +78,8 @@ def test_the_order_is_by_failures_and_mean_at_the_own_best_rate(config: SearchCo
 def test_what_the_search_saw_is_of_the_highest_rung_that_was_finished(config: SearchConfig, lines: list[Line]) -> None:
     fame = hall_of_fame(config, lines)
     assert [entry["candidate"] for entry in fame] == [2, 0, 3, None]
-    assert [entry["search_fid"] for entry in fame] == [pytest.approx(3.0), pytest.approx(7.5), None, None]  # √(6·1.5); one failed
+    fids = [entry["search_fid"] for entry in fame]
+    assert fids == [pytest.approx(3.0), pytest.approx(7.5), None, None]  # √(6·1.5); one failed
 
 
 def test_the_front_is_of_what_did_not_fail_altogether(config: SearchConfig, lines: list[Line]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 import signal
 import subprocess
@@ -13,8 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-from ganetics.execution import InProcessExecutor
 
 
 def stat(pid: int | str) -> list[str]:
@@ -43,35 +40,39 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not stat("self"), reason="looks for processes in /proc, as on Linux")
-def test_killed_at_any_moment_a_search_comes_to_the_same(tmp_path: Path, jobs: ModuleType) -> None:
-    digits = importlib.import_module("digits_search")
-    whole, folder, moments = tmp_path / "whole", tmp_path / "killed", random.Random(0)
-    with InProcessExecutor() as executor:
-        digits.search(whole, executor)
+def test_killed_at_any_moment_a_search_comes_to_the_same(tmp_path: Path, real: Path, digits: ModuleType) -> None:
+    folder, moments = tmp_path / "killed", random.Random(0)
 
     def lines() -> int:
         archive = folder / "archive.jsonl"
         return archive.read_bytes().count(b"\n") if archive.exists() else 0
 
-    def begin() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, digits.__file__, folder])
+    def states() -> list[Path]:
+        return list(folder.glob("states/*/*/state.json"))
 
-    def kill_after(count: int) -> None:
-        driver = begin()
+    def begin(workers: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, digits.__file__, str(folder), str(workers)])
+
+    def kill_after(count: int, workers: int) -> None:
+        driver = begin(workers)
         try:
             wait_until(lambda: lines() >= count or driver.poll() is not None, 300)
             time.sleep(moments.random() * 0.2)
-            workers = children(driver.pid)
+            at_work = children(driver.pid)
         finally:
             driver.send_signal(signal.SIGKILL)
             assert driver.wait() == -signal.SIGKILL
-        assert len(workers) == 2
-        wait_until(lambda: all(map(ended, workers)), 5)
+        assert len(at_work) == workers
+        wait_until(lambda: all(map(ended, at_work)), 5)
         assert count <= lines() < digits.LINES
 
-    for least in (moments.randint(1, 9), moments.randint(11, 18)):  # of the search, of the last round
-        kill_after(least)
-    driver = begin()
+    kill_after(moments.randint(1, 4), workers=2)
+    assert states()
+    kill_after(moments.randint(8, 12), workers=1)
+    assert states()
+    kill_after(digits.TRIALS + moments.randint(1, 5), workers=1)  # in the last round
+    assert not states()
+    driver = begin(2)
     try:
         assert driver.wait(300) == 0
     finally:
@@ -80,8 +81,8 @@ def test_killed_at_any_moment_a_search_comes_to_the_same(tmp_path: Path, jobs: M
     compared = [
         "archive.jsonl",
         "hall_of_fame.json",
-        *(f"previews/{path.name}" for path in (whole / "previews").iterdir()),
+        *(f"previews/{path.name}" for path in (real / "previews").iterdir()),
     ]
     assert len(compared) > 3
     for name in compared:
-        assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+        assert (folder / name).read_bytes() == (real / name).read_bytes(), name

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ganetics.cli.place import Place
 from ganetics.cli.recipes import chosen_recipe
-from ganetics.cli.search import Place, carry_out, prepared, show
+from ganetics.cli.search import carry_out, prepared, show
 from ganetics.search.ladder import ladder
 
 DATASET = "digits"

@@ -1,14 +1,19 @@
-"""What a command line may say for a loss: a name, an expression, or @FILE."""
+"""What a command line may say for a loss, or for several: names, expressions, @FILE; with penalties, with labels."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
 from ganetics.expressions.text import from_json, to_text
-from ganetics.records import read_text
+from ganetics.records import Contender, Penalty, from_values, read_text
+
+PENALTY = re.compile(r"\+([a-z]\w*):([^+:/;]+)(?:/(\d+))?$")
+"""At the end of a loss: kind, weight and, for a lazy one, the steps between two."""
 
 
 def loss_text(given: str) -> str:
@@ -39,6 +44,100 @@ def loss_text(given: str) -> str:
         raise InputError(f"{path}: {error}") from None
     except (ValueError, RecursionError):
         raise InputError(f"{path}: must be JSON, if it begins with {text[0]!r}") from None
+
+
+def losses_in(file: Path, *, what: str = "warm start") -> list[str]:
+    """Return the losses in a search's hall of fame, or in a text file of one a line (# begins a remark).
+
+    Args:
+        file: the file.
+        what: what asks for it, for messages.
+
+    Raises:
+        InputError: the file is missing, or JSON that is no hall of fame.
+    """
+    return [loss for _, loss in _labelled(file, what)]
+
+
+def contenders_given(text: str) -> tuple[Contender, ...]:
+    """Return the contenders that ``text`` lists, those that are given twice once; losses are not looked up.
+
+    They are separated by commas outside of parentheses. Each is a name of the catalogue or an expression, perhaps with
+    penalties behind it (``+kind:weight``, ``+kind:weight/steps`` every so many steps) and with ``label=`` before it; or
+    @FILE: a search's hall of fame, whose found losses are labelled by their numbers, or a text file of one a line.
+
+    Raises:
+        InputError: none, no such file, an unknown penalty, or two of one label.
+
+    >>> [one.label for one in contenders_given("hinge, wasserstein+gradient:10, ours=max(p, y)**2+r1:0.5/16")]
+    ['hinge', 'wasserstein+gradient:10', 'ours']
+    >>> contenders_given("ours=p**2+r1:0.5/16")[0]
+    Contender(label='ours', loss='p**2', penalties=(Penalty(kind='r1', weight=0.5, every=16),))
+    """
+    found: dict[str, Contender] = {}
+    for label, loss in _listed(text):
+        one = _contender(label, loss)
+        if found.setdefault(one.label, one) != one:
+            raise InputError(f"losses: no two may have one label, got {one.label!r} for another: give LABEL=LOSS")
+    if not found:
+        raise InputError(f"losses: there must be at least one, got {text!r}")
+    return tuple(found.values())
+
+
+def _contender(label: str | None, text: str) -> Contender:
+    penalties: list[Penalty] = []
+    loss = text.strip()
+    while match := PENALTY.search(loss):
+        kind, weight, every = match.groups()
+        where = f"losses: {text!r}: penalty {kind!r}"
+        penalties.insert(0, from_values(Penalty, {"kind": kind, "weight": weight, "every": every or 1}, where=where))
+        loss = loss[: match.start()].rstrip()
+    values = {"label": label or text.strip(), "loss": loss, "penalties": penalties}
+    return from_values(Contender, values, where=f"losses: {text!r}")
+
+
+def _listed(text: str) -> Iterator[tuple[str | None, str]]:
+    """Yield label and loss of what is between commas, and of what is in files."""
+    for part in _parts(text):
+        if part.startswith("@"):
+            for label, loss in _labelled(Path(part[1:]), "losses"):
+                yield (label, loss) if label else _parted(loss)
+        else:
+            yield _parted(part)
+
+
+def _parted(text: str) -> tuple[str | None, str]:
+    label, sign, loss = text.partition("=")
+    return (label.strip(), loss) if sign else (None, text)
+
+
+def _parts(text: str) -> Iterator[str]:
+    depth = begin = 0
+    for place, sign in enumerate(f"{text},"):
+        depth += (sign in "([") - (sign in ")]")
+        if sign == "," and depth <= 0:
+            if part := text[begin:place].strip():
+                yield part
+            begin = place + 1
+
+
+def _labelled(file: Path, what: str) -> list[tuple[str | None, str]]:
+    """Return the losses in a file, those that a search found with their number and the search's folder as a label."""
+    text = read_text(file, what)
+    if file.suffix != ".json":
+        return [(None, line) for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
+    try:
+        return [
+            (None, str(entry["name"])) if entry["name"] else (_label(entry, file), str(entry["expression"]))
+            for entry in json.loads(text)
+        ]
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{what}: {file} must be a hall_of_fame.json, a list of losses") from None
+
+
+def _label(entry: dict[str, Any], file: Path) -> str | None:
+    number = entry.get("candidate")
+    return None if number is None else f"candidate {number} of {file.resolve().parent.name}"
 
 
 def _from_json(value: Any) -> str:

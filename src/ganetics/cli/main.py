@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 import ganetics
 from ganetics._check import InputError
 from ganetics.cli import loss
+from ganetics.cli.bench import bench
 from ganetics.cli.console import warn
 from ganetics.cli.demo import demo
 from ganetics.cli.doctor import doctor
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, search, train, sample, evaluate, report, doctor):
+for command in (demo, search, bench, train, sample, evaluate, report, doctor):
     app.command()(command)
 app.add_typer(loss.app, name="loss", help="List, show and export losses.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +13,14 @@ import typer
 from rich.table import Table
 
 from ganetics._check import InputError
-from ganetics.cli import calibration
 from ganetics.cli.console import console, print_json, progress, warn
+from ganetics.cli.losses_given import losses_in
+from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
-from ganetics.records import Recipe, SearchConfig, from_values, read_text, to_json
+from ganetics.records import Recipe, SearchConfig, from_values, to_json
 from ganetics.search.ladder import ladder, parse_rungs
 
 if TYPE_CHECKING:
-    from ganetics.execution import Executor
     from ganetics.search import Progress, SearchResult
     from ganetics.trial import TrialData
 
@@ -37,41 +36,6 @@ class Mode(StrEnum):
 
     tied = "tied"
     separate = "separate"
-
-
-class Executors(StrEnum):
-    """Where trials run."""
-
-    pool = "pool"
-    ray = "ray"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where and by how many workers trials are run; None: as many as there is room for."""
-
-    executor: Executors = Executors.pool
-    workers: int | None = None
-    address: str | None = None
-    """Of a Ray cluster; None: one is started here."""
-    memory_mib: int | None = None
-    """Of one worker, at most; None: no limit."""
-
-    def open(self) -> Executor:
-        """Return the executor.
-
-        Raises:
-            InputError: an address without Ray, Ray is not installed, or the cluster cannot be reached.
-        """
-        if self.executor is Executors.ray:
-            from ganetics.execution.ray import RayExecutor
-
-            return RayExecutor(self.workers, address=self.address, memory_mib=self.memory_mib)
-        if self.address is not None:
-            raise InputError(f"--address: belongs to --executor ray, got {self.address!r} without it")
-        from ganetics.execution import PoolExecutor
-
-        return PoolExecutor(self.workers or default_workers(), memory_mib=self.memory_mib)
 
 
 def search(
@@ -127,7 +91,7 @@ def search(
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
     chosen = changed(chosen_recipe(recipe, name, before=before.recipe if before else None), steps=steps)
-    guesses = (*(guess or ()), *(losses_in(warm_start) if warm_start else ()))
+    guesses = (*(guess or ()), *(losses_in(warm_start, what="warm start") if warm_start else ()))
     given = {
         "mode": None if mode is None else mode.value,
         "seed": seed,
@@ -162,21 +126,6 @@ def stored_configuration(run: Path) -> SearchConfig:
     return read_config_as(SearchConfig, run)
 
 
-def losses_in(file: Path) -> list[str]:
-    """Return the expressions in another search's hall of fame, or in a text file of one a line (# begins a remark).
-
-    Raises:
-        InputError: the file is missing, or JSON that is no hall of fame.
-    """
-    text = read_text(file, "warm start")
-    if file.suffix != ".json":
-        return [line for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
-    try:
-        return [str(entry["name"] or entry["expression"]) for entry in json.loads(text)]
-    except (ValueError, TypeError, KeyError):
-        raise InputError(f"warm start: {file} must be a hall_of_fame.json, a list of losses") from None
-
-
 @dataclass(frozen=True)
 class Prepared:
     """A search that may begin."""
@@ -206,7 +155,7 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     facts = {
         "dataset": dataset,
         "data": data.train.identity,
-        "reference": data.validation.identity,
+        "reference": data.held_out.identity,
         "extractor": data.extractor.identity,
         "skipped": data.skipped,
         "recipe": recipe,
@@ -247,11 +196,6 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
         )
     write_search_report(run)
     return result
-
-
-def default_workers() -> int:
-    """Return one worker a core, fewer where memory does not suffice."""
-    return max(1, int(min(calibration.cores(), calibration.available_mib() / calibration.WORKER_MIB)))
 
 
 def _shown_by(report: Callable[..., None], run: Path, minutes: float | None) -> Callable[[Progress], None]:

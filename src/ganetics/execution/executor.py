@@ -17,8 +17,8 @@ FailureKind = Literal["timed out", "out of memory", "crashed", "wrong input"]
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Job = Callable[[Any], Any]
-NO_MEMORY = ("can't allocate memory", "bad_alloc", "CUDA out of memory")
-"""How those say it that do not raise MemoryError: PyTorch on the CPU, C++, PyTorch on a GPU."""
+NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory", "failed to map segment")
+"""How those say it that do not raise MemoryError: PyTorch on the CPU, the system, C++, PyTorch on a GPU, an import."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _failure(error: BaseException) -> JobFailure:
     if isinstance(error, InputError):
         return JobFailure("wrong input", text)
     no_memory = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
-    if no_memory or any(words in text for words in NO_MEMORY):
+    if no_memory or any(words in text.lower() for words in NO_MEMORY):
         return JobFailure("out of memory", text or "MemoryError")
     name = type(error).__name__
     return JobFailure("crashed", f"{name}: {text}" if text else name)

@@ -6,17 +6,22 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from pydantic_core import from_json as parsed
+
 from ganetics._check import InputError
 from ganetics._files import sync, write_atomically
+from ganetics.execution.executor import Completed
+from ganetics.execution.process import uncollected
 from ganetics.records import Record, from_json, read_text, to_json
 
 T = TypeVar("T", bound=Record)
-KINDS: Mapping[str, str] = {"loss": "a training run", "population": "a search"}
+KINDS: Mapping[str, str] = {"loss": "a training run", "population": "a search", "contenders": "a benchmark"}
 """A field that only the configuration of one kind of run has → what that kind is called."""
 
 
@@ -64,6 +69,34 @@ class RunFolder:
         if not resume:
             raise InputError(f"run folder {self.path}: it holds a run already, resume it or name another folder")
 
+    def commit(self, done: Sequence[tuple[Mapping[str, Any], Completed]], *, elapsed: float) -> None:
+        """Add results to the archive, each a line with ``kind`` and ``index``, and what they cost to the timings.
+
+        Args:
+            done: lines and the jobs that they came from.
+            elapsed: seconds that the run has taken, over all the times that it was gone on with.
+
+        Raises:
+            OSError: as :meth:`Log.append`.
+        """
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        self.timings.append(
+            *(
+                {
+                    "kind": line["kind"],
+                    "index": line["index"],
+                    "wall_seconds": round(job.wall_seconds, 3),
+                    "cpu_seconds": round(job.cpu_seconds, 3),
+                    "peak_mib": round(job.peak_mib, 1),
+                    "attempts": job.attempts,
+                    "elapsed_seconds": round(elapsed, 3),
+                    "at": at,
+                }
+                for line, job in done
+            )
+        )
+        self.archive.append(*(line for line, _ in done))
+
     def note_environment(self, environment: Mapping[str, str]) -> list[str]:
         """Write ``environment.json`` where there is none; return the names of the entries that differ from it."""
         path = self.path / "environment.json"
@@ -92,7 +125,8 @@ class Log:
 
     Args:
         path: the file.
-        skip_damaged: pass over damaged lines instead of refusing the file: for what no result depends on.
+        skip_damaged: pass over damaged lines instead of refusing the file, and do not wait for the disk: for what no
+            result depends on.
     """
 
     def __init__(self, path: Path, *, skip_damaged: bool = False) -> None:
@@ -119,17 +153,17 @@ class Log:
         """
         return self._read()[0]
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add one record; it is on the disk when this returns. A torn last line is cut off first.
+    def append(self, *records: Mapping[str, Any]) -> None:
+        """Add records; they are on the disk when this returns. A torn last line is cut off first.
 
         Raises:
             InputError: a line before the last is damaged.
             OSError: the disk is full or the file not writable; names the file. What was there stays as it was.
             ValueError: a number in the record is not finite.
         """
-        line = (to_json(dict(record)) + "\n").encode()
+        lines = "".join(to_json(dict(record)) + "\n" for record in records).encode()
         try:
-            self._write(line)
+            self._write(lines)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from None
 
@@ -147,26 +181,30 @@ class Log:
             return [], 0
         records: list[dict[str, Any]] = []
         whole = end = 0
-        for number, line in enumerate(content.splitlines(keepends=True), start=1):
-            record = _parse(line)
-            end += len(line)
-            if record is not None:
-                records.append(record)
-                whole = end
-            elif end < len(content) and not self.skip_damaged:
-                raise InputError(f"{self.path}: line {number} is damaged: must be one JSON object, got {line[:60]!r}")
+        with uncollected():
+            for number, line in enumerate(content.splitlines(keepends=True), start=1):
+                record = _parse(line)
+                end += len(line)
+                if record is not None:
+                    records.append(record)
+                    whole = end
+                elif end < len(content) and not self.skip_damaged:
+                    raise InputError(
+                        f"{self.path}: line {number} is damaged: must be one JSON object, got {line[:60]!r}"
+                    )
         return records, whole
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, lines: bytes) -> None:
         if self._descriptor is None:
             self.replay()  # a line behind a torn one would be lost with it
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             sync(self.path.parent)
         before = os.fstat(self._descriptor).st_size
         try:
-            if os.write(self._descriptor, line) != len(line):
+            if os.write(self._descriptor, lines) != len(lines):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._descriptor)
+            if not self.skip_damaged:
+                os.fsync(self._descriptor)
         except OSError:
             with suppress(OSError):  # replay would drop the torn line as well
                 os.ftruncate(self._descriptor, before)
@@ -226,7 +264,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        record = json.loads(line)
+        record = parsed(line)  # three times as fast as the standard library, to the same floats
     except ValueError:
         return None
     return record if isinstance(record, dict) else None

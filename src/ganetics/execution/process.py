@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import resource
@@ -69,6 +70,18 @@ def prepared() -> Iterator[None]:
                     os.environ[name] = value
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Pause the search for garbage in cycles: where much is made and all of it stays, that is half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def die_with(parent: int) -> None:
     """Let this process end as soon as process ``parent`` has ended, whatever it is doing then.
 
@@ -84,6 +97,16 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
+
+
+def fill_buffers() -> None:
+    """Let each OpenBLAS take the memory that it works in: where it gets none in the middle of a job, it hangs or exits."""
+    import numpy
+    import scipy.linalg
+
+    square = numpy.eye(256)
+    numpy.matmul(square, square)
+    scipy.linalg.blas.dgemm(1.0, square, square)
 
 
 def data_limits(mib: float | None) -> tuple[tuple[int, int], tuple[int, int]]:

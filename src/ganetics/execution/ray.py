@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import threading
 from functools import partial
@@ -96,6 +97,7 @@ def _initialise(address: str | None, workers: int | None) -> bool:
     if address is None:
         ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         return True
+    _check_there(address)
     try:
         ray.init(
             address,
@@ -106,6 +108,19 @@ def _initialise(address: str | None, workers: int | None) -> bool:
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise InputError(f"address must be that of a Ray cluster, got {address!r}: {one_line(error)}") from None
     return True
+
+
+def _check_there(address: str) -> None:
+    """Refuse an address where nobody listens; Ray would try for many minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise InputError(f"address must be auto or HOST:PORT, got {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"address must be that of a Ray cluster, got {address!r}: {one_line(error)}") from None
 
 
 class _Host:
@@ -177,15 +192,16 @@ class _ActorWorker:
     def kill(self) -> None:
         with self._lock:
             self._ended = True
-            ray.kill(self._actor)
+            if ray.is_initialized():  # or it would begin another Ray
+                ray.kill(self._actor)
 
     def close(self) -> None:
         self.kill()
 
     def _start(self) -> None:
         with self._lock:
-            if self._ended:
-                raise RuntimeError("the worker was ended")
+            if self._ended or not ray.is_initialized():
+                raise RuntimeError("the worker was ended, or Ray with it")
             self._actor = self._make()
             self._ready = self._actor.wait.remote()
 

@@ -9,7 +9,7 @@ import signal
 from multiprocessing.connection import Connection
 
 from ganetics.execution.executor import Completed, JobFailure, measured, one_line
-from ganetics.execution.process import data_limits, die_with, prepare
+from ganetics.execution.process import data_limits, die_with, fill_buffers, prepare
 from ganetics.execution.shared import Arrived, load_job
 
 READY = b"ready"
@@ -27,6 +27,8 @@ def main(descriptor: int, parent: int, memory_mib: float | None = None) -> None:
     os.set_inheritable(descriptor, False)  # a process that a job starts must not hold the pipe open
     pipe = Connection(descriptor)
     prepare()
+    if memory_mib is not None:
+        fill_buffers()
     limited, free = data_limits(memory_mib)
     arrived: dict[int, Arrived] = {}
 

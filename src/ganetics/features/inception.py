@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +32,30 @@ BATCH_SIZE = 8
 """Larger batches fall out of the processor's cache and are slower."""
 
 
+def _once(pixels: Tensor) -> Tensor:
+    return (pixels - 128.0) / 128.0
+
+
+def _twice(pixels: Tensor) -> Tensor:
+    return (pixels / 127.5 - 1.0) / 127.5 - 1.0
+
+
+Scaling = Literal["once", "twice"]
+SCALINGS: Mapping[Scaling, tuple[str, Callable[[Tensor], Tensor]]] = {
+    "once": ("inception", _once),
+    "twice": ("inception-scaled-twice", _twice),
+}
+"""How pixels of 0 to 255 are brought to the network, and what the extractor is called then. "twice" is a mistake in
+published code, here to measure what it does: all that the network sees lies in [-1.0079, -0.9921]."""
+
+
 class InceptionExtractor:
     """Inception-v3 features of uint8 images of any size; gray is repeated over three channels."""
 
-    def __init__(self, *, weights: Path | None = None, device: str = "cpu") -> None:
+    def __init__(self, *, weights: Path | None = None, device: str = "cpu", scaling: Scaling = "once") -> None:
         """Load the network from the installed distribution, or from ``weights``: the same file elsewhere.
+
+        ``scaling``: one of :data:`SCALINGS`.
 
         Raises:
             MissingDependencyError: no ``weights`` given, and the distribution is not installed.
@@ -49,8 +70,9 @@ class InceptionExtractor:
             network = torch.jit.load(io.BytesIO(content), map_location=device)  # type: ignore[no-untyped-call]
         self._network = network.eval()
         self._device = device
+        name, self._scaled = SCALINGS[scaling]
         self.identity = ExtractorIdentity(
-            name="inception",
+            name=name,
             version="1",
             weights_sha256=WEIGHTS_SHA256,
             resize=f"bilinear (TensorFlow 1.x grid, not antialiased) to {SIDE}x{SIDE}",
@@ -73,7 +95,7 @@ class InceptionExtractor:
         )
 
     def _features(self, images: Tensor) -> Tensor:
-        scaled = (resize_bilinear(images.float(), SIDE) - 128.0) / 128.0
+        scaled = self._scaled(resize_bilinear(images.float(), SIDE))
         features: Tensor = self._network(scaled.expand(-1, 3, -1, -1).contiguous())
         return features
 

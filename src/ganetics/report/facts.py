@@ -25,13 +25,15 @@ REASONS: Mapping[str, str] = {
     "not finite": "not finite",
     "too large": "too large",
     "twin": "trains as one before it",
+    "choice": "less promising than another draw",
 }
-"""What the screen's reasons mean."""
+"""What the reasons mean for which trees were not trained."""
 NOT_SEARCH = {"dataset", "data", "reference", "extractor", "recipe", "skipped", "rungs", "schema_version"}
 COMMAND = ("population", "finalists", "final_seeds")
 """Settings that the command has options for, beside those that every search names."""
 OTHER = (
-    "promote", "tournament", "crossover", "immigrants", "max_depth", "max_size", "parsimony", "final_rates", "rivals",
+    "promote", "tournament", "crossover", "immigrants", "choices", "max_depth", "max_size", "parsimony", "final_rates",
+    "rivals",
 )  # fmt: skip
 """Settings that it has none for."""
 
@@ -42,7 +44,7 @@ class Level:
 
     name: str
     plan: str
-    """Steps, seeds and rates."""
+    """Steps, seeds, rates and images."""
     cost: int
     """Updates of the generator that a loss needs beyond those of the rung below."""
     losses: int
@@ -112,17 +114,20 @@ def levels(run: SearchRun) -> list[Level]:
 def climbing(rungs: Sequence[Rung]) -> list[int]:
     """Return for each rung the updates of the generator that it takes beyond those below: the search's own sums.
 
-    At the recipe's own rate a run of the rung below is gone on with; at others it is begun.
+    At the recipe's own rate a run of fewer than all steps is gone on with; at others it is begun.
 
     >>> climbing([Rung(steps=150), Rung(steps=300, seeds=2), Rung(steps=300, seeds=2, rates=(0.3, 1.0))])
     [150, 450, 600]
     """
-    made: dict[tuple[float, int], int] = {}
+    made: set[tuple[object, ...]] = set()
+    kept: dict[int, int] = {}
     costs = []
     for rung in rungs:
-        missing = [run for run in product(rung.rates, range(rung.seeds)) if made.get(run) != rung.steps]
-        costs.append(sum(rung.steps - (made.get(run, 0) if run[0] == 1.0 else 0) for run in missing))
-        made.update(dict.fromkeys(missing, rung.steps))
+        missing = [run for run in product(rung.rates, range(rung.seeds)) if (rung.scored, run) not in made]
+        costs.append(sum(rung.steps - (kept.get(seed, 0) if rate == 1.0 else 0) for rate, seed in missing))
+        made.update((rung.scored, run) for run in missing)
+        if rung.steps < rungs[-1].steps:
+            kept.update((seed, rung.steps) for rate, seed in missing if rate == 1.0)
     return costs
 
 
@@ -145,7 +150,7 @@ def totals(run: SearchRun) -> list[tuple[str, Rows]]:
     return [
         ("Trained", trained),
         ("Cost", _cost(run)),
-        ("Rejected by the screen, untrained", [("trees", f"{rejected.total():,}"), *reasons]),
+        ("Rejected untrained", [("trees", f"{rejected.total():,}"), *reasons]),
     ]
 
 
@@ -248,7 +253,8 @@ def _default(name: str) -> Any:
 def _plan(rung: Rung, seed: str = "seed") -> str:
     """Return a rung in words."""
     rates = "" if rung.rates == (1.0,) else f" × rates {', '.join(f'{rate:g}' for rate in rung.rates)}"
-    return f"{rung.steps:,} steps × {counted(rung.seeds, seed)}{rates}"
+    images = "" if rung.samples is None else f", scored on {rung.samples:,} images"
+    return f"{rung.steps:,} steps × {counted(rung.seeds, seed)}{rates}{images}"
 
 
 def _rows(values: dict[str, Any]) -> Rows:

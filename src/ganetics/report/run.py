@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganetics._check import InputError
+from ganetics.benchmark.estimate import SMALLEST, Estimate, estimate
 from ganetics.execution.log import Log, read_config_as
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
 from ganetics.records import SearchConfig
-from ganetics.report.statistics import SMALLEST, Estimate, estimate
 from ganetics.search.fame import finished_rung, hall_of_fame
 from ganetics.search.objectives import FAILED, nondominated, objectives
 
@@ -66,7 +66,7 @@ class Candidate:
     rung: int | None
     """The highest rung that it finished; None: not even the first."""
     compared: tuple[Trial, ...]
-    """Its runs of that rung's steps at the recipe's own rate: what it was measured by."""
+    """Its runs that were scored as that rung's are, at the recipe's own rate: what it was measured by."""
 
     @property
     def label(self) -> str:
@@ -191,8 +191,8 @@ class SearchRun:
     @cached_property
     def front(self) -> list[Candidate]:
         """Those of them that no other dominates in quality, robustness and complexity."""
-        complete, steps = self.complete, self.config.rungs[-1].steps
-        points = [objectives(_log_fids(one, steps), one.complexity) for one in complete]
+        complete, last = self.complete, len(self.config.rungs) - 1
+        points = [objectives(_log_fids(self.config, one, last), one.complexity) for one in complete]
         return [one for one, kept in zip(complete, nondominated(points), strict=True) if kept]
 
     @property
@@ -253,7 +253,6 @@ def _candidates(config: SearchConfig, lines: Sequence[Line], trials: Sequence[Tr
 def _candidate(config: SearchConfig, number: int, runs: Sequence[tuple[Line, Trial]]) -> Candidate:
     born, trials = runs[0][0]["born"], tuple(trial for _, trial in runs)
     rung = finished_rung(config, [line for line, _ in runs])
-    steps = None if rung is None else config.rungs[rung].steps
     return Candidate(
         number=number,
         text=born["expression"],
@@ -263,12 +262,18 @@ def _candidate(config: SearchConfig, number: int, runs: Sequence[tuple[Line, Tri
         rejected=born["rejected"],
         trials=trials,
         rung=rung,
-        compared=tuple(trial for trial in trials if trial.steps == steps and trial.rate == 1.0),
+        compared=tuple(trial for trial in _comparable(config, trials, rung) if trial.rate == 1.0),
     )
 
 
-def _log_fids(candidate: Candidate, steps: int) -> dict[tuple[float, int], float]:
-    runs = (trial for trial in candidate.trials if trial.steps == steps)
+def _comparable(config: SearchConfig, trials: Sequence[Trial], rung: int | None) -> list[Trial]:
+    """Return the trials that were scored as this rung's are."""
+    scored = None if rung is None else config.rungs[rung].scored
+    return [trial for trial in trials if config.rungs[trial.rung].scored == scored]
+
+
+def _log_fids(config: SearchConfig, candidate: Candidate, rung: int) -> dict[tuple[float, int], float]:
+    runs = _comparable(config, candidate.trials, rung)
     return {(run.rate, run.seed): FAILED if run.fid is None else math.log(max(run.fid, SMALLEST)) for run in runs}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganetics.benchmark.estimate import Estimate, ratio
 from ganetics.report.charts import number
 from ganetics.report.run import Contender, SearchRun
-from ganetics.report.statistics import Estimate, ratio
 
 
 @dataclass(frozen=True)

@@ -151,10 +151,15 @@ class Search:
         self._levels = [_Level() for _ in config.rungs]
         self._guesses = deque(guessed(config))
         self._queue: deque[tuple[Candidate, int, Run, bool]] = deque()
+        self._scored = [rung.scored for rung in config.rungs]
+        self._runs = [[(rate, n) for n in range(rung.seeds) for rate in rung.rates] for rung in config.rungs]
         self._seen: set[str] = set()
         self._seeds = [seed_of(config.seed, "training", number) for number in range(config.rungs[-1].seeds)]
         self._finished: dict[int, Objectives] = {}
         self._front: list[Objectives] = []
+        self._best: float | None = None
+        self._ranked: list[int] | None = None
+        """Of those that finished the last rung; None: to be made."""
         self._population: list[Candidate] | None = None
         self._hypervolume, self._better_at = 0.0, 0
 
@@ -186,7 +191,10 @@ class Search:
 
     def commit(self, log_fid: float) -> None:
         """Take the result of the first open trial: log Fréchet distance, infinite for a failure."""
+        trial = self.trials[len(self.results)]
         self.results.append(min(log_fid, FAILED))
+        if trial.steps == self.config.rungs[-1].steps and log_fid < FAILED:
+            self._best = log_fid if self._best is None else min(self._best, log_fid)
 
     def settle(self) -> None:
         """Look at all committed results: the search is over."""
@@ -205,9 +213,7 @@ class Search:
     @property
     def best(self) -> float | None:
         """The smallest log Fréchet distance of a committed trial of all steps; None: there is none."""
-        last = self.config.rungs[-1].steps
-        values = (value for trial, value in zip(self.trials, self.results, strict=False) if trial.steps == last)
-        return min((value for value in values if value < FAILED), default=None)
+        return self._best
 
     def nondominated(self) -> list[Candidate]:
         """Return those that finished the last rung and are on the front, best quality first."""
@@ -222,7 +228,9 @@ class Search:
     def ranking(self) -> Iterator[Candidate]:
         """Yield all candidates that finished a rung without failing, best first: the higher rung counts first."""
         last = len(self._levels) - 1
-        yield from (self.candidates[number] for number in best_first(self._finished))
+        if self._ranked is None:
+            self._ranked = best_first(self._finished)
+        yield from (self.candidates[number] for number in self._ranked)
         for rung in range(last - 1, -1, -1):
             for score, number in self._levels[rung].finished:
                 if score < FAILED and not self._has_finished(self._climbs[number], rung + 1):
@@ -245,7 +253,7 @@ class Search:
         for index in range(self._shown, min(count, len(self.results))):
             trial = self.trials[index]
             climb = self._climbs[trial.candidate.number]
-            climb.values.setdefault(self.config.rungs[trial.rung].scored, {})[trial.run] = self.results[index]
+            climb.values.setdefault(self._scored[trial.rung], {})[trial.run] = self.results[index]
             self._shown = index + 1
             if not self._missing(climb, trial.rung):
                 self._finish(climb, trial.rung)
@@ -256,10 +264,10 @@ class Search:
         self._population = None
         if rung < len(self._levels) - 1:
             return
-        point = objectives(climb.values[self.config.rungs[rung].scored], climb.candidate.complexity)
+        point = objectives(climb.values[self._scored[rung]], climb.candidate.complexity)
         if point.quality >= FAILED:
             return
-        self._finished[number] = point
+        self._finished[number], self._ranked = point, None
         points = [*self._front, point]
         self._front = [one for one, kept in zip(points, nondominated(points), strict=True) if kept]
         grown = hypervolume(self._front, self.config)
@@ -268,17 +276,16 @@ class Search:
 
     def _score(self, climb: _Climb, rung: int) -> float:
         """Mean log Fréchet distance over the rung's seeds at rate 1, and parsimony; :data:`FAILED` if one failed."""
-        plan = self.config.rungs[rung]
-        values = [climb.values[plan.scored][1.0, number] for number in range(plan.seeds)]
+        found = climb.values[self._scored[rung]]
+        values = [found[1.0, number] for number in range(self.config.rungs[rung].seeds)]
         if max(values) >= FAILED:
             return FAILED
         return math.fsum(values) / len(values) + self.config.parsimony * climb.candidate.complexity
 
     def _missing(self, climb: _Climb, rung: int) -> list[Run]:
         """Return the rung's runs that have no result: one scored the same way in a lower rung counts."""
-        plan = self.config.rungs[rung]
-        done = climb.values.get(plan.scored, {})
-        return [(rate, n) for n in range(plan.seeds) for rate in plan.rates if (rate, n) not in done]
+        done = climb.values.get(self._scored[rung], {})
+        return [run for run in self._runs[rung] if run not in done]
 
     def _has_finished(self, climb: _Climb, rung: int) -> bool:
         return climb.rung > rung or (climb.rung == rung and not self._missing(climb, rung))
@@ -293,7 +300,7 @@ class Search:
         return False
 
     def _bear(self, index: int, recorded: Candidate | None) -> bool:
-        candidate = self._recorded(recorded) if recorded is not None else self._propose(index)
+        candidate = recorded if recorded is not None else self._propose(index)
         if candidate is None:
             return False
         self._seen.add(candidate.signature)
@@ -304,18 +311,10 @@ class Search:
         self._queue.extend((candidate, 0, run, run == runs[0]) for run in runs)
         return True
 
-    def _recorded(self, candidate: Candidate) -> Candidate:
-        """Take the guesses that were used up on the way to a candidate."""
-        while self._guesses and (candidate.origin != "guess" or to_text(self._guesses[0]) != candidate.text):
-            self._guesses.popleft()
-        if self._guesses:
-            self._guesses.popleft()
-        return candidate
-
     def _propose(self, index: int) -> Candidate | None:
         """Return the next guess, or draw trees until the screen lets one pass that trains differently from all before.
 
-        Guesses are trained whatever the screen says of them; of twins the first.
+        Guesses are trained whatever the screen says of them; of twins the first. A guess that the archive has was seen.
         """
         while self._guesses:
             guess = self._guesses.popleft()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import moocore
 import numpy as np
@@ -77,7 +77,7 @@ def hypervolume(points: Collection[Objectives], config: SearchConfig) -> float:
 
 
 def _array(points: Collection[Objectives]) -> Array:
-    return np.array([astuple(point) for point in points], dtype=np.float64)
+    return np.array([(point.quality, point.robustness, point.complexity) for point in points], dtype=np.float64)
 
 
 def _mean(values: list[float]) -> float:

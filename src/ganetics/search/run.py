@@ -12,23 +12,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.execution import Completed, Executor, RunFolder
-from ganetics.records import Failure, FailureKind, Outcome, Recipe, SearchConfig, to_json
+from ganetics.execution.process import uncollected
+from ganetics.records import Outcome, Recipe, SearchConfig, to_json
 from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
 from ganetics.search.finals import PREVIEW, Final, final_line, plan, rivals
-from ganetics.trial import TrialData, TrialJob, TrialReply, data_digest, run_job
+from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
 
-TIMEOUT = 20.0
-"""Times the expected time of a trial: then something hangs."""
 TIDY_EVERY = 50
 """Trials between two looks for states that nobody will go on from."""
+PLACE = ("candidate", "rung", "rate", "seed", "expression")
 Line = dict[str, Any]
 
 
@@ -112,18 +111,18 @@ def restored(config: SearchConfig, lines: Sequence[Line], *, where: Path) -> Sea
         InputError: the lines are not of this configuration, or of another release; names ``where`` and the trial.
     """
     search = Search(config)
-    births = [line["index"] for line in lines if line.get("born")]
-    for line in lines:
-        born = line.get("born")
-        known = _candidate(len(search.candidates), born) if born and line["index"] != births[-1] else None
-        trial = search.decide(known)
-        expected = None if trial is None else _place(trial)
-        found = {key: line[key] for key in ("candidate", "rung", "rate", "seed")} | {
-            "expression": born["expression"] if born else None
-        }
-        if expected != found:
-            raise InputError(f"{where}: trial {line['index']} must be {expected!r} by this release, got {found!r}")
-        search.commit(_log_fid(line))
+    last = max((line["index"] for line in lines if line.get("born")), default=-1)
+    with uncollected():
+        for line in lines:
+            born = line.get("born")
+            known = _candidate(len(search.candidates), born) if born and line["index"] != last else None
+            trial = search.decide(known)
+            expected = None if trial is None else _place(trial)
+            found = (line["candidate"], line["rung"], line["rate"], line["seed"], born["expression"] if born else None)
+            if expected != found:
+                named, got = (place and dict(zip(PLACE, place, strict=True)) for place in (expected, found))
+                raise InputError(f"{where}: trial {line['index']} must be {named!r} by this release, got {got!r}")
+            search.commit(_log_fid(line))
     return search
 
 
@@ -173,8 +172,7 @@ class _Driver:
                             waiting.append((trial, self._submit(self._trial_job(trial))))
                     if not waiting:
                         break
-                    trial, future = waiting.popleft()
-                    self._take(trial, future.result())
+                    self._take(waiting)
             finally:
                 self.abandoned = [future for _, future in waiting if not future.cancel()]
         search.settle()
@@ -209,7 +207,9 @@ class _Driver:
         for final, reply in zip(rest, completed, strict=True):
             outcome, preview = self._outcome(reply, final.seed, recipe.at_rate(final.rate))
             self._save_preview(final, preview)
-            self._commit(final_line(final, outcome), reply)
+            line = final_line(final, outcome)
+            self._write([(line, reply)])
+            self._count(line)
             self._report("finals", len(self.done_finals), len(finals))
         fame = write_hall_of_fame(self.run.path, self.config, self.lines)
         wait(self.abandoned)  # the clock has ended the search while they ran: they may have left states since
@@ -249,66 +249,43 @@ class _Driver:
     def _submit(self, job: TrialJob) -> Future[Completed]:
         return self.executor.submit(self.job, job, seconds=TIMEOUT * job.recipe.seconds)
 
-    def _take(self, trial: Trial, completed: Completed) -> None:
-        outcome, _ = self._outcome(completed, trial.seed, self.config.recipe.at_rate(trial.rate))
-        line = trial_line(trial, outcome)
-        self._commit(line, completed)
-        self.search.commit(_log_fid(line))
-        if trial.index % TIDY_EVERY == 0:
-            self._tidy()
-        self._report("search", len(self.search.results), self.config.trials)
+    def _take(self, waiting: deque[tuple[Trial, Future[Completed]]]) -> None:
+        """Commit the oldest trial when it is done, and with it, for one wait for the disk, those next that are, too."""
+        done: list[tuple[Line, Completed]] = []
+        try:
+            while waiting and (not done or (len(done) < self.executor.workers and waiting[0][1].done())):
+                trial, completed = waiting[0][0], waiting[0][1].result()
+                waiting.popleft()
+                outcome, _ = self._outcome(completed, trial.seed, self.config.recipe.at_rate(trial.rate))
+                done.append((trial_line(trial, outcome), completed))
+        finally:
+            self._write(done)
+        for line, _ in done:
+            self._count(line)
+            self.search.commit(_log_fid(line))
+            if line["index"] % TIDY_EVERY == 0:
+                self._tidy()
+            self._report("search", len(self.search.results), self.config.trials)
 
     def _tidy(self) -> None:
         """Remove the states that nobody is expected to go on from; whoever does trains from the start."""
         with suppress(OSError):
-            there = {folder.name for folder in self.states.iterdir()}
-            for candidate in self.search.candidates:
-                if str(candidate.number) in there and self.search.hopeless(candidate):
-                    shutil.rmtree(self.states / str(candidate.number), ignore_errors=True)
+            for folder in list(self.states.iterdir()):
+                number = int(folder.name) if folder.name.isdecimal() else len(self.search.candidates)
+                known = self.search.candidates[number : number + 1]
+                if any(map(self.search.hopeless, known)):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _outcome(self, completed: Completed, seed: int, recipe: Recipe) -> tuple[Outcome, bytes | None]:
-        reply, failure = completed.value, completed.failure
-        if isinstance(reply, TrialReply):
-            found, expected = (reply.outcome.data, reply.outcome.extractor), self.identities
-            if found != expected:
-                raise InputError(
-                    f"dataset {self.config.dataset}: must be the images that the run began with (digests "
-                    f"{', '.join(expected)}), got others ({', '.join(found)})"
-                )
-            return reply.outcome, reply.preview
-        if failure is not None and failure.kind == "wrong input":
-            raise InputError(failure.message)
-        kind = FailureKind.CRASHED if failure is None else FailureKind(failure.kind)
-        message = "the job gave no reply" if failure is None else failure.message
-        data, extractor = self.identities
-        outcome = Outcome(
-            step=0,
-            seed=seed,
-            metrics=None,
-            failure=Failure(kind=kind, message=message),
-            data=data,
-            extractor=extractor,
-            recipe=recipe.digest(),
-        )
-        return outcome, None
+        reply = settled(completed, seed=seed, recipe=recipe, dataset=self.config.dataset, identities=self.identities)
+        return reply.outcome, reply.preview
 
-    def _commit(self, line: Line, completed: Completed) -> None:
+    def _write(self, done: Sequence[tuple[Line, Completed]]) -> None:
+        if not done:
+            return
         elapsed = time.monotonic() - self.start
-        self.run.timings.append(
-            {
-                "kind": line["kind"],
-                "index": line["index"],
-                "wall_seconds": round(completed.wall_seconds, 3),
-                "cpu_seconds": round(completed.cpu_seconds, 3),
-                "peak_mib": round(completed.peak_mib, 1),
-                "attempts": completed.attempts,
-                "elapsed_seconds": round(elapsed, 3),
-                "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-        )
-        self.run.archive.append(line)
+        self.run.commit(done, elapsed=elapsed)
         self.elapsed = elapsed
-        self._count(line)
 
     def _count(self, line: Line) -> None:
         self.lines.append(line)
@@ -381,14 +358,15 @@ def _candidate(number: int, born: Line) -> Candidate:
     )
 
 
-def _place(trial: Trial) -> Line:
-    return {
-        "candidate": trial.candidate.number,
-        "rung": trial.rung,
-        "rate": trial.rate,
-        "seed": trial.seed,
-        "expression": trial.candidate.text if trial.born else None,
-    }
+def _place(trial: Trial) -> tuple[Any, ...]:
+    """Return what of a trial is held to the archive: :data:`PLACE`."""
+    return (
+        trial.candidate.number,
+        trial.rung,
+        trial.rate,
+        trial.seed,
+        trial.candidate.text if trial.born else None,
+    )
 
 
 def _log_fid(line: Line) -> float:

@@ -1,9 +1,9 @@
-"""The toy gate: can a loss train a GAN at all? A tiny GAN on a ring of eight Gaussians answers in a fraction of a second.
+"""The toy gate: can a loss train a GAN at all? A tiny GAN on a ring of eight Gaussians tells at once.
 
-The screen looks at slopes; this looks at what two players make of them, which costs a tenth of the shortest run on
-images. It says nothing of how good a loss is: what passes still has to be trained.
-
-Calibration: :data:`PASS_DISTANCE`.
+The screen looks at slopes; this looks at what two players make of them, at a fraction of the cost of the shortest run
+on images. It does not say how good a loss is: what passes still has to be trained. More than half of the random trees
+that pass the screen fail here; of the children of losses that have trained nearly none do, and before those it costs
+more than it saves.
 """
 
 from __future__ import annotations
@@ -34,8 +34,12 @@ GENERATOR_SCALE = 0.1
 """Of the generator's last layer: it begins as a spot in the middle of the ring, whatever the seed, so that a generator
 that is merely blown up, or stays, is not near the data by chance."""
 
-PASS_DISTANCE = 0.2
-"""Largest energy distance (at any look, at any rate) with which a loss passes."""
+PASS_DISTANCE, HOPELESS_DISTANCE = 0.2, 0.6
+"""Energy distance within which a loss passes, at any look and rate; beyond which it is given up half-way.
+
+Calibrated on seeds 100 to 119: with the non-saturating loss, least squares, hinge and GANetic the largest distance is
+0.14 at the end, 0.29 half-way. What it rejects of losses whose training on MNIST is known: ``benchmarks/toy_gate.py``.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,24 @@ class ToyResult:
     rate: float
     """Learning rate."""
     steps: int
-    """Updates done; fewer than :data:`STEPS` if it ended early: near enough, or diverged."""
+    """Updates done; fewer than :data:`STEPS` if it ended early."""
     diverged: bool
     """At every rate the samples are no longer finite."""
     distances: tuple[tuple[float, ...], ...]
     """At every look, at every rate."""
 
 
-def passes(result: ToyResult, *, distance: float = PASS_DISTANCE) -> bool:
+def passes(result: ToyResult) -> bool:
     """Return whether a loss can train a GAN."""
-    return result.distance <= distance
+    return result.distance <= PASS_DISTANCE
 
 
-def toy(loss: GANLoss | Expression, *, seed: int, enough: float = PASS_DISTANCE) -> ToyResult:
+def hopeless(steps: int, distance: float) -> bool:
+    """Return whether a loss whose smallest distance so far is this is given up after this many steps."""
+    return 2 * steps >= STEPS and distance > HOPELESS_DISTANCE
+
+
+def toy(loss: GANLoss | Expression, *, seed: int, early_end: bool = True) -> ToyResult:
     """Train a tiny GAN under a loss, at several learning rates side by side.
 
     All losses of a seed have the same initial weights, data and latents. Deterministic for one thread of torch.
@@ -71,7 +80,7 @@ def toy(loss: GANLoss | Expression, *, seed: int, enough: float = PASS_DISTANCE)
     Args:
         loss: reduction "mean".
         seed: names the generators.
-        enough: stop as soon as the distance is this small; 0 goes on to the end.
+        early_end: end as soon as it has passed or is hopeless; divergence ends it always.
 
     >>> from ganetics.expressions.text import parse
     >>> passes(toy(parse("(y - p)**2"), seed=0)), passes(toy(parse("y - p"), seed=0))
@@ -79,18 +88,18 @@ def toy(loss: GANLoss | Expression, *, seed: int, enough: float = PASS_DISTANCE)
     """
     game = _Game(compile_loss(loss) if isinstance(loss, Expression) else loss, seed)
     looks: list[Tensor] = []
-    best, rate, samples, steps = math.inf, 0, game.samples(), 0
-    while steps < STEPS and best > enough:
+    best, rate, samples, steps, diverged = math.inf, 0, game.samples(), 0, False
+    while steps < STEPS and not diverged:
         for _ in range(LOOK_EVERY):
             game.step()
         steps += LOOK_EVERY
         now = game.samples()
         looks.append(distances := game.distances(now))
-        if bool((distances == math.inf).all()):
-            break
         if float(distances.min()) < best:
-            best, rate = float(distances.min()), int(distances.argmin())
-            samples = now
+            best, rate, samples = float(distances.min()), int(distances.argmin()), now
+        diverged = bool(distances.isinf().all())
+        if early_end and (best <= PASS_DISTANCE or hopeless(steps, best)):
+            break
     modes, near = game.modes(samples[rate])
     return ToyResult(
         distance=best,
@@ -98,7 +107,7 @@ def toy(loss: GANLoss | Expression, *, seed: int, enough: float = PASS_DISTANCE)
         near=near,
         rate=RATES[rate],
         steps=steps,
-        diverged=bool((looks[-1] == math.inf).all()),
+        diverged=diverged,
         distances=tuple(tuple(look.tolist()) for look in looks),
     )
 
@@ -166,7 +175,7 @@ class _Game:
         real = self._data(BATCH, self.random)
         fake = self.generator(self._latents(BATCH, self.random))
         logits = self.discriminator(torch.cat([real, fake.detach()], dim=1)).squeeze(2)
-        real_logits, fake_logits = logits.split(BATCH, dim=1)
+        real_logits, fake_logits = logits[:, :BATCH], logits[:, BATCH:]
         self.discriminator.descend(self._sum(self.loss.discriminator, real_logits=real_logits, fake_logits=fake_logits))
         given = {"fake_logits": self.discriminator(fake).squeeze(2)}
         if self.loss.generator_needs_real:

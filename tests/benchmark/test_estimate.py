@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganetics.report.statistics import estimate, ratio
+from ganetics.benchmark.estimate import estimate, ratio
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 12])

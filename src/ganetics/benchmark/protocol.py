@@ -1,0 +1,126 @@
+"""What a confirmatory benchmark binds itself to before its first run, and where it departed from that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ganetics._check import InputError
+from ganetics._files import write_atomically
+from ganetics.benchmark.collapse import RULE
+from ganetics.benchmark.plan import PHASES, RATES_RULE, Line, counts, plan, seeds, split
+from ganetics.execution.log import first_difference
+from ganetics.records import BenchConfig, FailureKind, Protocol, from_json, read_text, to_json
+
+FILE = "protocol.json"
+ANALYSIS = (
+    "log FID at the last step of the final runs, each loss against the baseline in pairs of one seed: paired t test; "
+    "where a run of a pair failed the signed-rank test, a failure being larger than all others; two-sided, Holm over "
+    "the losses of the table, 0.05; interquartile mean and probability of improvement with 95 % bootstrap intervals"
+)
+LOST = {FailureKind.TIMED_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.CRASHED}
+"""Failures that are, or may be, those of the machine and not of the loss."""
+
+
+def protocol_of(config: BenchConfig) -> Protocol:
+    """Return what a benchmark of this configuration binds itself to."""
+    fewest, most = counts(config)
+    same = {name: getattr(config, name) for name in Protocol.model_fields if name in BenchConfig.model_fields}
+    return Protocol(
+        **same,
+        rates_rule=f"{RATES_RULE}: {config.widen}",
+        seeds={phase: seeds(config, phase) for phase in PHASES},
+        splits={phase: split(config, phase) for phase in PHASES},
+        collapse=RULE,
+        analysis=ANALYSIS,
+        runs=fewest,
+        most_runs=most,
+        hours=round(most * config.recipe.seconds / 3600, 2),
+    )
+
+
+def bound(folder: Path, config: BenchConfig, *, confirmatory: bool, depart: bool) -> BenchConfig:
+    """Return the configuration as one that begins under the protocol in the folder, or under its own.
+
+    Args:
+        folder: of the run.
+        config: what is to be run.
+        confirmatory: without a protocol in the folder, make one; else there is none.
+        depart: accept differences from that in the folder; the tables will say them.
+
+    Raises:
+        InputError: configuration and protocol differ (names the first field, and both values), or it is damaged.
+    """
+    own, path = protocol_of(config), folder / FILE
+    if not path.exists():
+        return config.model_copy(update={"protocol": own.digest()}) if confirmatory else config
+    protocol = _read(path)
+    found = first_difference(_plain(protocol), _plain(own))
+    if found is not None and not depart:
+        field, then, now = found
+        raise InputError(
+            f"{path}: {field} is {_short(then)} there, got {_short(now)}: keep to it, or --depart from it, which every "
+            "table will say"
+        )
+    return config.model_copy(update={"protocol": protocol.digest()})
+
+
+def freeze(folder: Path, config: BenchConfig) -> None:
+    """Write the protocol of a configuration that is bound to one, if it is not there; before the first run.
+
+    Raises:
+        OSError: the folder is not writable.
+    """
+    path = folder / FILE
+    if config.protocol is not None and not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (to_json(protocol_of(config), indent=1) + "\n").encode())
+
+
+def frozen(folder: Path, config: BenchConfig) -> Protocol | None:
+    """Return the protocol that a run began under; None if there was none.
+
+    Raises:
+        InputError: it is gone, or no longer what it was.
+    """
+    if config.protocol is None:
+        return None
+    protocol = _read(folder / FILE)
+    if protocol.digest() != config.protocol:
+        raise InputError(
+            f"{folder / FILE}: must be as when the run began ({config.protocol}), it was changed ({protocol.digest()})"
+        )
+    return protocol
+
+
+def departures(protocol: Protocol, config: BenchConfig, lines: Sequence[Line], *, where: Path) -> list[str]:
+    """Return in what a run is not as its protocol has it, a sentence each.
+
+    Other settings, runs that are missing, and runs that the machine and not the loss may have made fail.
+
+    Raises:
+        InputError: the lines are not those of this configuration; names ``where``.
+    """
+    then, now = _plain(protocol), _plain(protocol_of(config))
+    found = [f"{name} is {_short(now[name])}, not {_short(then[name])}" for name in then if then[name] != now[name]]
+    total = plan(config, lines, where=where).total
+    if len(lines) < total:
+        found.append(f"{len(lines)} of {total} runs are made")
+    lost = [line for line in lines if line["failure"] and line["failure"]["kind"] in LOST]
+    if lost:
+        kinds = ", ".join(sorted({line["failure"]["kind"] for line in lost}))
+        found.append(f"{len(lost)} runs failed otherwise than by divergence ({kinds})")
+    return [f"Departs from {FILE}: {one}." for one in found]
+
+
+def _read(path: Path) -> Protocol:
+    return from_json(Protocol, read_text(path, "protocol"), where=str(path))
+
+
+def _plain(protocol: Protocol) -> dict[str, object]:
+    return protocol.model_dump(mode="json")
+
+
+def _short(value: object) -> str:
+    text = to_json(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"

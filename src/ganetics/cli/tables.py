@@ -1,0 +1,86 @@
+"""A benchmark's tables for people, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from ganetics.benchmark.estimate import Estimate
+from ganetics.benchmark.results import Results, as_json
+from ganetics.benchmark.statistics import Comparison, Interval
+from ganetics.benchmark.tables import Row
+from ganetics.benchmark.tables import Table as Figures
+from ganetics.cli.console import console, print_json
+
+TITLES = {
+    "final": "Each loss at its own best rate (fresh seeds)",
+    "common": "All losses at the recipe's rate (fresh seeds)",
+}
+"""Tables that are printed; all others are in the files."""
+
+
+def show(run: Path, found: Results, *, as_json: bool) -> None:
+    """Print what a benchmark came to."""
+    if as_json:
+        print_json(plain(run, found))
+        return
+    for name, title in TITLES.items():
+        if name in found.tables:
+            _print(title, found.tables[name])
+    console.print(f"all figures: {run / 'tables.json'}, {run / 'tables'}", markup=False)
+
+
+def plain(run: Path, found: Results) -> dict[str, object]:
+    """Return results as plain values, with the run's folder and its files."""
+    files = {"archive": str(run / "archive.jsonl"), "figures": str(run / "tables.json")}
+    return {"run": str(run), **files, **as_json(found)}
+
+
+def _print(title: str, figures: Figures) -> None:
+    table = Table(box=None, pad_edge=False, title_justify="left", title=title)
+    table.add_column("loss", overflow="fold")
+    for heading in ("rate", "seeds", "FID, geometric mean", "best", "worst", "collapsed", "of the baseline's", "p"):
+        table.add_column(heading, justify="right")
+    comparisons = {one.loss: one for one in figures.comparisons}
+    for row in figures.rows:
+        table.add_row(*_cells(row), *_compared(comparisons.get(row.loss)))
+    console.print(table, markup=False)
+    facts = figures.facts
+    floor = f", floor {facts['floor']:.3g} at n {facts['floor_n']}" if facts.get("floor") is not None else ""
+    console.print(
+        f"{facts['dataset']}, {facts['split']} images, recipe {facts['recipe']}, {facts['steps']} steps; "
+        f"{facts['extractor']}, n {facts['n']}{floor}; baseline {figures.reference}; p after Holm",
+        markup=False,
+    )
+    _print_notes(figures.notes)
+    console.print()
+
+
+def _print_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        console.print(f"- {note}", markup=False)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    fid = row.fid
+    collapsed = f"{round(row.collapsed.value * fid.n) if row.collapsed.value is not None else 0} of {fid.n}"
+    return row.loss, f"×{row.rate:g}", str(fid.n), _interval(fid.geometric), _one(fid.best), _one(fid.worst), collapsed
+
+
+def _compared(one: Comparison | None) -> tuple[str, str]:
+    if one is None:
+        return "", ""
+    return _interval(one.ratio), "" if one.p_holm is None else f"{one.p_holm:.2g}"
+
+
+def _interval(found: Estimate | Interval | None) -> str:
+    if found is None:
+        return "failed"
+    value = found.mean if isinstance(found, Estimate) else found.value
+    return _one(value) + ("" if found.low is None or found.high is None else f" [{found.low:.3g}, {found.high:.3g}]")
+
+
+def _one(value: float | None) -> str:
+    return "failed" if value is None else f"{value:.4g}"

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganetics._check import InputError
+from ganetics.benchmark.export import csv_text, latex_steadiness, latex_text
+from ganetics.benchmark.statistics import compare, share
+from ganetics.benchmark.tables import distance, overall, steadiness, table
+from ganetics.records import to_json
+
+Line = dict[str, Any]
+
+
+def line(loss: str, seed: int, fid: float | None, **others: Any) -> Line:
+    made = {
+        "kind": "run", "phase": "final", "dataset": "mnist", "loss": loss, "rate": 1.0, "lr": 0.01, "batch_size": 32,
+        "seed": seed, "recipe": "mnist", "steps": 600, "split": "test", "extractor": "mnist-classifier",
+        "extractor_digest": "e", "n": 5000, "fid": fid, "kid": None if fid is None else fid / 100,
+        "coverage": None if fid is None else 0.5, "best": None if fid is None else {"step": 450, "fid": fid / 2},
+        "collapsed": fid is None,
+    }  # fmt: skip
+    return made | others
+
+
+def final(fids: Mapping[str, Sequence[float | None]], **others: Any) -> list[Line]:
+    return [line(loss, seed, fid, **others) for loss, some in fids.items() for seed, fid in enumerate(some)]
+
+
+FINAL = final({
+    "ganetic": [10.0, 14.0, 9.0, 20.0, 11.0, 12.0],
+    "hinge": [12.0, 15.0, 13.0, 19.0, 16.0, 15.0],
+    "wasserstein+gradient:10": [8.0, 12.0, 7.0, None, 9.0, 11.0],
+})  # fmt: skip
+
+
+def test_the_rows_are_best_first_and_the_comparisons_in_their_order() -> None:
+    found = table([*FINAL, line("ganetic", 0, 1.0, phase="tuning")], reference="ganetic")
+    assert [row.loss for row in found.rows] == ["wasserstein+gradient:10", "ganetic", "hinge"]
+    assert [one.loss for one in found.comparisons] == ["wasserstein+gradient:10", "hinge"]
+    assert [one.family for one in found.comparisons] == [2, 2]
+    ganetic = found.rows[1]
+    assert (ganetic.fid.n, ganetic.fid.best, ganetic.lr, ganetic.collapsed) == (6, 9.0, 0.01, share(0, 6))
+    assert ganetic.metrics == {"kid": pytest.approx(76 / 600), "coverage": 0.5}
+    assert found.facts == {
+        "dataset": "mnist", "recipe": "mnist", "steps": 600, "split": "test", "extractor": "mnist-classifier",
+        "extractor_digest": "e", "n": 5000,
+    }  # fmt: skip
+
+
+def test_a_failed_run_is_said() -> None:
+    found = table(FINAL, reference="ganetic")
+    assert (found.rows[0].fid.failed, found.rows[0].fid.worst, found.rows[0].collapsed.value) == (1, None, 1 / 6)
+    assert found.comparisons[0].test == "signed rank"
+    assert any("1 of 6 runs failed" in note for note in found.notes)
+    assert any("failed in 1 of 6 pairs" in note for note in found.notes)
+
+
+def test_the_order_of_the_lines_does_not_matter() -> None:
+    shuffled = [FINAL[i] for i in np.random.default_rng(0).permutation(len(FINAL))]
+    assert table(shuffled, reference="ganetic") == table(FINAL, reference="ganetic")
+
+
+def test_a_loss_in_the_table_does_not_change_anothers_figures() -> None:
+    few = table([one for one in FINAL if one["loss"] != "hinge"], reference="ganetic")
+    many = table(FINAL, reference="ganetic")
+    assert [row.fid for row in few.rows] == [row.fid for row in many.rows if row.loss != "hinge"]
+
+
+def test_the_best_checkpoint() -> None:
+    last, best = table(FINAL, reference="ganetic"), table(FINAL, reference="ganetic", checkpoint="best")
+    assert last.rows[1].fid.best == 9.0
+    assert best.rows[1].fid.best == 4.5
+    assert best.rows[0].fid.failed == 1
+    reached = line("hinge", 0, None, best={"step": 75, "fid": 3.0})
+    assert distance(reached, "best") == distance(reached) == math.inf
+    assert distance(line("hinge", 0, 4.0, best=None), "best") == 4.0
+
+
+def test_seeds_that_only_one_loss_has_are_said() -> None:
+    found = table([one for one in FINAL if (one["loss"], one["seed"]) != ("hinge", 2)], reference="ganetic")
+    assert (found.comparisons[1].seeds, found.comparisons[1].unshared) == (5, 1)
+    assert any(note.startswith("hinge: compared with ganetic over the 5 seeds") for note in found.notes)
+
+
+def test_without_the_reference_nothing_is_compared() -> None:
+    found = table(FINAL, reference="least-squares")
+    assert found.comparisons == ()
+    assert any(note.startswith("least-squares, the reference, has no runs") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([], "final runs: there must be at least one"),
+        ([*FINAL, line("hinge", 2, 3.0)], "loss 'hinge', phase 'final', seed 2: must be there once"),
+        ([*FINAL, line("hinge", 7, 3.0, rate=0.3)], r"seed 7: .* at one rate; got rates \[0.3, 1.0\]"),
+        ([*FINAL, line("hinge", 7, 3.0, extractor="inception")], r"one extractor, got \['inception', 'mnist-class"),
+        ([*FINAL, line("hinge", 7, 3.0, n=2000)], r"one n, got \['2000', '5000'\]"),
+        ([*FINAL, line("hinge", 7, 3.0, split="validation")], "one split, got"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(lines: list[Line], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        table(lines, reference="ganetic")
+
+
+def tuning(fids: Mapping[str, Mapping[float, Sequence[float | None]]], **others: Any) -> list[Line]:
+    return [
+        line(loss, seed, fid, **({"phase": "tuning", "rate": rate} | others))
+        for loss, rates in fids.items() for rate, some in rates.items() for seed, fid in enumerate(some)
+    ]  # fmt: skip
+
+
+TUNING = tuning({
+    "ganetic": {0.3: [20.0, 30.0, 25.0], 1.0: [10.0, 12.0, 11.0], 3.0: [50.0, 40.0, 90.0]},
+    "wide": {0.3: [20.0, 22.0, 24.0], 1.0: [12.0, 12.0, 12.0], 3.0: [15.0, 16.0, 21.0], 9.0: [900.0, 900.0, None]},
+    "fragile": {0.3: [9.0, 9.0, 9.0], 1.0: [8.0, 8.0, 8.0], 3.0: [30.0, None, 60.0]},
+})  # fmt: skip
+
+
+def test_steadiness_is_the_worst_case_over_the_common_rates() -> None:
+    wide, ganetic, fragile = steadiness([*FINAL, *TUNING], reference="ganetic")
+    assert (wide.loss, wide.worst, wide.factor) == ("wide", 24.0, pytest.approx(2.0))
+    assert (ganetic.loss, ganetic.worst, ganetic.comparison) == ("ganetic", 90.0, None)
+    assert ganetic.factor == pytest.approx(90 / (10 * 12 * 11) ** (1 / 3))
+    assert (fragile.loss, fragile.worst, fragile.factor) == ("fragile", None, None)
+    assert [level.value for level in wide.levels] == [0.3, 1.0, 3.0, 9.0]
+    assert [(level.worst, level.failed) for level in wide.levels[2:]] == [(21.0, 0), (None, 1)]
+    assert wide.comparison is not None
+    expected = compare(
+        {0: 20.0, 1: 22.0, 2: 24.0}, {0: 50.0, 1: 40.0, 2: 90.0}, loss="wide", reference="ganetic",
+        generator=np.random.default_rng(0),
+    )  # fmt: skip
+    assert (wide.comparison.ratio, wide.comparison.p) == (expected.ratio, expected.p)
+    assert wide.comparison.family == 2
+    assert fragile.comparison is not None
+    assert (fragile.comparison.test, fragile.comparison.failed) == ("signed rank", 1)
+
+
+def test_steadiness_over_batch_sizes() -> None:
+    lines = [
+        line(loss, seed, fid, phase="batch", batch_size=size)
+        for loss, fids in {"ganetic": (10.0, 11.0), "ganetic-batch-sum": (10.0, 44.0)}.items()
+        for size, fid in zip((16, 128), fids, strict=True) for seed in range(3)
+    ]  # fmt: skip
+    even, odd = steadiness(lines, reference="ganetic", by="batch_size")
+    assert [(row.loss, row.worst, [level.value for level in row.levels]) for row in (even, odd)] == [
+        ("ganetic", 11.0, [16.0, 128.0]), ("ganetic-batch-sum", 44.0, [16.0, 128.0])
+    ]  # fmt: skip
+    assert odd.comparison is not None
+    assert odd.comparison.ratio is not None
+    assert odd.comparison.ratio.mean == pytest.approx(4.0)
+
+
+def test_losses_without_a_common_rate() -> None:
+    with pytest.raises(InputError, match="tuning runs: the losses must have a rate in common"):
+        steadiness(tuning({"ganetic": {1.0: [3.0]}, "hinge": {3.0: [3.0]}}), reference="ganetic")
+
+
+def test_overall_is_the_middle_ratio_of_all_datasets() -> None:
+    first = final({"ganetic": [10.0, 20.0, 40.0], "new": [5.0, 10.0, 20.0], "bad": [20.0, None, 80.0]})
+    second = final(
+        {"ganetic": [100.0, 200.0, None], "new": [80.0, 160.0, None], "bad": [None, None, None]},
+        dataset="cifar10", extractor="efficientnet-lite0", n=2000,
+    )  # fmt: skip
+    new, bad = overall([*first, *second, *TUNING], reference="ganetic")
+    assert (new.loss, new.datasets) == ("new", ("mnist", "cifar10"))
+    # of 0.5 three times, 0.8 twice and 1 (both failed) the lowest and the highest are cut off
+    assert new.ratio.value == pytest.approx((0.5 + 0.5 + 0.8 + 0.8) / 4)
+    assert new.ratio.low is not None
+    assert 0.5 <= new.ratio.low < new.ratio.value
+    assert (bad.loss, bad.ratio.value) == ("bad", None)
+
+
+def test_everything_becomes_json() -> None:
+    found = json.loads(to_json(asdict(table(FINAL, reference="ganetic"))))
+    assert [row["fid"]["worst"] for row in found["rows"]] == [None, 20.0, 19.0]
+    rows = json.loads(to_json([asdict(row) for row in steadiness(TUNING, reference="ganetic")]))
+    assert rows[0]["comparison"]["reference"] == "ganetic"
+
+
+def read_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text), strict=True))
+
+
+def test_csv_has_every_figure() -> None:
+    found = table(FINAL, reference="ganetic")
+    rows = read_csv(csv_text(found))
+    assert [row["loss"] for row in rows] == [row.loss for row in found.rows]
+    for text, row in zip(rows, found.rows, strict=True):
+        assert row.fid.iqm is not None
+        assert float(text["fid_iqm_value"]) == row.fid.iqm.value
+        assert float(text["metrics_kid"]) == row.metrics["kid"]
+        assert (text["dataset"], text["phase"], text["n"]) == ("mnist", "final", "5000")
+    assert rows[0]["fid_worst"] == ""  # infinite
+    assert float(rows[0]["comparison_p_holm"]) == found.comparisons[0].p_holm
+    assert rows[0]["comparison_test"] == "signed rank"
+    assert rows[1]["comparison_p_holm"] == ""
+    steady = read_csv(csv_text(steadiness(TUNING, reference="ganetic")))
+    assert (steady[0]["levels_9_failed"], steady[1]["levels_9_failed"]) == ("1", "")
+    assert float(steady[0]["levels_0.3_fid_mean"]) == pytest.approx((20 * 22 * 24) ** (1 / 3))
+    pooled = read_csv(csv_text(overall(FINAL, reference="ganetic")))
+    assert [row["datasets"] for row in pooled] == ["mnist", "mnist"]
+
+
+def cells(text: str) -> list[list[str]]:
+    rows = [one.removesuffix(r" \\") for one in text.splitlines() if one.endswith(r"\\")]
+    return [re.split(r"(?<!\\) & ", row) for row in rows]
+
+
+def test_latex_has_a_cell_for_each_column() -> None:
+    lines = final({"ganetic": [1234.5, 2000.0], "a_b & 50% #1": [None, 3.0], "one": [7.0], "none": [None, None]})
+    text = latex_text(table(lines, reference="ganetic"))
+    header, *rows = cells(text)
+    assert f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}" in text
+    assert {len(row) for row in rows} == {len(header)}
+    by_loss = {row[0]: row for row in rows}
+    assert set(by_loss) == {r"\textbf{one}", "ganetic", r"a\_b \& 50\% \#1", "none"}
+    assert by_loss["ganetic"][2:6] == ["1617 [1234, 2000]", "1617 (541)", "1234", "2000"]
+    assert by_loss["ganetic"][-1] == "--"
+    assert by_loss["none"][2:6] == [r"$\infty$", "--", r"$\infty$", r"$\infty$"]
+    assert by_loss[r"a\_b \& 50\% \#1"][2:4] == [r"$\infty$ [3, $\infty$]", "3"]
+    assert "% none: 2 of 2 runs failed" in text
+    assert all(one.startswith("%") for one in text.splitlines()[: text.splitlines().index(r"\toprule") - 1])
+
+
+def test_latex_of_steadiness() -> None:
+    header, wide, *_, fragile = cells(latex_steadiness(steadiness(TUNING, reference="ganetic"), level="learning rate"))
+    assert header[:6] == ["Loss", r"$\times$0.3", r"$\times$1", r"$\times$3", r"$\times$9", "Worst"]
+    assert wide[:6] == ["wide", "21.9", "12", "17.1", "900", "24"]
+    assert (fragile[0], fragile[4], fragile[5]) == ("fragile", "--", r"$\infty$")
