@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # Two threads in each of two processes are many times slower than one: one thread a process.
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo test lint format bench bench-keras docs extractors clean
+.PHONY: setup demo test chaos lint format bench bench-keras docs extractors clean
 
 setup: $(VENV)/.development  ## the environment with everything the tests need
 
@@ -16,6 +16,9 @@ demo: $(VENV)/.package  ## a real search on scikit-learn's digits, in a few minu
 
 test: $(VENV)/.development  ## all tests; those that need the real data skip without it
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+chaos: $(VENV)/.development  ## 30 kills, injected failures, all executors: the full form of what the tests do in small
+	GANETICS_CHAOS=30 $(BIN)/python -m pytest -s tests/search/test_chaos.py tests/search/test_kill.py tests/search/test_run.py tests/conformance/test_executors.py tests/execution
 
 lint: $(VENV)/.development  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
-"""The Keras adapter's docstrings are tested where Keras is: ``make test-keras``."""
+"""The docstrings of a module that needs an optional package are tested where that is (Keras: ``make test-keras``)."""
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("keras") else ["ganetics/keras.py"]
+OPTIONAL = {"keras": "ganetics/keras.py", "ray": "ganetics/execution/ray.py"}
+collect_ignore = [path for package, path in OPTIONAL.items() if not find_spec(package)]

@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from ganetics._check import InputError
 from ganetics.records import (
+    BenchConfig,
+    Contender,
     DataIdentity,
     ExtractorIdentity,
     Failure,
@@ -57,7 +59,20 @@ SEARCH = SearchConfig(
     rungs=(Rung(steps=5, samples=100), Rung(steps=10, seeds=2, rates=(0.1, 1.0))),
     guesses=("hinge", "p**3"),
 )
-RECORDS: list[Record] = [RECIPE, DATA, EXTRACTOR, OUTCOME, FAILURE, SEARCH]
+BENCH = BenchConfig(
+    dataset="digits",
+    data=DATA,
+    reference=DATA,
+    extractor=EXTRACTOR,
+    recipe=RECIPE,
+    contenders=(
+        Contender(label="a", loss="hinge", penalties=(Penalty(kind="r2", every=4),)),
+        Contender(label="b", loss="p"),
+    ),
+    baseline="a",
+    score_at=(5,),
+)
+RECORDS: list[Record] = [RECIPE, DATA, EXTRACTOR, OUTCOME, FAILURE, SEARCH, BENCH]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
@@ -151,6 +166,36 @@ def test_rungs_must_climb(rungs: list[dict[str, Any]], message: str) -> None:
     text = json.dumps({**SEARCH.model_dump(mode="json"), "rungs": rungs})
     with pytest.raises(InputError, match=rf"^config\.json: {re.escape(message)}[^\n]*$"):
         from_json(SearchConfig, text, where="config.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"baseline": "c"}, "baseline must be one of a, b, got c"),
+        ({"contenders": [{"label": "a", "loss": "hinge"}] * 2}, "labels must differ, got a, a"),
+        ({"rates": (1, 0.3)}, "rates must rise, got (1.0, 0.3)"),
+        ({"rates": (0.3, 0.3)}, "rates must differ, got 0.3, 0.3"),
+        ({"batch_sizes": (16, 16)}, "batch_sizes must differ, got 16, 16"),
+        ({"score_at": (7, 5)}, "score_at must rise, below the recipe's 10 steps, got (7, 5)"),
+        ({"score_at": (10,)}, "score_at must rise, below the recipe's 10 steps, got (10,)"),
+        ({"split": "test"}, "test images must be given with split 'test' and with no other, got 'test'"),
+        (
+            {"test": DATA.model_dump()},
+            "test images must be given with split 'test' and with no other, got 'validation'",
+        ),
+        ({"tuning_seeds": 0}, "without tuning_seeds there must be one rate and widen 0"),
+        ({"tuning_seeds": 0, "rates": (1,)}, "without tuning_seeds there must be one rate and widen 0"),
+    ],
+)
+def test_the_settings_of_a_benchmark_must_fit_each_other(change: dict[str, Any], message: str) -> None:
+    text = json.dumps({**BENCH.model_dump(mode="json"), **change})
+    with pytest.raises(InputError, match=rf"^config\.json: {re.escape(message)}[^\n]*$"):
+        from_json(BenchConfig, text, where="config.json")
+
+
+def test_one_rate_and_the_test_images_do_for_a_benchmark() -> None:
+    change = {"tuning_seeds": 0, "rates": (1,), "widen": 0, "split": "test", "test": DATA.model_dump()}
+    assert BenchConfig.model_validate({**BENCH.model_dump(), **change}).test == DATA
 
 
 @pytest.mark.parametrize(

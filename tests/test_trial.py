@@ -6,7 +6,7 @@ import io
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,24 @@ from torch import Tensor
 
 from ganetics import trial as trial_module
 from ganetics._check import InputError
+from ganetics._random import torch_generator
+from ganetics.execution import Completed, JobFailure
 from ganetics.execution.shared import Held
 from ganetics.losses import GANetic, GANLoss, NonSaturating
-from ganetics.records import FailureKind, Outcome, Recipe
-from ganetics.training import RECIPES, TrainingState, checkpoint, start, train
-from ganetics.trial import TrialData, TrialJob, advance, load_trial_data, run_job, run_trial, score
+from ganetics.metrics import neighbourhood_scores
+from ganetics.records import Failure, FailureKind, Outcome, Recipe
+from ganetics.training import RECIPES, TrainingState, checkpoint, sample, start, train
+from ganetics.trial import (
+    TrialData,
+    TrialJob,
+    TrialReply,
+    advance,
+    load_trial_data,
+    run_job,
+    run_trial,
+    score,
+    settled,
+)
 
 RECIPE = RECIPES["digits"].model_copy(update={"steps": 60, "eval_samples": 200, "width": 4})
 
@@ -267,3 +280,70 @@ def advance_to(recipe: Recipe, data: TrialData, step: int) -> TrainingState:
     state = start(recipe, 0)
     advance(state, NonSaturating(), data, until=step)
     return state
+
+
+# --- what a benchmark asks for
+
+
+def test_scores_of_neighbours_are_asked_for_and_change_nothing_else(data: TrialData) -> None:
+    state = advance_to(RECIPE, data, 10)
+    plain, fuller = score(state, data), score(state, data, neighbours=5)
+    four = {name: fuller.pop(name) for name in ("precision", "recall", "density", "coverage")}
+    assert fuller == plain
+    images = sample(state, RECIPE.eval_samples, generator=torch_generator(state.seed, "evaluation"))
+    assert four == asdict(neighbourhood_scores(data.reference.features, data.extractor(images), k=5))
+    # as many as there are, where there are fewer
+    few = replace(data, reference=replace(data.reference, features=data.reference.features[:4]))
+    assert score(state, few, neighbours=5)["coverage"] >= 0
+    job = TrialJob("ganetic", RECIPE, "digits", None, seed=3, score_at=(4, 8), neighbours=5, shared=Held(data))
+    reply = run_job(job)
+    assert [set(one.metrics or ()) for one in reply.curve] == [{"fid"}, {"fid"}]
+    assert set(reply.outcome.metrics or ()) == {*plain, *four}
+
+
+def test_the_distance_on_the_way_is_that_of_a_run_that_ends_there(data: TrialData) -> None:
+    job = TrialJob("ganetic", RECIPE, "digits", None, seed=3, score_at=(20,), shared=Held(data))
+    (there,) = run_job(job).curve
+    ended = run_job(replace(job, score_at=(), until=20)).outcome
+    assert there.metrics == {"fid": (ended.metrics or {})["fid"]}
+
+
+def test_the_reference_can_be_the_test_images(data: TrialData) -> None:
+    told = load_trial_data("digits", None, RECIPE, reference_split="test")
+    assert (told.held_out.identity.split, data.held_out.identity.split) == ("test", "validation")
+    assert told.train.identity == data.train.identity
+    assert told.reference.data == told.held_out.identity
+    assert told.digest != data.digest
+    state = advance_to(RECIPE, data, 10)
+    assert score(state, told)["fid"] != score(state, data)["fid"]
+    assert score(state, told)["diversity"] == score(state, data)["diversity"]
+
+
+IDENTITIES = ("data", "extractor")
+
+
+def completed(value: object = None, failure: JobFailure | None = None) -> Completed:
+    return Completed(value, failure, 1.0, 1.0, 1.0)
+
+
+def test_a_job_without_a_reply_is_a_named_failure() -> None:
+    def settle(one: Completed) -> TrialReply:
+        return settled(one, seed=3, recipe=RECIPE, dataset="digits", identities=IDENTITIES)
+
+    for kind in ("timed out", "out of memory", "crashed"):
+        found = settle(completed(failure=JobFailure(kind, "why"))).outcome
+        assert found.failure == Failure(kind=FailureKind(kind), message="why")
+        assert (found.seed, found.metrics, found.data, found.extractor) == (3, None, *IDENTITIES)
+        assert found.recipe == RECIPE.digest()
+    assert settle(completed()).outcome.failure == Failure(kind=FailureKind.CRASHED, message="the job gave no reply")
+    with pytest.raises(InputError, match=r"^no file$"):
+        settle(completed(failure=JobFailure("wrong input", "no file")))
+
+
+def test_a_reply_of_other_data_is_refused(whole: Outcome, data: TrialData) -> None:
+    identities = (data.digest, data.extractor.identity.digest())
+    reply = TrialReply(whole, None)
+    same = settled(completed(reply), seed=3, recipe=RECIPE, dataset="digits", identities=identities)
+    assert same is reply
+    with pytest.raises(InputError, match=r"dataset digits: must be the images that the run began with \(digests data"):
+        settled(completed(reply), seed=3, recipe=RECIPE, dataset="digits", identities=IDENTITIES)

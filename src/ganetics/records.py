@@ -175,6 +175,8 @@ class FailureKind(StrEnum):
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
     CRASHED = "crashed"
+    REJECTED = "rejected"
+    """By the toy gate of a search: it was not trained."""
 
 
 class Failure(Record):
@@ -288,6 +290,8 @@ class SearchConfig(Record):
     """Share of candidates that are random, whatever is known."""
     choices: Count = 4
     """Losses drawn for one candidate; the one is trained of which most is expected; 1: the first is."""
+    toy_gate: bool = False
+    """Random losses train a tiny GAN on a ring of Gaussians first, and what cannot is not trained on images."""
     max_depth: Count = 7
     max_size: Count = 25
     """Nodes of a tree."""

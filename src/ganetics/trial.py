@@ -281,6 +281,18 @@ def preview(state: TrainingState, count: int) -> bytes:
     return grid_png(decode(state.sampler, fixed_latents(state, count).to(state.device)))
 
 
+def data_of(job: TrialJob) -> TrialData:
+    """Return a job's data, kept for the process's next job.
+
+    Raises:
+        InputError: the dataset or its files are not known.
+    """
+    if job.shared is not None:
+        return job.shared.get()
+    # of one rate, so that runs that differ in it share what was loaded
+    return _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}))
+
+
 def run_job(job: TrialJob) -> TrialReply:
     """Run one trial from its description; what executors call.
 
@@ -288,10 +300,7 @@ def run_job(job: TrialJob) -> TrialReply:
         InputError: the loss, the dataset or its files are not known.
     """
     loss = loss_named_or_parsed(job.loss)
-    if job.shared is not None:
-        data = job.shared.get()
-    else:  # of one rate, so that runs that differ in it share what was loaded
-        data = _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}))
+    data = data_of(job)
     until = job.until or job.recipe.steps
     state = _left_by_another(job, loss, until) or start(job.recipe, job.seed)
     curve: list[Outcome] = []

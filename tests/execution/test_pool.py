@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from types import ModuleType
 import pytest
 
 from ganetics._check import InputError
-from ganetics.execution import PoolExecutor
+from ganetics.execution import Completed, PoolExecutor
 from ganetics.execution import pool as pool_module
+from ganetics.execution.pool import NoRoomError, WorkerPool
+from ganetics.execution.worker_process import LostWorkerError
 
 JOBS = Path(__file__).parents[1] / "jobs"
 
@@ -182,3 +185,46 @@ pool.close()
 """
     out, err = script(text).communicate(timeout=120)
     assert out.startswith("a job must be a function of an importable module, got <function job"), err
+
+
+class Scripted:
+    """A worker that does what it is told: as many losses to the infrastructure, then ``job``."""
+
+    def __init__(self, losses: int, room: bool) -> None:
+        self.losses, self.room = losses, room
+
+    def wait(self) -> None:
+        if not self.room:
+            time.sleep(0.01)
+            raise NoRoomError("no room")
+
+    def keep(self, number: int, content: object) -> None:
+        raise AssertionError
+
+    def run(self, payload: bytes, seconds: float | None) -> bytes:
+        if self.losses:
+            raise LostWorkerError("crashed", "the node was lost", infrastructure=True)
+        time.sleep(0.005)
+        return pickle.dumps(Completed("done", None, 0.0, 0.0, 0.0))
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_what_the_infrastructure_loses_is_run_again_a_few_times(jobs: ModuleType) -> None:
+    workers = (Scripted(losses=6 - number, room=True) for number in range(7))
+    with WorkerPool(1, lambda: next(workers)) as executor:
+        lost, found = (executor.submit(jobs.double, 1, seconds=1).result(10) for _ in range(2))
+    assert lost.failure is not None
+    assert (lost.failure.message, lost.attempts) == ("the node was lost", pool_module.LOSSES)
+    assert (found.value, found.attempts) == ("done", 2)
+
+
+def test_a_worker_without_a_place_holds_nothing_up_while_others_work(jobs: ModuleType) -> None:
+    rooms = iter([True, False, False])
+    with WorkerPool(3, lambda: Scripted(0, next(rooms))) as executor:
+        results = list(executor.map_in_order(jobs.double, range(30), seconds=1))
+    assert [result.value for result in results] == ["done"] * 30
+    with WorkerPool(2, lambda: Scripted(0, room=False)) as executor, pytest.raises(RuntimeError, match="no room"):
+        executor.submit(jobs.double, 1, seconds=1).result(10)

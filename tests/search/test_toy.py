@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,12 +15,15 @@ from torch import Tensor, nn
 
 from ganetics._random import torch_generator
 from ganetics.catalogue import CATALOGUE, expression_of
+from ganetics.execution import InProcessExecutor, Log
 from ganetics.execution.process import prepared
 from ganetics.expressions.text import parse
 from ganetics.losses import GANLoss, NonSaturating
+from ganetics.records import FailureKind
 from ganetics.search import toy as module
 from ganetics.search.screen import screen
-from ganetics.search.toy import LOOK_EVERY, PASS_DISTANCE, RATES, STEPS, passes, toy
+from ganetics.search.toy import LOOK_EVERY, PASS_DISTANCE, RATES, STEPS, passes, run_gated_job, toy
+from ganetics.trial import TrialJob, run_job
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -215,3 +220,31 @@ def test_modes_are_counted() -> None:
     aside = samples + torch.tensor([2.9 * module.SPREAD, 0.0])
     assert game.modes(torch.cat([aside, rest])) == game.modes(torch.cat([samples, rest]))
     assert game.modes(samples + torch.tensor([3.1 * module.SPREAD, 0.0])) == (0, 0.0)
+
+
+def test_a_gated_job_is_the_job_or_a_named_rejection(digits: ModuleType) -> None:
+    def job(loss: str) -> TrialJob:
+        return TrialJob(loss, digits.RECIPE, "digits", None, seed=3)
+
+    assert run_gated_job(job("(y - p)**2")) == run_job(job("(y - p)**2"))
+    rejected, trained = run_gated_job(job("y - p")).outcome, run_job(job("y - p")).outcome
+    assert rejected.failure is not None
+    assert rejected.failure.kind is FailureKind.REJECTED
+    assert rejected.failure.message.startswith("toy gate: energy distance ")
+    assert (rejected.metrics, rejected.step) == (None, 0)
+    assert (rejected.data, rejected.extractor, rejected.recipe) == (trained.data, trained.extractor, trained.recipe)
+
+
+def test_a_search_gates_random_losses_and_no_others(tmp_path: Path, digits: ModuleType) -> None:
+    config = digits.config(toy_gate=True, guesses=("y - p",), trials=12, finalists=0, rivals=())
+    with InProcessExecutor() as executor:
+        digits.search(tmp_path / "run", executor, config)
+    lines = Log(tmp_path / "run" / "archive.jsonl").read()
+    rejected = [line["outcome"]["failure"] is not None for line in lines]
+    random = [line.get("born", {}).get("origin") == "random" for line in lines]
+    assert any(rejected)
+    assert all(drawn for drawn, out in zip(random, rejected, strict=True) if out)
+    assert lines[0]["born"]["expression"] == "y - p"
+    for line in (line for line in lines if line.get("born", {}).get("origin") == "random"):
+        gate = passes(toy(parse(line["born"]["expression"]), seed=line["seed"]))
+        assert gate == (line["outcome"]["failure"] is None), line["born"]["expression"]

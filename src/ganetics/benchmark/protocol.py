@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
@@ -18,6 +19,8 @@ ANALYSIS = (
     "where a run of a pair failed the signed-rank test, a failure being larger than all others; two-sided, Holm over "
     "the losses of the table, 0.05; interquartile mean and probability of improvement with 95 % bootstrap intervals"
 )
+FOLLOWS = ("runs", "most_runs", "hours")
+"""What follows from the other fields."""
 LOST = {FailureKind.TIMED_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.CRASHED}
 """Failures that are, or may be, those of the machine and not of the loss."""
 
@@ -101,8 +104,12 @@ def departures(protocol: Protocol, config: BenchConfig, lines: Sequence[Line], *
     Raises:
         InputError: the lines are not those of this configuration; names ``where``.
     """
-    then, now = _plain(protocol), _plain(protocol_of(config))
-    found = [f"{name} is {_short(now[name])}, not {_short(then[name])}" for name in then if then[name] != now[name]]
+    then, now = (dict(_leaves(_plain(one))) for one in (protocol, protocol_of(config)))
+    found = [
+        f"{name} is {_short(now.get(name))}, not {_short(then.get(name))}"
+        for name in {**then, **now}
+        if then.get(name) != now.get(name) and name not in FOLLOWS
+    ]
     total = plan(config, lines, where=where).total
     if len(lines) < total:
         found.append(f"{len(lines)} of {total} runs are made")
@@ -117,10 +124,21 @@ def _read(path: Path) -> Protocol:
     return from_json(Protocol, read_text(path, "protocol"), where=str(path))
 
 
-def _plain(protocol: Protocol) -> dict[str, object]:
+def _plain(protocol: Protocol) -> dict[str, Any]:
     return protocol.model_dump(mode="json")
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted name and value of all that is not a JSON object itself."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _short(value: object) -> str:
     text = to_json(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    if len(text) <= 80:
+        return text
+    return f"{len(value)} values, the first {_short(value[0])}" if isinstance(value, list) else f"{text[:77]}…"

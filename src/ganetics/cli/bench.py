@@ -115,11 +115,14 @@ def bench(
         "losses": losses, "dataset": dataset and short(dataset), "data-dir": data_dir and "DIR", "groups": groups,
         "seeds": seeds, "common-seeds": common_seeds, "tuning-seeds": tuning_seeds, "rates": rates, "widen": widen,
         "batch-sizes": batch_sizes, "batch-seeds": batch_seeds, "recipe": recipe, "steps": steps,
-        "extractor": extractor, "samples": samples, "score-at": score_at, "split": split and split.value, "against": against, "seed": seed,
+        "extractor": extractor, "samples": samples, "score-at": score_at, "split": split and split.value,
+        "against": against, "seed": seed,
     }  # fmt: skip
     given = {field: read(options[name]) for field, (name, read) in FIELDS.items() if options[name] is not None}
     if before is None:
         given = {**defaults(chosen, given), "command": command_line(options, confirmatory=confirmatory)}
+    elif confirmatory and before.protocol is None:
+        raise InputError(f"--confirmatory: a protocol is written before the first run, {run} began without one")
     settings = {**(before.model_dump() if before else {}), **given, "recipe": chosen, "dataset": short(name)}
     if before is not None and is_finished(run, before):
         result = retabulated(run, from_values(BenchConfig, settings, where="bench"))
@@ -129,7 +132,10 @@ def bench(
         raise InputError(f"--dataset: must name the folder of images again, the run knows that it is called {name!r}")
     begun = prepared(name, data_dir, settings)
     if before is None:
-        begun = replace(begun, config=bound(run, begun.config, confirmatory=confirmatory, depart=depart))
+        config = bound(run, begun.config, confirmatory=confirmatory, depart=depart)
+        if (run / "config.json").exists():  # refused below, but not for its words
+            config = config.model_copy(update={"command": stored_configuration(run).command})
+        begun = replace(begun, config=config)
     place = Place(executor, workers, address, memory_mib)
     if dry_run:
         freeze(run, begun.config)
@@ -285,8 +291,9 @@ def cost(config: BenchConfig, workers: int, *, done: int = 0) -> str:
     seconds = config.recipe.seconds / workers
     further = f" and at most {most - fewest} for further rates" if most > fewest else ""
     until = f" to {duration(most * seconds)}" if most > fewest else ""
+    busy = "1 worker" if workers == 1 else f"{workers} workers"
     return (
-        f"{fewest} runs{further}: about {duration(fewest * seconds)}{until} with {workers} workers, at the "
+        f"{fewest} runs{further}: about {duration(fewest * seconds)}{until} with {busy}, at the "
         f"{config.recipe.seconds:g} s a run that the recipe {config.recipe.name} expects"
     )
 

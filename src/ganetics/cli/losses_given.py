@@ -93,7 +93,7 @@ def _contender(label: str | None, text: str) -> Contender:
         penalties.insert(0, from_values(Penalty, {"kind": kind, "weight": weight, "every": every or 1}, where=where))
         loss = loss[: match.start()].rstrip()
     values = {"label": label or text.strip(), "loss": loss, "penalties": penalties}
-    return from_values(Contender, values, where=f"losses: {text!r}")
+    return from_values(Contender, values, where=f"losses: {label or text!r}")
 
 
 def _listed(text: str) -> Iterator[tuple[str | None, str]]:

@@ -59,7 +59,7 @@ def search(
     address: Annotated[
         str | None, typer.Option(help="of a Ray cluster, HOST:PORT or auto [default: start one]")
     ] = None,
-    memory_mib: Annotated[int | None, typer.Option(min=300, help="memory of one worker, at most")] = None,
+    memory_mib: Annotated[int | None, typer.Option(min=100, help="memory that a job may take beyond an idle worker [default: no limit]")] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random [default: 0]")] = None,
     recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator in a full trial")] = None,
@@ -74,6 +74,9 @@ def search(
     final_seeds: Annotated[int | None, typer.Option(min=1, help="seeds of the last round [default: 5]")] = None,
     guess: Annotated[
         list[str] | None, typer.Option(help="a loss to begin with, by name or expression; may be repeated")
+    ] = None,
+    toy_gate: Annotated[
+        bool | None, typer.Option("--toy-gate", help="try random losses on a ring of Gaussians before images")
     ] = None,
     warm_start: Annotated[
         Path | None, typer.Option(help="begin with these losses: a hall_of_fame.json, or a text file, one a line")
@@ -101,6 +104,7 @@ def search(
         "lag": lag,
         "rungs": None if rungs is None else parse_rungs(rungs),
         "population": population,
+        "toy_gate": toy_gate,
         "finalists": finalists,
         "final_seeds": final_seeds,
         "guesses": guesses or None,

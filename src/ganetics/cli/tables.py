@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ganetics.benchmark.estimate import Estimate
 from ganetics.benchmark.results import Results, as_json
-from ganetics.benchmark.statistics import Comparison, Interval
+from ganetics.benchmark.statistics import Comparison
 from ganetics.benchmark.tables import Row
 from ganetics.benchmark.tables import Table as Figures
 from ganetics.cli.console import console, print_json
@@ -41,7 +41,7 @@ def plain(run: Path, found: Results) -> dict[str, object]:
 def _print(title: str, figures: Figures) -> None:
     table = Table(box=None, pad_edge=False, title_justify="left", title=title)
     table.add_column("loss", overflow="fold")
-    for heading in ("rate", "seeds", "FID, geometric mean", "best", "worst", "collapsed", "of the baseline's", "p"):
+    for heading in ("rate", "FID", "worst", "collapsed", "ratio", "p"):
         table.add_column(heading, justify="right")
     comparisons = {one.loss: one for one in figures.comparisons}
     for row in figures.rows:
@@ -51,7 +51,8 @@ def _print(title: str, figures: Figures) -> None:
     floor = f", floor {facts['floor']:.3g} at n {facts['floor_n']}" if facts.get("floor") is not None else ""
     console.print(
         f"{facts['dataset']}, {facts['split']} images, recipe {facts['recipe']}, {facts['steps']} steps; "
-        f"{facts['extractor']}, n {facts['n']}{floor}; baseline {figures.reference}; p after Holm",
+        f"{facts['extractor']}, n {facts['n']}{floor}. FID: geometric mean over the seeds and its 95 % interval; ratio "
+        f"to {figures.reference}, seed by seed; p after Holm's correction.",
         markup=False,
     )
     _print_notes(figures.notes)
@@ -65,21 +66,22 @@ def _print_notes(notes: Sequence[str]) -> None:
 
 def _cells(row: Row) -> tuple[str, ...]:
     fid = row.fid
-    collapsed = f"{round(row.collapsed.value * fid.n) if row.collapsed.value is not None else 0} of {fid.n}"
-    return row.loss, f"×{row.rate:g}", str(fid.n), _interval(fid.geometric), _one(fid.best), _one(fid.worst), collapsed
+    collapsed = round((row.collapsed.value or 0.0) * fid.n)
+    return row.loss, f"×{row.rate:g}", _interval(fid.geometric), _one(fid.worst), f"{collapsed} of {fid.n}"
 
 
 def _compared(one: Comparison | None) -> tuple[str, str]:
     if one is None:
         return "", ""
-    return _interval(one.ratio), "" if one.p_holm is None else f"{one.p_holm:.2g}"
+    return "failed" if one.ratio is None else f"{one.ratio.mean:.3g}", "" if one.p_holm is None else f"{one.p_holm:.2g}"
 
 
-def _interval(found: Estimate | Interval | None) -> str:
+def _interval(found: Estimate | None) -> str:
     if found is None:
         return "failed"
-    value = found.mean if isinstance(found, Estimate) else found.value
-    return _one(value) + ("" if found.low is None or found.high is None else f" [{found.low:.3g}, {found.high:.3g}]")
+    return _one(found.mean) + (
+        "" if found.low is None or found.high is None else f" [{found.low:.3g}, {found.high:.3g}]"
+    )
 
 
 def _one(value: float | None) -> str:

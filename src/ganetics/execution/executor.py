@@ -17,8 +17,15 @@ FailureKind = Literal["timed out", "out of memory", "crashed", "wrong input"]
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Job = Callable[[Any], Any]
-NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory", "failed to map segment")
-"""How those say it that do not raise MemoryError: PyTorch on the CPU, the system, C++, PyTorch on a GPU, an import."""
+NO_MEMORY = (
+    "can't allocate memory",  # PyTorch on the CPU
+    "out of memory",  # PyTorch on a GPU
+    "could not create a primitive",  # oneDNN, in PyTorch
+    "bad_alloc",  # C++
+    "cannot allocate memory",  # the system
+    "failed to map segment",  # an import
+)
+"""How those say it that do not raise MemoryError."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from ganetics.execution.shared import Sent, dump_job, dump_value
 from ganetics.execution.worker_process import LostWorkerError, WorkerProcess
 
 ATTEMPTS = 2
+STARTS = 3
+"""Starts of a worker, one after the other, that fail before a job hears of it."""
 LOSSES = 5
 """How often a job may lose its worker to the infrastructure before that is its result."""
 CLOSED = "this executor is closed"
@@ -205,6 +207,7 @@ class _Owner:
         self._worker: Worker | None = None
         self._ready = False
         self._kept: set[int] = set()
+        self._failed_starts = 0
         self._stopping = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._serve, name="ganetics-worker-owner", daemon=True)
@@ -228,8 +231,11 @@ class _Owner:
                     self._tell(error)
             except BaseException as error:  # noqa: BLE001 - the caller must hear of it, not a silent thread
                 self._discard()
-                self._tell(error)
+                self._failed_starts += 1  # one that was killed while it started is no reason to end
+                if self._failed_starts >= STARTS or self._stopping:
+                    self._tell(error)
             else:
+                self._failed_starts = 0
                 task = self._tasks.take()
                 if task is not None:
                     self._work(worker, task)

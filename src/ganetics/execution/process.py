@@ -100,7 +100,7 @@ def die_with(parent: int) -> None:
 
 
 def fill_buffers() -> None:
-    """Let each OpenBLAS take the memory that it works in: where it gets none in the middle of a job, it hangs or exits."""
+    """Let each OpenBLAS take the memory that it works in: where it gets none later, it hangs or ends the process."""
     import numpy
     import scipy.linalg
 

@@ -106,7 +106,8 @@ def _initialise(address: str | None, workers: int | None) -> bool:
             runtime_env={"py_modules": [str(Path(ganetics.__file__).parent)]},
         )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise InputError(f"address must be that of a Ray cluster, got {address!r}: {one_line(error)}") from None
+        hint = "" if "RAY_AUTH_MODE" in os.environ else " (if it asks for a token: set RAY_AUTH_MODE=token)"
+        raise InputError(f"address must be that of a Ray cluster, got {address!r}: {one_line(error)}{hint}") from None
     return True
 
 

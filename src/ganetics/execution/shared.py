@@ -19,8 +19,13 @@ from ganetics.execution.executor import Job, one_line
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class Held(Generic[T]):
+class _Handle:
+    def __repr__(self) -> str:
+        return "Shared(...)"  # the same everywhere: a job's text may go into its result
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Held(_Handle, Generic[T]):
     """A handle where jobs run in this process: it holds the value."""
 
     value: T
@@ -30,8 +35,8 @@ class Held(Generic[T]):
         return self.value
 
 
-@dataclass(frozen=True, eq=False)
-class Sent(Generic[T]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Sent(_Handle, Generic[T]):
     """A handle in the process that shares the value, for an executor whose workers are other processes."""
 
     value: T
@@ -49,7 +54,7 @@ class Sent(Generic[T]):
         return Held, (self.value,)  # pickled for anybody else it takes the value along
 
 
-class Arrived:
+class Arrived(_Handle):
     """A handle in a worker: the value is unpickled when a job first asks for it, and kept."""
 
     def __init__(self, content: bytes) -> None:

@@ -115,7 +115,7 @@ class WorkerProcess:
         if status == -signal.SIGKILL:
             return LostWorkerError("crashed", "the worker was killed (perhaps for lack of memory)")
         what = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        # C++ aborts where an allocation fails and nobody catches it
-        perhaps = status == -signal.SIGABRT and self._memory_mib is not None
+        # native code aborts where an allocation fails and nobody catches it, or does not look
+        perhaps = status in (-signal.SIGABRT, -signal.SIGSEGV) and self._memory_mib is not None
         hint = f" (perhaps for lack of memory: it may take {self._memory_mib:g} MiB)" if perhaps else ""
         return LostWorkerError("crashed", f"the worker ended with {what}{hint}")

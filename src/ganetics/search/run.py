@@ -23,6 +23,7 @@ from ganetics.records import Outcome, Recipe, SearchConfig, to_json
 from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
 from ganetics.search.finals import PREVIEW, Final, final_line, plan, rivals
+from ganetics.search.toy import run_gated_job
 from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
 
 TIDY_EVERY = 50
@@ -169,7 +170,7 @@ class _Driver:
                         trial = search.decide()
                         exhausted = trial is None
                         if trial is not None:
-                            waiting.append((trial, self._submit(self._trial_job(trial))))
+                            waiting.append((trial, self._submit(trial)))
                     if not waiting:
                         break
                     self._take(waiting)
@@ -246,8 +247,11 @@ class _Driver:
             shared=self.shared,
         )
 
-    def _submit(self, job: TrialJob) -> Future[Completed]:
-        return self.executor.submit(self.job, job, seconds=TIMEOUT * job.recipe.seconds)
+    def _submit(self, trial: Trial) -> Future[Completed]:
+        job = self._trial_job(trial)
+        gated = self.config.toy_gate and trial.born and trial.candidate.origin == "random" and self.job is run_job
+        function = run_gated_job if gated else self.job
+        return self.executor.submit(function, job, seconds=TIMEOUT * job.recipe.seconds)
 
     def _take(self, waiting: deque[tuple[Trial, Future[Completed]]]) -> None:
         """Commit the oldest trial when it is done, and with it, for one wait for the disk, those next that are, too."""

@@ -18,9 +18,12 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from ganetics._random import torch_generator
+from ganetics.catalogue import loss_named_or_parsed
 from ganetics.expressions.compile import compile_loss
 from ganetics.expressions.tree import Expression
 from ganetics.losses.contract import GANLoss
+from ganetics.records import Failure, FailureKind, Outcome
+from ganetics.trial import TrialJob, TrialReply, data_of, run_job
 
 MODES, RADIUS, SPREAD = 8, 1.5, 0.05
 """The mixture: Gaussians in a ring, its radius and their standard deviation."""
@@ -110,6 +113,29 @@ def toy(loss: GANLoss | Expression, *, seed: int, early_end: bool = True) -> Toy
         diverged=diverged,
         distances=tuple(tuple(look.tolist()) for look in looks),
     )
+
+
+def run_gated_job(job: TrialJob) -> TrialReply:
+    """Run a trial if its loss passes the toy; what executors call instead of :func:`ganetics.trial.run_job`.
+
+    Raises:
+        InputError: as there.
+    """
+    result = toy(loss_named_or_parsed(job.loss), seed=job.seed)
+    if passes(result):
+        return run_job(job)
+    data = data_of(job)
+    message = f"toy gate: energy distance {result.distance:.2g} after {result.steps} steps, must reach {PASS_DISTANCE}"
+    outcome = Outcome(
+        step=0,
+        seed=job.seed,
+        metrics=None,
+        failure=Failure(kind=FailureKind.REJECTED, message=message),
+        data=data.digest,
+        extractor=data.extractor.identity.digest(),
+        recipe=job.recipe.digest(),
+    )
+    return TrialReply(outcome, None)
 
 
 class _Player:

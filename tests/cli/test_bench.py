@@ -1,0 +1,316 @@
+"""``ganetics bench``: a small benchmark, gone on with in all the right and wrong ways; what may be said for losses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from ganetics import data, trial
+from ganetics._check import InputError
+from ganetics.cli.bench import stored_configuration
+from ganetics.cli.losses_given import contenders_given
+from ganetics.records import Contender, Penalty
+
+LOSSES = "ganetic,ours=(p - y)**2,wasserstein+gradient:10"
+SMALL = (
+    *("--steps", 6, "--samples", 60, "--score-at", 3, "--seeds", 2, "--common-seeds", 1, "--tuning-seeds", 1),
+    *("--rates", "3,1", "--widen", 1, "--workers", 1),
+)
+COMPARED = ("archive.jsonl", "config.json", "protocol.json", "reference.json", "tables.json")
+
+
+@pytest.fixture(scope="module")
+def bench_run(command: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """Return a confirmatory benchmark of three losses, and what the command printed. No test may change it."""
+    path = tmp_path_factory.mktemp("bench") / "run"
+    options = ("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 3, "--confirmatory", "--json")
+    return path, command("bench", path, *options)
+
+
+def files(folder: Path, *names: str) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names or COMPARED}
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "archive.jsonl").read_text().splitlines()]
+
+
+def copied(run: Path, folder: Path, *, count: int | None = None) -> Path:
+    """Return a copy of a run, with so many lines of its archive."""
+    shutil.copytree(run, folder)
+    whole = (run / "archive.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "archive.jsonl").write_bytes(b"".join(whole[:count]))
+    return folder
+
+
+def test_a_benchmark_prints_one_object_and_leaves_its_files(bench_run: tuple[Path, Any]) -> None:
+    path, ended = bench_run
+    found = ended.json
+    assert {name: found.pop(name) for name in ("run", "archive", "figures")} == {
+        "run": str(path), "archive": str(path / "archive.jsonl"), "figures": str(path / "tables.json"),
+    }  # fmt: skip
+    assert found == json.loads((path / "tables.json").read_bytes())
+    assert found["confirmatory"] is True
+    assert found["departures"] == []
+    made = {str(one.relative_to(path)) for one in path.rglob("*") if one.is_file()} - {".lock"}
+    assert {*COMPARED, "environment.json", "timings.jsonl", "tables/final.csv", "tables/common.tex"} <= made
+    rows = found["tables"]["final"]["rows"]
+    assert {row["loss"] for row in rows} == {"ganetic", "ours", "wasserstein+gradient:10"}
+    assert found["tables"]["final"]["facts"]["floor_n"] == 30
+    assert "ganetics: 15 runs and at most 3 for further rates: about 38 s to 45 s with 1 worker" in ended.err
+
+
+def test_the_archive_is_of_real_runs(bench_run: tuple[Path, Any]) -> None:
+    path, _ = bench_run
+    made = lines(path)
+    assert [line["phase"] for line in made if line["phase"] != "tuning"] == ["common"] * 3 + ["final"] * 6
+    assert {(line["phase"], line["split"]) for line in made} == {
+        ("tuning", "validation"), ("common", "test"), ("final", "test"),
+    }  # fmt: skip
+    for line in made:
+        assert (line["dataset"], line["recipe"], line["steps"], line["n"]) == ("digits", "digits", 6, 60)
+        assert line["extractor"] == "digits-classifier"
+        assert 0 <= line["coverage"] <= 1
+        assert line["fid"] == line["curve"][-1][1]
+        assert [step for step, _ in line["curve"]] == ([6] if line["phase"] == "tuning" else [3, 6])
+    penalised = [line for line in made if line["penalties"]]
+    assert {line["loss"] for line in penalised} == {"wasserstein+gradient:10"}
+    assert len({line["data_digest"] for line in made}) == 2
+
+
+def test_the_configuration_names_no_place(bench_run: tuple[Path, Any]) -> None:
+    path, _ = bench_run
+    config = stored_configuration(path)
+    assert config.command == (
+        f"ganetics bench RUN --losses '{LOSSES}' --seeds 2 --common-seeds 1 --tuning-seeds 1 --rates 3,1 --widen 1 "
+        "--steps 6 --samples 60 --score-at 3 --split test --seed 3 --confirmatory"
+    )
+    assert (config.rates, config.baseline, config.score_at) == ((1.0, 3.0), "ganetic", (3,))
+    assert str(path.parent) not in (path / "config.json").read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_cut_off_and_gone_on_with_it_comes_to_the_same(
+    workers: int, bench_run: tuple[Path, Any], command: Any, tmp_path: Path
+) -> None:
+    run, ended = bench_run
+    folder = copied(run, tmp_path / "run", count=9 if workers == 1 else 0)
+    shutil.rmtree(folder / "tables")
+    again = command("bench", folder, "--resume", "--workers", workers, "--json")
+    assert again.json["tables"] == ended.json["tables"]
+    assert files(folder) == files(run)
+    for place in ("tables", "previews"):
+        names = sorted(one.name for one in (run / place).iterdir())
+        assert sorted(one.name for one in (folder / place).iterdir()) == names
+        assert all((folder / place / name).read_bytes() == (run / place / name).read_bytes() for name in names)
+
+
+def test_a_finished_one_gives_its_tables_anew_without_data_and_without_training(
+    bench_run: tuple[Path, Any], command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, ended = bench_run
+    folder = copied(run, tmp_path / "run")
+    (folder / "tables.json").unlink()
+
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is to be read")
+
+    monkeypatch.setattr(trial, "load_trial_data", load)
+    again = command("bench", folder, "--resume", "--losses", LOSSES, "--json")
+    assert again.json["tables"] == ended.json["tables"]
+    assert files(folder) == files(run)
+    shown = command("bench", folder, "--resume")
+    assert shown.status == 0
+    assert "Each loss at its own best rate (fresh seeds)" in shown.out
+    assert "All losses at the recipe's rate (fresh seeds)" in shown.out
+    assert "Departs" not in shown.out
+    for row in again.json["tables"]["final"]["rows"]:
+        assert f"{row['fid']['geometric']['mean']:.4g}" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--resume", "--seeds", 3), "another configuration: final_seeds is 2 there, got 3"),
+        (("--resume", "--split", "validation"), "bench: test images must be given with split 'test'"),
+        (("--resume", "--losses", "ganetic,hinge"), "another configuration: contenders is "),
+        (("--resume", "--recipe", "mnist"), "another configuration: recipe."),
+        (("--resume", "--dataset", "mnist"), "another configuration: dataset is 'digits' there, got 'mnist'"),
+        (("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 3), "it holds a run already, resume it"),
+        (("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 4), "protocol.json: seeds.tuning is ["),
+        (("--losses", LOSSES, *SMALL, "--seed", 3), "protocol.json: test is {"),
+    ],
+)  # fmt: skip
+def test_a_benchmark_is_neither_changed_nor_begun_again(
+    options: tuple[Any, ...], told: str, bench_run: tuple[Path, Any], command: Any
+) -> None:
+    run, _ = bench_run
+    before = files(run)
+    ended = command("bench", run, *options)
+    assert ended.status == 2
+    assert told in ended.complaint
+    assert files(run) == before
+
+
+def test_a_protocol_that_was_changed_is_refused(bench_run: tuple[Path, Any], command: Any, tmp_path: Path) -> None:
+    folder = copied(bench_run[0], tmp_path / "run", count=9)
+    text = (folder / "protocol.json").read_text()
+    (folder / "protocol.json").write_text(text.replace('"baseline": "ganetic"', '"baseline": "ours"'))
+    ended = command("bench", folder, "--resume", "--workers", 1)
+    assert (ended.status, len(lines(folder))) == (2, 9)
+    assert "protocol.json: must be as when the run began" in ended.complaint
+
+
+def test_a_run_departs_only_if_it_is_told_to_and_says_so(command: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    small = ("--losses", "ganetic,hinge", *SMALL, "--widen", 0, "--rates", 1, "--tuning-seeds", 0)
+    dry = command("bench", run, *small, "--confirmatory", "--dry-run", "--json")
+    assert dry.json.items() >= {"runs": 6, "most_runs": 6, "workers": 1}.items()
+    assert [one.name for one in run.iterdir()] == ["protocol.json"]
+    refused = command("bench", run, *small, "--seeds", 1)
+    assert (refused.status, [one.name for one in run.iterdir()]) == (2, ["protocol.json"])
+    assert "protocol.json: seeds.final is [" in refused.complaint
+    ended = command("bench", run, *small, "--seeds", 1, "--depart")
+    assert ended.status == 0
+    assert ended.out.count("- Departs from protocol.json: seeds.final is [") == 2
+    assert command("bench", run, "--resume", "--json").json["departures"] != []
+
+
+def test_a_protocol_comes_first(command: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    small = ("--losses", "ganetic", *SMALL, "--widen", 0, "--rates", 1, "--tuning-seeds", 0, "--seeds", 1)
+    assert command("bench", run, *small).status == 0
+    ended = command("bench", run, "--resume", "--confirmatory")
+    assert "a protocol is written before the first run" in ended.complaint
+    begun_again = command("bench", run, *small, "--seeds", 2)
+    assert "another configuration: final_seeds is 1 there, got 2" in begun_again.complaint
+
+
+def test_a_dry_run_leaves_nothing(command: Any, tmp_path: Path) -> None:
+    ended = command("bench", tmp_path / "run", *SMALL, "--dry-run")
+    assert ended.status == 0
+    assert "with 1 worker, at the 2.5 s a run that the recipe digits expects" in " ".join(ended.out.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_is_known_by_its_name_and_by_its_images(command: Any, tmp_path: Path) -> None:
+    for index, image in enumerate(data.load("digits", split="all").images[:200]):
+        place = tmp_path / "somewhere" / "scans" / f"patient{index // 4}_{index}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0].numpy()).save(place)
+    small = (*SMALL, "--recipe", "digits", "--widen", 0, "--rates", 1, "--tuning-seeds", 0, "--seeds", 1)
+    given = ("--losses", "ganetic", "--groups", r"patient(\d+)_")
+    run, folder = tmp_path / "run", tmp_path / "somewhere" / "scans"
+    assert command("bench", run, *small, *given, "--dataset", folder).status == 0
+    assert {line["dataset"] for line in lines(run)} == {"scans"}
+    config = stored_configuration(run)
+    assert (config.dataset, config.groups) == ("scans", r"patient(\d+)_")
+    assert str(tmp_path) not in (run / "config.json").read_text()
+    # finished, it needs no images; unfinished it asks for them, and finds them elsewhere
+    assert command("bench", run, "--resume").status == 0
+    whole = (run / "archive.jsonl").read_bytes()
+    (run / "archive.jsonl").write_bytes(whole.splitlines(keepends=True)[0])
+    assert "--dataset: must name the folder of images again" in command("bench", run, "--resume").complaint
+    folder.parent.rename(tmp_path / "elsewhere")
+    again = command("bench", run, "--resume", "--dataset", tmp_path / "elsewhere" / "scans", "--workers", 1)
+    assert (again.status, (run / "archive.jsonl").read_bytes()) == (0, whole)
+
+
+def test_a_search_is_no_benchmark(search_run: Any, bench_run: tuple[Path, Any], command: Any) -> None:
+    ended = command("bench", search_run.path, "--resume")
+    assert ended.complaint == f"{search_run.path}: holds a search, not a benchmark"
+    ended = command("train", bench_run[0], "--resume")
+    assert ended.complaint == f"{bench_run[0]}: holds a benchmark, not a training run"
+
+
+# --- what may be said for losses
+
+
+def test_losses_are_names_expressions_labels_and_penalties() -> None:
+    text = (
+        "hinge, ours=max(p, y)**2 ,wasserstein+gradient:10,relativistic-pairing+r1:1+r2:0.5/16,"
+        "real: -x; fake: x; generator: -x+clip:1e-2,hinge"
+    )
+    assert contenders_given(text) == (
+        Contender(label="hinge", loss="hinge"),
+        Contender(label="ours", loss="max(p, y)**2"),
+        Contender(
+            label="wasserstein+gradient:10", loss="wasserstein", penalties=(Penalty(kind="gradient", weight=10),)
+        ),
+        Contender(
+            label="relativistic-pairing+r1:1+r2:0.5/16",
+            loss="relativistic-pairing",
+            penalties=(Penalty(kind="r1"), Penalty(kind="r2", weight=0.5, every=16)),
+        ),
+        Contender(
+            label="real: -x; fake: x; generator: -x+clip:1e-2",
+            loss="real: -x; fake: x; generator: -x",
+            penalties=(Penalty(kind="clip", weight=0.01),),
+        ),
+    )
+
+
+def test_losses_of_files(tmp_path: Path) -> None:
+    folder = tmp_path / "search-1"
+    folder.mkdir()
+    fame = [
+        {"name": None, "expression": "p**3", "candidate": 17},
+        {"name": "hinge", "expression": "real: ...", "candidate": 2},
+        {"name": None, "expression": "p**4"},
+    ]
+    (folder / "hall_of_fame.json").write_text(json.dumps(fame))
+    (tmp_path / "more.txt").write_text("# mine\nmine=p**5+r1:2\nhinge\n")
+    found = contenders_given(f"ganetic,@{folder / 'hall_of_fame.json'},@{tmp_path / 'more.txt'}")
+    assert [(one.label, one.loss) for one in found] == [
+        ("ganetic", "ganetic"),
+        ("candidate 17 of search-1", "p**3"),
+        ("hinge", "hinge"),
+        ("p**4", "p**4"),
+        ("mine", "p**5"),
+    ]
+    assert found[-1].penalties == (Penalty(kind="r1", weight=2.0),)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (" , ", "losses: there must be at least one"),
+        ("a=p**2,a=p**3", "no two may have one label, got 'a' for another"),
+        ("hinge+gp:10", "penalty 'gp': kind: Input should be 'r1', 'r2', 'gradient' or 'clip'"),
+        ("hinge+r1:ten", "penalty 'r1': weight"),
+        ("hinge+r1:1/0", "penalty 'r1': every"),
+        ("@nowhere.json", "losses: no file at nowhere.json"),
+        ("a=", "losses: 'a': loss"),
+    ],
+)  # fmt: skip
+def test_losses_that_are_wrong(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        contenders_given(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--losses hinj", "unknown loss 'hinj', nearest: hinge"),
+        ("--against hinge", "baseline must be one of ganetic, non-saturating, least-squares, got hinge"),
+        ("--rates 1,fast", "--rates: must be numbers separated by commas, got '1,fast'"),
+        ("--rates 1,1", "rates must differ, got 1.0, 1.0"),
+        ("--rates -1", "rates.0: Input should be greater than 0"),
+        ("--score-at 300", "score_at must rise, below the recipe's 300 steps"),
+        ("--tuning-seeds 0", "without tuning_seeds there must be one rate and widen 0"),
+        ("--batch-sizes 1", "batch_sizes.0: Input should be greater than or equal to 2"),
+        ("--split train", "--split"),
+        ("--extractor nothing", "unknown extractor 'nothing'"),
+        ("--resume", "config.json"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(options: str, told: str, command: Any, tmp_path: Path) -> None:
+    ended = command("bench", tmp_path / "run", *options.split())
+    assert ended.status == 2
+    assert told in ended.complaint
+    assert list(tmp_path.iterdir()) == []
