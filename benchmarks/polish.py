@@ -22,13 +22,13 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import seed_of
+from ganetics.benchmark.estimate import Estimate, ratio
 from ganetics.catalogue import expression_of
 from ganetics.execution import Executor, PoolExecutor, RunFolder
 from ganetics.execution.process import environment
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression
 from ganetics.records import Recipe, Record, to_json
-from ganetics.benchmark.estimate import Estimate, ratio
 from ganetics.search.polish import Polish
 from ganetics.training import RECIPES
 from ganetics.trial import TrialJob, TrialReply, run_job

@@ -92,7 +92,7 @@ def test_a_search_begins_with_the_losses_of_another_in_the_other_mode(
     assert len(births) == ended.json["candidates"]
     assert {birth["origin"] for birth in births} == {"guess"}
     assert all(birth["expression"].startswith("real: ") for birth in births)
-    assert "ganetics: 2 workers and a lag of 1: only 1 can be busy\n" in ended.err
+    assert "ganetics: workers wait for one another with a lag below 4 for each, got 2 and 1\n" in ended.err
 
 
 def test_losses_to_begin_with_are_read_from_a_hall_of_fame_or_a_text(search_run: Any, tmp_path: Path) -> None:

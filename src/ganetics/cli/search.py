@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TRIALS = 400
 SHOWN = 8
 """Losses of the hall of fame that are printed."""
+AHEAD = 4
+"""Trials under way for each worker that keep it busy while longer ones hold up the order (``benchmarks/scale.py``)."""
 REFRESH_SECONDS = 30.0
 """Between two writings of the report while the search runs."""
 
@@ -59,7 +61,9 @@ def search(
     address: Annotated[
         str | None, typer.Option(help="of a Ray cluster, HOST:PORT or auto [default: start one]")
     ] = None,
-    memory_mib: Annotated[int | None, typer.Option(min=100, help="memory that a job may take beyond an idle worker [default: no limit]")] = None,
+    memory_mib: Annotated[
+        int | None, typer.Option(min=100, help="memory that a job may take beyond an idle worker [default: no limit]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random [default: 0]")] = None,
     recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator in a full trial")] = None,
@@ -67,7 +71,7 @@ def search(
         str | None, typer.Option(help="STEPSxSEEDS[@RATE/RATE], …: how candidates are raced [default: by the recipe]")
     ] = None,
     lag: Annotated[
-        int | None, typer.Option(min=1, help="trials that may run at once; at least the workers [default: 8]")
+        int | None, typer.Option(min=1, help="trials that may be under way; four a worker keep all busy [default: 8]")
     ] = None,
     population: Annotated[int | None, typer.Option(min=2, help="losses that can have children [default: 30]")] = None,
     finalists: Annotated[int | None, typer.Option(min=0, help="losses of the last round [default: 5]")] = None,
@@ -193,8 +197,11 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
             )
-        if executor.workers > config.lag:
-            warn(f"{executor.workers} workers and a lag of {config.lag}: only {config.lag} can be busy")
+        if executor.workers > 1 and AHEAD * executor.workers > config.lag:
+            warn(
+                f"workers wait for one another with a lag below {AHEAD} for each, got {executor.workers} and "
+                f"{config.lag}"
+            )
         result = run_search(
             folder, config, executor, data=search.data, on_progress=_shown_by(report, run, config.minutes)
         )
