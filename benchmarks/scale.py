@@ -214,9 +214,7 @@ def table(found: Figures) -> str:
         for multiple, row in rows.items():
             lines.append(f"{multiple[4:]:>6} " + "".join(f"{row[str(n)]['busy']:>7.3f}" for n in WORKERS))
         lines.append("")
-    lines.append(
-        "true log FID, 95 % intervals: of the search's loss, more than at lag 8; of the best tried, the same"
-    )
+    lines.append("true log FID, 95 % intervals: of the search's loss, more than at lag 8; of the best tried, the same")
     for name in [name for name in found if name.startswith("lag, ")]:
         lines.append(name)
         for lag, row in found[name].items():

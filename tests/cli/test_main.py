@@ -50,7 +50,7 @@ BAD = {
         2,
         "--address: belongs to --executor ray, got 'auto' without it",
     ),
-    "little memory": ("search {run} --memory-mib 100", 2, "--memory-mib"),
+    "little memory": ("search {run} --memory-mib 99", 2, "--memory-mib"),
     "trials and minutes": ("search {run} --trials 4 --minutes 1", 2, "--trials and --minutes: one of the two"),
     "minutes not a number": ("search {run} --minutes nan", 2, "minutes"),
     "rate not a number": ("train {run} --rate nan", 2, "rate"),

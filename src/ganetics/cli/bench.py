@@ -98,7 +98,9 @@ def bench(
     address: Annotated[
         str | None, typer.Option(help="of a Ray cluster, HOST:PORT or auto [default: start one]")
     ] = None,
-    memory_mib: Annotated[int | None, typer.Option(min=300, help="memory of one worker, at most")] = None,
+    memory_mib: Annotated[
+        int | None, typer.Option(min=100, help="memory that a job may take beyond an idle worker [default: no limit]")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
