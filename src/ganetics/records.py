@@ -303,7 +303,7 @@ class SearchConfig(Record):
     final_seeds: Annotated[int, Field(ge=1)] = 5
     final_rates: tuple[Positive, ...] = (0.3, 1.0, 3.0)
     """Factors of the recipe's learning rate."""
-    rivals: tuple[str, ...] = ("ganetic", "least-squares", "non-saturating")
+    rivals: tuple[str, ...] = ("ganetic", "least-squares", "hinge", "non-saturating")
     """Losses of the catalogue trained beside the finalists."""
 
     @model_validator(mode="after")

@@ -25,8 +25,8 @@ def test_a_search_prints_one_object_and_leaves_its_files(search_run: Any) -> Non
     assert found["best"].items() <= json.loads(files["hall_of_fame.json"])[0].items()
     assert set(json.loads(files["reference.json"])) == {"floor", "floor_n"}
     lines = [json.loads(line) for line in files["archive.jsonl"].splitlines()]
-    # one finalist and three rivals, at three rates
-    assert [line["kind"] for line in lines] == ["trial"] * 4 + ["final"] * 12
+    # one finalist and four rivals, at three rates
+    assert [line["kind"] for line in lines] == ["trial"] * 4 + ["final"] * 15
     assert lines[0]["born"]["expression"] == "(p - y)**2"
     config = json.loads(files["config.json"])
     settings = ("seed", "trials", "population", "finalists", "final_seeds", "guesses", "mode", "lag")
@@ -51,6 +51,7 @@ def test_a_finished_search_gone_on_with_takes_its_settings_from_the_run_and_stay
         (["--resume", "--population", 5], "it holds another configuration: population is 4 there, got 5"),
         (["--resume", "--mode", "separate"], "it holds another configuration: mode is 'tied' there, got 'separate'"),
         (["--resume", "--minutes", 1], "it holds another configuration: minutes is None there, got 1.0"),
+        (["--resume", "--rival", "hinge"], "it holds another configuration: rivals is ["),
         (["--resume", "--rungs", "10x1"], "it holds another configuration: rungs is ["),
         (["--resume", "--steps", 11], "the last rung must have the recipe's 11 steps"),
         (["--trials", 4], "run folder {run}: it holds "),

@@ -76,6 +76,10 @@ def search(
     population: Annotated[int | None, typer.Option(min=2, help="losses that can have children [default: 30]")] = None,
     finalists: Annotated[int | None, typer.Option(min=0, help="losses of the last round [default: 5]")] = None,
     final_seeds: Annotated[int | None, typer.Option(min=1, help="seeds of the last round [default: 5]")] = None,
+    rival: Annotated[
+        list[str] | None,
+        typer.Option(help="a catalogue loss of the last round; may be repeated [default: four well-known ones]"),
+    ] = None,
     guess: Annotated[
         list[str] | None, typer.Option(help="a loss to begin with, by name or expression; may be repeated")
     ] = None,
@@ -111,6 +115,7 @@ def search(
         "toy_gate": toy_gate,
         "finalists": finalists,
         "final_seeds": final_seeds,
+        "rivals": rival or None,
         "guesses": guesses or None,
     }
     given = {field: value for field, value in given.items() if value is not None}
