@@ -34,9 +34,10 @@ from ganetics.records import to_json
 NAMED = (
     Ladder((Rung(150, 1), Rung(300, 2), Rung(600, 3)), 3),
     Ladder((Rung(75, 1), Rung(300, 1), Rung(600, 3)), 4),
-    Ladder((Rung(75, 1), Rung(600, 2)), 6),
+    Ladder((Rung(75, 1), Rung(150, 1), Rung(600, 2)), 3),
+    Ladder((Rung(75, 1), Rung(300, 1), Rung(600, 2)), 4),
 )
-"""Ladders looked at whatever the others give."""
+"""Ladders looked at whatever the others give; the last is the one in use, up to where its rates begin."""
 TARGETS = (30, 60, 120)
 """Candidates of the plain way, full training of each with one seed."""
 CHEAP = 0.2

@@ -74,14 +74,15 @@ def test_other_features_are_refused(values: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("library", [np, torch])
-def test_images_of_both_libraries_pass(library: Any) -> None:
-    _check.images("batch", library.zeros((2, 3, 4, 5), dtype=library.uint8))
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_images_of_both_libraries_pass(library: Any, kind: str) -> None:
+    _check.images("batch", library.zeros((2, 3, 4, 5), dtype=getattr(library, kind)))
 
 
 @pytest.mark.parametrize(
     ("shape", "dtype", "message"),
     [
-        ((2, 1, 4, 4), torch.float32, "batch must be uint8 (0 to 255), got torch.float32"),
+        ((2, 1, 4, 4), torch.float32, "batch must be uint8 (0 to 255) or uint16 (0 to 65535), got torch.float32"),
         ((2, 2, 4, 4), torch.uint8, "c 1 or 3 and no empty side, got [2, 2, 4, 4]"),
         ((1, 4, 4), torch.uint8, "batch must have shape [n, c, h, w] with c 1 or 3 and no empty side, got [1, 4, 4]"),
         ((0, 1, 4, 4), torch.uint8, "got [0, 1, 4, 4]"),

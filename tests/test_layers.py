@@ -18,7 +18,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("expressions/", "training/"),
     ("catalogue.py", "keras.py", "features/"),
     ("trial.py",),
-    ("search/", "generation/", "benchmark/"),
+    ("search/", "generation/", "benchmark/", "anomaly/"),
     ("report/",),
     ("cli/",),
 )

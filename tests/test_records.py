@@ -30,17 +30,19 @@ from ganetics.records import (
     Rung,
     SearchConfig,
     from_json,
+    from_values,
     read_text,
     to_json,
 )
 
+RESULTS = Path(__file__).parents[1] / "results"
 RECIPE = Recipe(
     name="tiny",
     image_size=8,
     channels=1,
     steps=10,
     learning_rate=3e-4,
-    ema_decay=0.999,
+    ema_half_life=10_000,
     penalties=(Penalty(kind="r1", weight=10), Penalty(kind="clip", weight=0.01)),
     extractor="digits-classifier",
 )
@@ -103,12 +105,41 @@ def test_text_form_and_digests_are_pinned() -> None:
     """They stand in published archives: a change means that old results cannot be told apart from new ones."""
     assert to_json(FAILURE) == '{"kind":"out of memory","message":"\\"two\\nlines\u2028","step":null}'
     assert EXTRACTOR.digest() == "a23a43400ba89762"
-    assert RECIPE.digest() == "ba20230d926a064c"
+    assert RECIPE.model_copy(update={"ema_half_life": None}).digest() == "1f04f266d46f81fa"
+    assert RECIPE.digest() == "bda8fafd5a3df571"
     assert RECIPE.at_rate(2).digest() != RECIPE.digest()
     assert to_json(Penalty(kind="r1")) == '{"kind":"r1","weight":1.0}'
     lazy = Penalty(kind="r1", every=16)
     assert from_json(Penalty, to_json(lazy), where="here") == lazy
     assert lazy.digest() != Penalty(kind="r1").digest()
+
+
+def test_recipes_of_stored_runs_keep_their_text() -> None:
+    """Fields that came later are left out where they say nothing; ``ema_decay`` is written where it was."""
+    stored = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*/config.json"))]
+    recipes = [config["recipe"] for config in stored if "recipe" in config]
+    assert len(recipes) > 3
+    for plain in recipes:
+        assert from_values(Recipe, plain, where="stored").model_dump(mode="json") == plain
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"classes": 2}, {"augment": "adaptive"}, {"ema_half_life": 5.0}, {"rate_half_life": 9.0}],
+    ids=lambda change: next(iter(change)),
+)
+def test_later_fields_are_written_where_they_say_something(change: dict[str, Any]) -> None:
+    plain = RECIPE.model_copy(update={"ema_half_life": None})
+    changed = from_values(Recipe, {**plain.model_dump(), **change}, where="test")
+    assert changed.model_dump().items() >= change.items()
+    assert from_json(Recipe, to_json(changed), where="test") == changed
+    assert changed.digest() != plain.digest()
+
+
+def test_an_average_by_its_decay_is_refused_with_what_to_write() -> None:
+    text = to_json(RECIPE).replace('"ema_half_life":10000.0', '"ema_decay":0.999')
+    with pytest.raises(InputError, match=r"^f: ema_decay is called ema_half_life now, .* ln\(decay\); got 0\.999$"):
+        from_json(Recipe, text, where="f")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +156,7 @@ def test_text_form_and_digests_are_pinned() -> None:
         (RECIPE, {"momentum": 0.9}, "momentum"),
         (SEARCH, {"recipe": {**RECIPE.model_dump(mode="json"), "momentum": 0.9}}, "recipe.momentum"),
         (RECIPE, {"learning_rate": 0}, "learning_rate"),
-        (RECIPE, {"image_size": 65}, "image_size"),
+        (RECIPE, {"image_size": 257}, "image_size"),
         (RECIPE, {"channels": 2}, "channels"),
         (RECIPE, {"steps": None}, "steps"),
         (RECIPE, {"penalties": [{"kind": "r3"}]}, "penalties.0.kind"),

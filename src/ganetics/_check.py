@@ -83,13 +83,13 @@ def features(name: str, values: npt.ArrayLike, *, at_least: int = 2) -> npt.NDAr
 
 
 def images(name: str, tensor: Any, *, channels: Sequence[int] = (1, 3)) -> None:
-    """Check a batch of images: uint8 ``[n, c, h, w]`` with ``c`` in ``channels``.
+    """Check a batch of images: uint8 or uint16 ``[n, c, h, w]`` with ``c`` in ``channels``.
 
     Raises:
         InputError: another dtype or shape.
     """
-    if str(tensor.dtype) not in ("torch.uint8", "uint8"):
-        raise InputError(f"{name} must be uint8 (0 to 255), got {tensor.dtype}")
+    if str(tensor.dtype).removeprefix("torch.") not in ("uint8", "uint16"):
+        raise InputError(f"{name} must be uint8 (0 to 255) or uint16 (0 to 65535), got {tensor.dtype}")
     shape = list(tensor.shape)
     if len(shape) != 4 or shape[1] not in channels or 0 in shape:
         allowed = " or ".join(str(c) for c in channels)

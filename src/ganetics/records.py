@@ -88,6 +88,24 @@ def _named(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {field}: {first['msg']}, got {str(first['input'])[:80]!r}") from None
 
 
+def without_defaults(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dumped record without the fields that are at their default.
+
+    For fields that came later: records from before there were any keep their text and digest.
+    """
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
+RECIPE_SINCE = {
+    "classes": 0,
+    "discriminator_steps": 1,
+    "rate_half_life": None,
+    "ema_half_life": None,
+    "augment": "none",
+}
+"""Fields of a recipe that came later, and their defaults."""
+
+
 class Penalty(Record):
     """A regulariser of the discriminator, added to its loss (or a projection after its step)."""
 
@@ -100,8 +118,7 @@ class Penalty(Record):
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # without the default: recipes from before there was this field keep their digest
-        return {key: value for key, value in plain(self).items() if (key, value) != ("every", 1)}
+        return without_defaults(plain(self), {"every": 1})
 
 
 class Recipe(Record):
@@ -109,24 +126,32 @@ class Recipe(Record):
 
     schema_version: Literal[1] = 1
     name: str
-    model: Literal["dcgan", "dcgan-paper"] = "dcgan"
-    image_size: Annotated[int, Field(ge=8, le=64)]
+    model: Literal["dcgan", "dcgan-paper", "resnet", "fanogan"] = "dcgan"
+    image_size: Annotated[int, Field(ge=8, le=256)]
     """Height and width in pixels."""
     channels: Literal[1, 3]
+    classes: Annotated[int, Field(ge=0)] = 0
+    """Images are made of a class that is asked for, one of so many; 0: of none."""
     width: Annotated[int, Field(ge=1, le=1024)] = 16
-    """The DCGAN's base width: channels of the largest feature maps; they double at each halving of the size."""
+    """The networks' base width: channels of the largest feature maps; they double at each halving of the size."""
     latent_dim: Count = 100
     batch_size: Annotated[int, Field(ge=2)] = 64
     discriminator_batch: Annotated[int, Field(ge=1)] | None = None
     """Real, and as many generated, images in a step of the discriminator; None: ``batch_size``."""
     steps: Count
     """The budget: updates of the generator."""
+    discriminator_steps: Count = 1
+    """Updates of the discriminator before each of the generator."""
     learning_rate: Positive
     """Of both networks' Adam."""
+    rate_half_life: Positive | None = None
+    """Steps in which the learning rate halves, whatever the budget; None: it stays."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Decay a step of the generator's moving average; None: none is kept."""
+    ema_half_life: Positive | None = None
+    """Images in which a weight's share in the generator's moving average halves; None: no average is kept."""
+    augment: Literal["none", "diffaugment", "adaptive"] = "none"
+    """What happens to real and to generated images before the discriminator sees them."""
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     penalties: tuple[Penalty, ...] = ()
@@ -139,6 +164,24 @@ class Recipe(Record):
     seconds: Positive = 60.0
     """Expected time of one run on one core; the time-out is 20 times this."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or "ema_decay" not in values:
+            return values
+        if values["ema_decay"] is not None:
+            raise ValueError(
+                "ema_decay is called ema_half_life now, in images: batch_size · ln(0.5) / ln(decay); got "
+                f"{values['ema_decay']}"
+            )
+        return {name: value for name, value in values.items() if name != "ema_decay"}
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # recipes that use nothing new keep the text, so the digest, that they have in published archives
+        kept = without_defaults(plain(self), RECIPE_SINCE)
+        return kept if "ema_half_life" in kept else {**kept, "ema_decay": None}
+
     def at_rate(self, factor: float) -> Self:
         """Return the recipe at ``factor`` times its learning rate."""
         return self.model_copy(update={"learning_rate": self.learning_rate * factor})
@@ -150,7 +193,7 @@ class DataIdentity(Record):
     name: str
     split: str
     sha256: str
-    """Of the uint8 tensor's bytes, its shape, and nothing else."""
+    """Of the bytes of the tensor of 8 or 16 bits, its shape, and nothing else."""
     count: int
     channels: int
     height: int
@@ -266,6 +309,8 @@ class SearchConfig(Record):
     extractor: ExtractorIdentity
     skipped: tuple[str, ...] = ()
     """Images of the folder that could not be read: path and reason."""
+    groups: str | None = None
+    """Of image files: regular expression of the patient, sequence … in their names, kept in one split."""
     recipe: Recipe
     seed: int = 0
     mode: Literal["tied", "separate"] = "tied"
@@ -279,7 +324,7 @@ class SearchConfig(Record):
     lag: Count = 8
     """Trial n is decided from the results of trials up to n - lag: as many can run at once."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
-    promote: Annotated[float, Field(gt=0, lt=1)] = 1 / 3
+    promote: Annotated[float, Field(gt=0, lt=1)] = 1 / 4
     """Share of those that finished a rung that goes on to the next."""
     population: Annotated[int, Field(ge=2)] = 30
     """The best so many can have children; as many random losses come first."""
@@ -305,6 +350,11 @@ class SearchConfig(Record):
     """Factors of the recipe's learning rate."""
     rivals: tuple[str, ...] = ("ganetic", "least-squares", "hinge", "non-saturating")
     """Losses of the catalogue trained beside the finalists."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # searches from before there was this field keep their digest
+        return without_defaults(plain(self), {"groups": None})
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:

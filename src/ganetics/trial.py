@@ -29,7 +29,7 @@ from ganetics.metrics.neighbours import neighbourhood_scores
 from ganetics.records import DataIdentity, Failure, FailureKind, Outcome, Recipe
 from ganetics.training import Diverged, TrainingState, checkpoint, sample, start, train
 from ganetics.training.batches import scaled
-from ganetics.training.sampling import decode, fixed_latents, grid_png
+from ganetics.training.sampling import decode, fixed_labels, fixed_latents, grid_png
 
 Features = npt.NDArray[np.float32]
 TIMEOUT = 20.0
@@ -203,10 +203,24 @@ def advance(
     Raises:
         InputError: the images do not fit the recipe.
     """
+
+    def work() -> dict[str, float]:
+        train(state, loss, data.train.images, until=until, labels=data.train.labels, on_record=on_record)
+        return score(state, data, samples=samples, neighbours=neighbours)
+
+    return _ended(state, data, work)
+
+
+def assessed(state: TrainingState, data: TrialData) -> Outcome:
+    """Score ``state`` as it is, and return the outcome."""
+    return _ended(state, data, lambda: score(state, data))
+
+
+def _ended(state: TrainingState, data: TrialData, work: Callable[[], dict[str, float]]) -> Outcome:
+    """Return the outcome of work that ends with metrics."""
     failure, metrics = None, None
     try:
-        train(state, loss, data.train.images, until=until, on_record=on_record)
-        metrics = score(state, data, samples=samples, neighbours=neighbours)
+        metrics = work()
     except Diverged as error:
         failure = Failure(kind=FailureKind.DIVERGED, message=str(error), step=error.step)
     except (MemoryError, RuntimeError) as error:
@@ -229,7 +243,7 @@ def score(
 ) -> dict[str, float]:
     """Compare images sampled from the state's generator with the reference.
 
-    Latents come from the state's seed, so equal states have equal scores.
+    Latents come from the state's seed, so equal states have equal scores. Classes are as frequent as in training.
 
     Args:
         state: where the generator is.
@@ -249,11 +263,12 @@ def score(
         Diverged: a figure is not finite.
     """
     count = samples or state.recipe.eval_samples
-    images = sample(state, count, generator=torch_generator(state.seed, "evaluation"))
+    labels = _drawn_labels(state, data.train, count)
+    images = sample(state, count, generator=torch_generator(state.seed, "evaluation"), labels=labels)
     features = data.extractor(images)
     metrics = {"fid": float(frechet_distance(data.reference.gaussian, features))}
     if samples is None:
-        metrics |= _further(state, data, images, features)
+        metrics |= _further(state, data, images, labels, features)
     if neighbours:
         k = min(neighbours, len(features) - 1, len(data.reference.features) - 1)
         metrics |= asdict(neighbourhood_scores(data.reference.features, features, k=k))
@@ -263,22 +278,34 @@ def score(
     return metrics
 
 
-def _further(state: TrainingState, data: TrialData, images: Tensor, features: Features) -> dict[str, float]:
+def _drawn_labels(state: TrainingState, training: ImageSet, count: int) -> Tensor | None:
+    """Return classes ``[count]`` drawn from the labels of the training images, or None if the recipe has none."""
+    if not state.recipe.classes or training.labels is None:
+        return None
+    labels = training.labels[: state.recipe.train_size]
+    return labels[torch.randint(len(labels), (count,), generator=torch_generator(state.seed, "evaluation labels"))]
+
+
+def _further(
+    state: TrainingState, data: TrialData, images: Tensor, labels: Tensor | None, features: Features
+) -> dict[str, float]:
     real = data.reference.features
+    of_class = data.train.labels if state.recipe.classes else None
     size = min(KERNEL_SUBSET_SIZE, len(features), len(real))
     generator = numpy_generator(state.seed, "kernel distance")
     kid = kernel_distance(real, features, generator=generator, subsets=KERNEL_SUBSETS, subset_size=size)
     return {
         "kid": float(kid.mean),
-        "d_real": _mean_output(state, data.train.images[: state.recipe.train_size][:LOOKED_AT]),
-        "d_fake": _mean_output(state, images[:LOOKED_AT]),
+        "d_real": _mean_output(state, data.train.images[: state.recipe.train_size], of_class),
+        "d_fake": _mean_output(state, images, labels),
         "diversity": float(np.asarray(images.numpy(), dtype=np.float32).std(axis=0).mean() / 255.0),
     }
 
 
 def preview(state: TrainingState, count: int) -> bytes:
-    """Return a PNG grid of ``count`` images from the fixed latents of the state's seed."""
-    return grid_png(decode(state.sampler, fixed_latents(state, count).to(state.device)))
+    """Return a PNG grid of ``count`` images from the fixed latents of the state's seed; classes take turns."""
+    z = fixed_latents(state, count).to(state.device)
+    return grid_png(decode(state.sampler, z, fixed_labels(state, count)))
 
 
 def data_of(job: TrialJob) -> TrialData:
@@ -371,10 +398,11 @@ def _left_by_another(job: TrialJob, loss: GANLoss, until: int) -> TrainingState 
 
 
 @torch.no_grad()
-def _mean_output(state: TrainingState, images: Tensor) -> float:
+def _mean_output(state: TrainingState, images: Tensor, labels: Tensor | None) -> float:
     discriminator = state.gan.discriminator.eval()
+    told = () if labels is None else (labels[: len(images)][:LOOKED_AT].to(state.device),)
     try:
-        logits: Tensor = discriminator(scaled(images).to(state.device))
+        logits: Tensor = discriminator(scaled(images[:LOOKED_AT]).to(state.device), *told)
     finally:
         discriminator.train()
     return float(logits.float().sigmoid().mean())

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ganetics.cli import main
 from ganetics.execution.process import prepared
@@ -100,3 +102,15 @@ def train_run(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Run
     path = tmp_path_factory.mktemp("train") / "run"
     given = ["--loss", "least-squares", "--steps", "10", "--rate", "0.001", "--seed", "3"]
     return Run(path, command("train", path, *given, "--json"))
+
+
+@pytest.fixture
+def gray_images(tmp_path: Path) -> Path:
+    """Return a folder of 60 gray images of 30 patients and two classes, nothing wrong with them."""
+    folder = tmp_path / "images"
+    for number in range(60):
+        coarse = np.random.default_rng(number).integers(0, 256, (9, 9), dtype=np.uint8)
+        file = folder / "ab"[number // 2 % 2] / f"p{number // 2:02d}_{number % 2}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(coarse).resize((24, 24), Image.Resampling.BICUBIC).save(file)
+    return folder

@@ -51,14 +51,22 @@ def copied(run: Path, folder: Path, *, count: int | None = None) -> Path:
 def test_a_benchmark_prints_one_object_and_leaves_its_files(bench_run: tuple[Path, Any]) -> None:
     path, ended = bench_run
     found = ended.json
-    assert {name: found.pop(name) for name in ("run", "archive", "figures")} == {
+    assert {name: found.pop(name) for name in ("run", "archive", "figures", "report")} == {
         "run": str(path), "archive": str(path / "archive.jsonl"), "figures": str(path / "tables.json"),
+        "report": str(path / "report.html"),
     }  # fmt: skip
     assert found == json.loads((path / "tables.json").read_bytes())
     assert found["confirmatory"] is True
     assert found["departures"] == []
     made = {str(one.relative_to(path)) for one in path.rglob("*") if one.is_file()} - {".lock"}
-    assert {*COMPARED, "environment.json", "timings.jsonl", "tables/final.csv", "tables/common.tex"} <= made
+    assert {
+        *COMPARED,
+        "environment.json",
+        "timings.jsonl",
+        "report.html",
+        "tables/final.csv",
+        "tables/common.tex",
+    } <= made
     rows = found["tables"]["final"]["rows"]
     assert {row["loss"] for row in rows} == {"ganetic", "ours", "wasserstein+gradient:10"}
     assert found["tables"]["final"]["facts"]["floor_n"] == 30
@@ -115,7 +123,8 @@ def test_a_finished_one_gives_its_tables_anew_without_data_and_without_training(
 ) -> None:
     run, ended = bench_run
     folder = copied(run, tmp_path / "run")
-    (folder / "tables.json").unlink()
+    for name in ("tables.json", "report.html"):
+        (folder / name).unlink()
 
     def load(*_: object, **__: object) -> None:
         raise AssertionError("nothing is to be read")
@@ -123,7 +132,7 @@ def test_a_finished_one_gives_its_tables_anew_without_data_and_without_training(
     monkeypatch.setattr(trial, "load_trial_data", load)
     again = command("bench", folder, "--resume", "--losses", LOSSES, "--json")
     assert again.json["tables"] == ended.json["tables"]
-    assert files(folder) == files(run)
+    assert files(folder, *COMPARED, "report.html") == files(run, *COMPARED, "report.html")
     shown = command("bench", folder, "--resume")
     assert shown.status == 0
     assert "Each loss at its own best rate (fresh seeds)" in shown.out
@@ -215,7 +224,7 @@ def test_a_folder_is_known_by_its_name_and_by_its_images(command: Any, tmp_path:
     assert command("bench", run, "--resume").status == 0
     whole = (run / "archive.jsonl").read_bytes()
     (run / "archive.jsonl").write_bytes(whole.splitlines(keepends=True)[0])
-    assert "--dataset: must name the folder of images again" in command("bench", run, "--resume").complaint
+    assert "--dataset: must name the images again" in command("bench", run, "--resume").complaint
     folder.parent.rename(tmp_path / "elsewhere")
     again = command("bench", run, "--resume", "--dataset", tmp_path / "elsewhere" / "scans", "--workers", 1)
     assert (again.status, (run / "archive.jsonl").read_bytes()) == (0, whole)

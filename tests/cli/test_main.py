@@ -57,7 +57,7 @@ BAD = {
     "rate below zero": ("train {run} --rate -1", 2, "learning_rate"),
     "no trials": ("search {run} --trials 0", 2, "--trials"),
     "unknown recipe": ("search {run} --recipe nope", 2, "unknown recipe 'nope', known: "),
-    "unknown device": ("train {run} --device tpu", 2, "device must be cpu or cuda, got 'tpu'"),
+    "unknown device": ("train {run} --device tpu", 2, "device must be cpu, cuda or auto, got 'tpu'"),
     "unknown option": ("train {run} --los hinge", 2, "--los"),
     "unknown command": ("serch {run}", 2, "serch"),
     "nothing to resume": ("search {run} --resume", 2, "run{sep}config.json"),
@@ -96,7 +96,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def write(_: object) -> None:
         raise error
 
-    monkeypatch.setattr(ganetics.report, "write_search_report", write)
+    monkeypatch.setattr(ganetics.report, "write_report", write)
 
 
 @pytest.mark.parametrize(("error", "status", "told"), ERRORS.values(), ids=ERRORS)

@@ -14,7 +14,13 @@ from ganetics.training import RECIPES
 def test_a_folder_decides_the_channels_of_its_own_recipe(mode: str, channels: int, tmp_path: Path) -> None:
     for number in range(2):
         Image.new(mode, (9, 9)).save(tmp_path / f"{number}.png")
-    for size, name in ((None, "images-32"), (64, "images-64")):
+    for size, name in (
+        (None, "images-32"),
+        (40, "images-32"),
+        (64, "images-64"),
+        (128, "images-128"),
+        (224, "images-256"),
+    ):
         found = chosen_recipe(None, str(tmp_path), image_size=size)
         assert found == RECIPES[name].model_copy(update={"channels": channels})
     # what is named, or begun, stays as it is

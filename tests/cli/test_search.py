@@ -32,7 +32,7 @@ def test_a_search_prints_one_object_and_leaves_its_files(search_run: Any) -> Non
     settings = ("seed", "trials", "population", "finalists", "final_seeds", "guesses", "mode", "lag")
     assert [config[name] for name in settings] == [3, 4, 4, 1, 1, ["(p - y)**2"], "tied", 8]
     assert config["recipe"]["steps"] == 10
-    assert [rung["steps"] for rung in config["rungs"]] == [1, 2, 10, 10]
+    assert [rung["steps"] for rung in config["rungs"]] == [1, 5, 10, 10]
 
 
 def test_a_finished_search_gone_on_with_takes_its_settings_from_the_run_and_stays_as_it_is(

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 
 def test_a_run_prints_one_object_and_leaves_its_files(train_run: Any) -> None:
@@ -48,9 +50,79 @@ def test_a_loss_that_diverges_is_told_and_the_exit_status_is_1(command: Any, tmp
     found = json.loads(ended.out)
     assert found["metrics"] is None
     assert found["failure"]["kind"] == "diverged"
+    assert "--rate 3e+29" in found["advice"]
+    ended = command("train", tmp_path / "run", "--resume")
+    assert (ended.status, ended.err) == (1, "")
+    assert " ".join(ended.out.split()).endswith(found["advice"])
 
 
-@pytest.mark.parametrize("arguments", [("search", "{run}", "--resume"), ("report", "{run}")], ids=["search", "report"])
-def test_a_training_run_is_no_search(arguments: tuple[str, ...], train_run: Any, command: Any) -> None:
+def test_the_baseline_is_the_loss_that_the_model_was_published_with(command: Any, tmp_path: Path) -> None:
+    given = ["--steps", 1, "--loss", "baseline+r1:0.5/4", "--augment", "diffaugment", "--rate-half-life", 100]
+    found = command("train", tmp_path / "run", *given, "--ema-half-life", 500, "--device", "auto", "--json").json
+    assert found["loss"] == "non-saturating"
+    recipe = json.loads((tmp_path / "run/config.json").read_text())["recipe"]
+    assert recipe["penalties"] == [{"every": 4, "kind": "r1", "weight": 0.5}]
+    assert (recipe["augment"], recipe["rate_half_life"], recipe["ema_half_life"]) == ("diffaugment", 100, 500)
+    # said again when it is gone on with, it is the same
+    assert command("train", tmp_path / "run", "--resume", "--loss", "baseline+r1:0.5/4", "--json").json == found
+
+
+def test_a_finished_run_goes_on_with_more_steps(command: Any, tmp_path: Path) -> None:
+    given = ["--steps", 50, "--patience", 2, "--evaluate-every", 50]
+    assert command("train", tmp_path / "run", *given, "--json").json["stopped"] == 50
+    ended = command("train", tmp_path / "run", "--resume", "--steps", 100)
+    assert ended.status == 0, ended.err
+    assert "the best of the evaluations up to step 100" in " ".join(ended.out.split())
+    assert len((tmp_path / "run/evaluations.jsonl").read_text().splitlines()) == 2
+    ended = command("train", tmp_path / "run", "--resume", "--steps", 50)
+    assert (ended.status, "recipe.steps is 100 there, got 50" in ended.complaint) == (2, True)
+
+
+def test_classes_are_learnt_and_asked_for_by_name(command: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert command("train", run, "--steps", 2, "--conditional", "--json").status == 0
+    config = json.loads((run / "config.json").read_text())
+    assert (config["classes"], config["recipe"]["classes"]) == ([str(digit) for digit in range(10)], 10)
+    assert command("sample", run, "--out", tmp_path / "7", "--class", "7", "--count", 3, "--json").json["files"] == 3
+    ended = command("sample", run, "--out", tmp_path / "x", "--class", "seven")
+    assert (ended.status, ended.complaint[:21]) == (2, "unknown class 'seven'")
+
+
+def test_without_classes_there_is_none_to_ask_for(train_run: Any, command: Any, tmp_path: Path) -> None:
+    ended = command("sample", train_run.path, "--out", tmp_path / "out", "--class", "7")
+    assert (ended.status, "was trained without classes, got '7'" in ended.complaint) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--device", "gpu"], "device must be cpu, cuda or auto, got 'gpu'"),
+        (["--devices", 3], "batches must be a multiple of the 3 devices, got batches of 32"),
+        (["--conditional", "--dataset", "{flat}"], "conditional: images must be of at least 2 classes"),
+        (["--loss", "hinge+r3:1"], "loss: 'hinge+r3:1': penalty 'r3': kind: "),
+        (["--patience", 1, "--steps", 70], "steps must be a multiple of evaluate_every (500)"),
+        (["--recipe", "paper", "--dataset", "digits"], "image size of digits must be 8, got 32"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(options: list[Any], told: str, command: Any, tmp_path: Path) -> None:
+    if "--devices" in options:
+        pytest.importorskip("lightning_fabric")
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 32, 32), dtype=np.uint8)
+    (tmp_path / "flat").mkdir()
+    for number, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / "flat" / f"{number}.png")
+    ended = command("train", tmp_path / "run", *(str(option).format(flat=tmp_path / "flat") for option in options))
+    assert (ended.status, told in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("search", "{run}", "--resume"), "holds a training run, not a search"),
+        (("report", "{run}"), "must hold a search, a benchmark or a detector, got a training run"),
+    ],
+    ids=["search", "report"],
+)
+def test_a_training_run_is_no_search(arguments: tuple[str, ...], told: str, train_run: Any, command: Any) -> None:
     ended = command(*(argument.format(run=train_run.path) for argument in arguments))
-    assert (ended.status, ended.complaint) == (2, f"{train_run.path}: holds a training run, not a search")
+    assert (ended.status, ended.complaint) == (2, f"{train_run.path}: {told}")

@@ -56,6 +56,12 @@ def test_features_do_not_depend_on_the_batch(extractor: Extractor) -> None:
     assert np.abs(extractor(batch.flip(0))[::-1] - together).max() <= 1e-5 * scale
 
 
+def test_images_of_16_bits_are_taken_with_8(extractor: Extractor) -> None:
+    batch = images(extractor, 2)
+    wide = (batch.int() * 257 + torch.tensor([-128, 128])[:, None, None, None]).clamp(0, 65535).to(torch.uint16)
+    np.testing.assert_array_equal(extractor(wide), extractor(batch))
+
+
 def test_same_input_same_output(extractor: Extractor) -> None:
     batch = images(extractor, 4)
     np.testing.assert_array_equal(extractor(batch), extractor(batch))

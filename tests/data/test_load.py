@@ -10,7 +10,9 @@ from ganetics.data import load, resolved
 
 
 def test_unknown_names_suggest_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"^unknown dataset 'digit', nearest: digits; or give a folder of images$"):
+    with pytest.raises(
+        InputError, match=r"^unknown dataset 'digit', nearest: digits; or give a folder, .csv or .npz of images$"
+    ):
         load("digit", split="train")
     with pytest.raises(InputError, match=r"^unknown split 'valid', nearest: validation, all$"):
         load("digits", split="valid")
@@ -20,7 +22,9 @@ def test_what_looks_like_a_path_is_one(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"^{tmp_path}/digit: must be a folder of images, got nothing there$"):
         load(f"{tmp_path}/digit", split="train")
     (tmp_path / "digit").touch()
-    with pytest.raises(InputError, match=rf"^{tmp_path}/digit: must be a folder of images, got a file$"):
+    with pytest.raises(
+        InputError, match=rf"^{tmp_path}/digit: must be a folder of images, or a .csv or .npz file, got another file$"
+    ):
         load(f"{tmp_path}/digit", split="train")
 
 
@@ -38,9 +42,17 @@ def test_a_folder_is_resolved_and_a_name_is_not(tmp_path: Path, monkeypatch: pyt
     for name in ("images", "mnist"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
-    names = ("images", "./images", "mnist", "./mnist", "digits", "absent")
-    expected = [str(tmp_path.resolve() / name) for name in ("images", "images", "mnist")]
-    assert [resolved(name) for name in names] == [*expected[:2], "mnist", expected[2], "digits", "absent"]
+    (tmp_path / "images.csv").touch()
+    names = ("images", "./images", "mnist", "./mnist", "images.csv", "digits", "absent", "medmnist:x")
+    expected = [str(tmp_path.resolve() / name) for name in ("images", "images", "mnist", "images.csv")]
+    assert [resolved(name) for name in names] == [
+        *expected[:2],
+        "mnist",
+        *expected[2:],
+        "digits",
+        "absent",
+        "medmnist:x",
+    ]
 
 
 def test_named_sets_have_their_own_size_and_channels() -> None:
@@ -49,3 +61,9 @@ def test_named_sets_have_their_own_size_and_channels() -> None:
         load("digits", split="test", image_size=28)
     with pytest.raises(InputError, match=r"^channels of digits must be 1, got 3$"):
         load("digits", split="test", channels=3)
+
+
+def test_groups_of_what_has_no_file_names_are_refused(tmp_path: Path) -> None:
+    for dataset in ("digits", "medmnist:x", str(tmp_path / "x.npz")):
+        with pytest.raises(InputError, match=r"^groups: [^\n]+, got 'p"):
+            load(dataset, split="train", data_dir=tmp_path, groups=r"p\d+")

@@ -79,7 +79,7 @@ def test_the_split_is_pinned() -> None:
 
 
 def test_too_few_are_refused() -> None:
-    with pytest.raises(InputError, match="must have at least 30 images to be split, got 29"):
+    with pytest.raises(InputError, match="must be at least 30 images to split, got 29"):
         split_indices([0] * 29)
     with pytest.raises(InputError, match="must be at least 3 groups to split, got 2"):
         split_indices([0] * 30, ["a", "b"] * 15)

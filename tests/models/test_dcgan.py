@@ -14,7 +14,7 @@ from ganetics.models import build_gan
 from ganetics.models.dcgan import base_and_halvings
 from ganetics.records import Recipe
 
-SIZES = [base << k for base in (4, 5, 6, 7) for k in (1, 2, 3, 4) if base << k <= 64]
+SIZES = [base << k for base in (4, 5, 6, 7) for k in range(1, 7) if base << k <= 256]
 
 
 def recipe(**changes: object) -> Recipe:
@@ -36,7 +36,7 @@ def test_shapes_and_range(size: int, channels: int) -> None:
 
 
 @settings(derandomize=True, deadline=None)
-@given(st.integers(8, 64))
+@given(st.integers(8, 256))
 def test_every_size_is_either_base_times_power_of_two_or_refused_with_near_ones(size: int) -> None:
     if size in SIZES:
         base, halvings = base_and_halvings(size)
@@ -50,12 +50,13 @@ def test_every_size_is_either_base_times_power_of_two_or_refused_with_near_ones(
     assert {below, above} <= set(SIZES)
 
 
-def test_width_doubles_at_each_halving() -> None:
-    gan = build_gan(recipe(image_size=32, channels=3, width=4), generator=torch.Generator())
+@pytest.mark.parametrize(("size", "widths"), [(32, [4, 8, 16]), (256, [4, 8, 16, 32, 64, 64])])
+def test_width_doubles_at_each_halving_to_16_times(size: int, widths: list[int]) -> None:
+    gan = build_gan(recipe(image_size=size, channels=3, width=4), generator=torch.Generator())
     convolutions = [m for m in gan.discriminator.modules() if isinstance(m, torch.nn.Conv2d)]
-    assert [m.out_channels for m in convolutions] == [4, 8, 16]
+    assert [m.out_channels for m in convolutions] == widths
     transposed = [m for m in gan.generator.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
-    assert [m.in_channels for m in transposed] == [16, 8, 4]
+    assert [m.in_channels for m in transposed] == widths[::-1]
 
 
 def test_first_layer_of_the_discriminator_is_not_normalised() -> None:

@@ -1,19 +1,23 @@
-"""Run folders of real searches whose trials are made up: no training, and every format as it really is."""
+"""Run folders of searches and benchmarks whose trials are made up: no training, and every format as it really is."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ganetics.benchmark.protocol import bound
+from ganetics.benchmark.run import run_bench
 from ganetics.execution import InProcessExecutor, RunFolder
 from ganetics.records import (
     DataIdentity,
@@ -116,6 +120,62 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(finished: Path, tmp_path: Path) -> Path:
     """Return a copy of the finished run, to be changed."""
     return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples() -> Iterator[None]:
+    """Bootstraps of a benchmark take seconds, and no test here is about how wide they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ganetics.benchmark.statistics.RESAMPLES", 99)
+        yield
+
+
+@pytest.fixture(scope="session")
+def fakes(jobs: ModuleType) -> ModuleType:
+    """Return the module of jobs that stand for a benchmark's trials."""
+    return importlib.import_module("bench_jobs")
+
+
+@pytest.fixture(scope="session")
+def benchmarked(fakes: ModuleType) -> Callable[..., Path]:
+    """Return what makes a benchmark of made-up trials in a folder: one final run fails, one collapses."""
+
+    def trial(job: TrialJob) -> TrialReply:
+        reply: TrialReply = fakes.trial(job)
+        reply.preview = reply.preview and picture(int(255 * chance(job.loss, job.seed)))
+        first = job.seed == fakes.seed_of(5, "benchmark/final", 0)
+        if first and job.loss == "wasserstein":
+            return TrialReply(fakes.outcome(job, 25, None), None, reply.curve)
+        if first and job.loss == "hinge":
+            metrics = {**reply.outcome.metrics, "coverage": 0.01}
+            reply.outcome = reply.outcome.model_copy(update={"metrics": metrics})
+        return reply
+
+    def make(folder: Path, **changes: Any) -> Path:
+        config = bound(folder, fakes.config(**{"final_seeds": 5, **changes}), confirmatory=False, depart=True)
+        with RunFolder(folder) as run, InProcessExecutor() as executor:
+            run.begin(config.model_dump(mode="json"), resume=False)
+            run.note_environment({"cpu": "a processor", "torch": "2.13.0"})
+            floors = {"validation": {"floor": 3.5, "floor_n": 50}, "test": {"floor": 2.25, "floor_n": 25}}
+            (folder / "reference.json").write_text(json.dumps(floors))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("ganetics.benchmark.statistics.RESAMPLES", 99)
+                run_bench(run, config, executor, data={}, job=trial)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bench_finished(benchmarked: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a finished benchmark. No test may change it."""
+    return benchmarked(tmp_path_factory.mktemp("bench") / "run")
+
+
+@pytest.fixture
+def bench(bench_finished: Path, tmp_path: Path) -> Path:
+    """Return a copy of the finished benchmark, to be changed."""
+    return Path(shutil.copytree(bench_finished, tmp_path / "bench"))
 
 
 Change = Callable[[list[Line]], Sequence[Line]]

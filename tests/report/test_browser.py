@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ganetics.report import write_search_report
+from ganetics.report import write_report
 
 from .conftest import archive_of
 
@@ -45,7 +45,7 @@ addEventListener("load", () => {{
     background: inner.getComputedStyle(page.body).backgroundColor,
     color: inner.getComputedStyle(page.body).color,
     loaded: inner.performance.getEntriesByType("resource").map(entry => entry.name),
-    formula: page.querySelector("math mfrac, math msup, math mrow").getBoundingClientRect().height,
+    formula: page.querySelector("math mfrac, math msup, math mrow")?.getBoundingClientRect().height ?? 0,
   }});
 }});
 </script>"""
@@ -60,8 +60,11 @@ def browser() -> str:
 
 
 def look(browser: str, run: Path, folder: Path, *, width: int, scheme: str) -> dict[str, Any]:
-    page = html.escape(write_search_report(run).read_text())
-    (folder / "harness.html").write_text(HARNESS.format(width=width, page=page))
+    return measured(browser, write_report(run).read_text(), folder, width=width, scheme=scheme)
+
+
+def measured(browser: str, page: str, folder: Path, *, width: int, scheme: str) -> dict[str, Any]:
+    (folder / "harness.html").write_text(HARNESS.format(width=width, page=html.escape(page)))
     command = [browser, *QUIET, f"--user-data-dir={folder / 'profile'}", "--window-size=1400,1000"]
     command += [
         f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}",
@@ -84,5 +87,19 @@ def test_page(browser: str, run: Path, tmp_path: Path, width: int, scheme: str) 
     assert found["pictures"] == [16, 16, 16]
     assert all(name.startswith("data:") for name in found["loaded"])
     assert found["formula"] > 0
+    light = ["rgb(255, 255, 255)", "rgb(27, 31, 36)"]
+    assert ([found["background"], found["color"]] == light) == (scheme == "light")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1200, "light")])
+def test_page_of_a_benchmark(browser: str, bench: Path, tmp_path: Path, width: int, scheme: str) -> None:
+    found = look(browser, bench, tmp_path, width=width, scheme=scheme)
+    assert found["needed"] <= found["width"] <= width
+    assert found["wide"] == []
+    lines = [line for line in archive_of(bench) if line["phase"] == "final" and line["fid"] is not None]
+    assert found["dots"] == len(lines)
+    assert found["places"] > len(lines) // 2
+    assert found["pictures"] == [16] * 8
+    assert all(name.startswith("data:") for name in found["loaded"])
     light = ["rgb(255, 255, 255)", "rgb(27, 31, 36)"]
     assert ([found["background"], found["color"]] == light) == (scheme == "light")

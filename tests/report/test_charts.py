@@ -100,3 +100,16 @@ def test_a_curve_is_broken_where_it_is_not_finite_and_stays_near_the_plot() -> N
     assert re.findall(r"[ML]", path.get("d", "")) == ["M", "L", "M", "L"]
     heights = [float(y) for y in re.findall(r" (-?[\d.]+)", path.get("d", ""))]
     assert heights == [100.0, 0.0, -100.0, 200.0]
+
+
+def test_on_a_logarithmic_axis_a_curve_meets_its_dots_and_a_band_its_curves() -> None:
+    chart = Chart(Axis(0.0, 4.0, ()), Axis(1.0, 1e4, (), log=True), 100)
+    xs, low, high = [1.0, 2.0, 3.0], [1.0, 10.0, 100.0], [10.0, 1000.0, np.inf]
+    found = draw([chart.curve(xs, low, "c0"), chart.band(xs, low, high, "k"), chart.dot(3.0, 100.0, "d", "t")], chart)
+    curve, band = ([*map(float, re.findall(r"-?[\d.]+", path.get("d", "")))] for path in found.iter("path"))
+    dot = found.find(".//circle")
+    assert dot is not None
+    assert curve == [25.0, 100.0, 50.0, 75.0, 75.0, 50.0]
+    assert [f"{place:.2f}%" for place in curve[-2:]] == [dot.get("cx"), dot.get("cy")]
+    # there along the upper curve, which leaves the plot, and back along the lower one
+    assert band == [25.0, 75.0, 50.0, 25.0, 75.0, -100.0, 75.0, 50.0, 50.0, 75.0, 25.0, 100.0]

@@ -18,11 +18,23 @@ from ganetics.training import TrainingState, checkpoint, start, train
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "all": {
-        "ema_decay": 0.9,
+        "ema_half_life": 50.0,
         "channels_last": True,
         "image_size": 16,
         "channels": 3,
         "penalties": (Penalty(kind="gradient"),),
+    },
+    "classes": {
+        "model": "resnet",
+        "image_size": 32,
+        "width": 1,
+        "classes": 3,
+        "ema_half_life": 50.0,
+        "rate_half_life": 20.0,
+        "augment": "adaptive",
+        "precision": "bfloat16",
+        "channels_last": True,
+        "batch_size": 2,
     },
 }
 
@@ -33,7 +45,7 @@ def prepared(recipe: Recipe, images: Tensor, variant: str) -> tuple[Recipe, Tens
 
 
 def tensors_of(state: TrainingState) -> dict[str, Tensor]:
-    return checkpoint._tensors(state)
+    return checkpoint.tensors_of(state)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -41,10 +53,13 @@ def test_going_on_from_a_checkpoint_equals_never_having_stopped(
     variant: str, recipe: Recipe, images: Tensor, tmp_path: Path
 ) -> None:
     recipe, images = prepared(recipe, images, variant)
-    whole = train(start(recipe, 0), GANetic(), images, until=57)
-    checkpoint.save(tmp_path / "c", train(start(recipe, 0), GANetic(), images, until=51))
-    loaded = train(checkpoint.load(tmp_path / "c"), GANetic(), images, until=57)
+    labels = torch.arange(45) % max(recipe.classes, 1)
+    whole = train(start(recipe, 0), GANetic(), images, until=57, labels=labels)
+    checkpoint.save(tmp_path / "c", train(start(recipe, 0), GANetic(), images, until=51, labels=labels))
+    loaded = train(checkpoint.load(tmp_path / "c"), GANetic(), images, until=57, labels=labels)
     assert (whole.step, whole.history, whole.loss) == (loaded.step, loaded.history, loaded.loss)
+    assert (whole.augment_p is None) == (recipe.augment != "adaptive")
+    assert whole.augment_p == loaded.augment_p
     expected, found = tensors_of(whole), tensors_of(loaded)
     assert expected.keys() == found.keys()
     for key, value in expected.items():

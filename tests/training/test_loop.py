@@ -13,12 +13,14 @@ from ganetics._check import InputError
 from ganetics.losses import GANetic, GANLoss, NonSaturating
 from ganetics.records import Penalty, Recipe
 from ganetics.training import Diverged, TrainingState, start, train
-from ganetics.training.batches import Batches
+from ganetics.training.batches import Batches, scaled
 from ganetics.training.sampling import decode, fixed_latents
 
 
 def everything(state: TrainingState) -> dict[str, Tensor]:
     found = {f"random/{role}": source.get_state() for role, source in state.random.items()}
+    if state.augment_p is not None:
+        found["augment"] = state.augment_p
     for name, net in state.networks().items():
         found |= {f"{name}/{key}": value.clone() for key, value in net.state_dict().items()}
     for name, optimizer in state.optimizers().items():
@@ -37,24 +39,28 @@ def assert_equal(one: TrainingState, other: TrainingState) -> None:
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "average": {"ema_decay": 0.9},
+    "average": {"ema_half_life": 50.0},
     "channels last": {"channels_last": True, "image_size": 16},
     "bfloat16": {"precision": "bfloat16"},
     "penalties": {"penalties": (Penalty(kind="r1"), Penalty(kind="gradient", weight=10), Penalty(kind="clip"))},
     "lazy penalties": {"penalties": (Penalty(kind="r1", every=4), Penalty(kind="gradient", every=3))},
     "fewer images in the discriminator's step": {"discriminator_batch": 3},
+    "falling rate": {"rate_half_life": 20.0},
+    "augmented": {"augment": "diffaugment"},
+    "adapted": {"augment": "adaptive", "precision": "bfloat16"},
+    "classes": {"classes": 3, "discriminator_batch": 3, "penalties": (Penalty(kind="r1"),)},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_stopping_on_the_way_changes_nothing(variant: str, recipe: Recipe, images: Tensor) -> None:
     recipe = recipe.model_copy(update=VARIANTS[variant])
-    if recipe.image_size == 16:
-        images = images.repeat(1, 1, 2, 2)
-    whole = train(start(recipe, 0), GANetic(), images, until=60)
+    images = images.repeat(1, 1, recipe.image_size // 8, recipe.image_size // 8)
+    labels = torch.arange(45) % max(recipe.classes, 1)
+    whole = train(start(recipe, 0), GANetic(), images, until=60, labels=labels)
     parts = start(recipe, 0)
     for until in (1, 50, 50, 57, 60):
-        train(parts, GANetic(), images, until=until)
+        train(parts, GANetic(), images, until=until, labels=labels)
     assert_equal(whole, parts)
     assert [line["step"] for line in whole.history] == [50]
 
@@ -160,10 +166,64 @@ def test_images_of_another_shape_are_refused(bad: Tensor, message: str, recipe: 
 
 
 def test_the_moving_average_lags_and_forgets_the_start(recipe: Recipe, images: Tensor) -> None:
-    state = train(start(recipe.model_copy(update={"ema_decay": 0.999}), 0), NonSaturating(), images, until=50)
+    state = train(start(recipe.model_copy(update={"ema_half_life": 5000.0}), 0), NonSaturating(), images, until=50)
     initial = start(recipe, 0).gan.generator[0].weight  # type: ignore[index]
     now, mean = state.gan.generator[0].weight, state.average[0].weight  # type: ignore[index]
     assert 0 < (mean - now).norm() < (initial - now).norm()
+
+
+def test_the_average_forgets_half_in_its_half_life(recipe: Recipe, images: Tensor) -> None:
+    """Not within the first steps, in which it forgets faster."""
+    state = train(start(recipe.model_copy(update={"ema_half_life": 40.0}), 0), NonSaturating(), images, until=100)
+    before = state.average[0].weight.clone()  # type: ignore[index, union-attr]
+    for optimizer in state.optimizers().values():
+        optimizer.param_groups[0]["lr"] = 0.0
+    train(state, NonSaturating(), images, until=105)  # 5 steps of 8 images; the weights stand still
+    now, mean = state.gan.generator[0].weight, state.average[0].weight  # type: ignore[index]
+    assert torch.allclose(mean - now, (before - now) / 2, atol=1e-6)
+
+
+def test_the_rate_falls_by_the_step_alone(recipe: Recipe, images: Tensor) -> None:
+    recipe = recipe.model_copy(update={"rate_half_life": 10.0, "learning_rate": 1e-3})
+    state = train(start(recipe, 0), NonSaturating(), images, until=31)
+    for optimizer in state.optimizers().values():
+        assert [group["lr"] for group in optimizer.param_groups] == [pytest.approx(1e-3 / 8)]
+    longer = train(start(recipe.model_copy(update={"steps": 9999}), 0), NonSaturating(), images, until=31)
+    assert torch.equal(longer.gan.generator[0].weight, state.gan.generator[0].weight)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, r"^the recipe 'tiny' has 3 classes: images must have labels, got none$"),
+        (torch.zeros(44, dtype=torch.int64), r"^labels must be int64 \[45\], one an image, got torch.int64 \[44\]$"),
+        (torch.zeros(45), "got torch.float32"),
+        (torch.arange(45) % 4, r"^labels must be 0 to 2, as the recipe has 3 classes, got 0 to 3$"),
+        (-(torch.arange(45) % 2), "got -1 to 0"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(
+    labels: Tensor | None, message: str, recipe: Recipe, images: Tensor
+) -> None:
+    state = start(recipe.model_copy(update={"classes": 3}), 0)
+    with pytest.raises(InputError, match=message):
+        train(state, NonSaturating(), images, until=1, labels=labels)
+
+
+def test_labels_are_not_looked_at_without_classes(recipe: Recipe, images: Tensor) -> None:
+    told = train(start(recipe, 0), NonSaturating(), images, until=2, labels=torch.full((45,), 99))
+    assert_equal(told, train(start(recipe, 0), NonSaturating(), images, until=2))
+
+
+def test_a_generator_of_classes_learns_them(recipe: Recipe) -> None:
+    labels = torch.arange(44) % 2
+    images = (labels * 200 + 25).to(torch.uint8)[:, None, None, None].expand(44, 1, 8, 8).contiguous()
+    recipe = recipe.model_copy(update={"classes": 2, "learning_rate": 5e-3})
+    state = train(start(recipe, 0), NonSaturating(), images, until=200, labels=labels)
+    dark, bright = (
+        decode(state.sampler, fixed_latents(state, 50), torch.full((50,), label)).float().mean() for label in (0, 1)
+    )
+    assert bright - dark > 100
 
 
 @pytest.mark.parametrize("batch_size", [4, 45, 100])
@@ -178,6 +238,17 @@ def test_every_epoch_shows_every_image_once(batch_size: int, images: Tensor) -> 
     assert torch.equal(again.at(7), batches.at(7))
 
 
+def test_images_of_16_bits_are_scaled_by_their_own_range() -> None:
+    narrow = torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
+    wide = (narrow.int() * 257).to(torch.uint16)
+    assert torch.equal(scaled(narrow).flatten()[[0, 255]], torch.tensor([-1.0, 1.0]))
+    batch, finer = (Batches(images, seed=3, batch_size=100).at(2) for images in (narrow, wide))
+    assert finer.dtype == torch.float32
+    assert (finer - batch).abs().max() < 2e-7
+    step = scaled(torch.tensor([40_000, 40_001], dtype=torch.uint16)).double()
+    assert (step[1] - step[0]).item() == pytest.approx(2 / 65535, rel=0.01)
+
+
 def test_only_the_first_train_size_images_are_seen(recipe: Recipe, images: Tensor) -> None:
     few = train(start(recipe.model_copy(update={"train_size": 10}), 0), NonSaturating(), images, until=4)
     cut = train(start(recipe, 0), NonSaturating(), images[:10], until=4)
@@ -189,9 +260,9 @@ def test_only_the_first_train_size_images_are_seen(recipe: Recipe, images: Tenso
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_trains_on_a_gpu(variant: str, recipe: Recipe, images: Tensor) -> None:
     recipe = recipe.model_copy(update=VARIANTS[variant])
-    if recipe.image_size == 16:
-        images = images.repeat(1, 1, 2, 2)
-    state = train(start(recipe, 0, "cuda"), GANetic(), images, until=60)
+    images = images.repeat(1, 1, recipe.image_size // 8, recipe.image_size // 8)
+    labels = torch.arange(45) % max(recipe.classes, 1)
+    state = train(start(recipe, 0, "cuda"), GANetic(), images, until=60, labels=labels)
     assert state.history[0]["step"] == 50
-    cpu = start(recipe, 0)
-    assert torch.equal(start(recipe, 0, "cuda").gan.generator[0].weight.cpu(), cpu.gan.generator[0].weight)  # type: ignore[index]
+    first, same = (next(start(recipe, 0, device).gan.generator.parameters()).cpu() for device in ("cpu", "cuda"))
+    assert torch.equal(first, same)

@@ -15,6 +15,8 @@ from ganetics.training.recipes import RECIPES, recipe_for
 def test_every_recipe_builds_and_is_named_by_its_key(name: str) -> None:
     recipe = RECIPES[name]
     assert recipe.name == name
+    if recipe.image_size > 64:
+        recipe = recipe.model_copy(update={"width": 1})
     gan = build_gan(recipe, generator=torch.Generator())
     with torch.no_grad():
         images = gan.generator(torch.zeros(2, recipe.latent_dim))

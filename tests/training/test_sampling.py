@@ -31,7 +31,7 @@ def test_an_image_does_not_depend_on_its_batch(recipe: Recipe, images: torch.Ten
 
 
 def test_the_moving_average_is_what_is_sampled(recipe: Recipe, images: torch.Tensor) -> None:
-    state = start(recipe.model_copy(update={"ema_decay": 0.99}), 0)
+    state = start(recipe.model_copy(update={"ema_half_life": 500.0}), 0)
     train(state, NonSaturating(), images, until=5)
     z = fixed_latents(state, 4)
     assert state.average is not None
@@ -46,6 +46,17 @@ def test_fixed_latents_depend_on_the_seed_only(recipe: Recipe, images: torch.Ten
     train(state, NonSaturating(), images, until=3)
     assert torch.equal(before, fixed_latents(state, 16))
     assert not torch.equal(before, fixed_latents(start(recipe, 1), 16))
+
+
+def test_classes_are_those_asked_for_or_take_turns(recipe: Recipe) -> None:
+    state = start(recipe.model_copy(update={"classes": 3}), 0)
+    drawn = [
+        sample(state, 6, generator=torch.Generator().manual_seed(1), labels=labels)
+        for labels in (None, torch.tensor([0, 1, 2, 0, 1, 2]), torch.full((6,), 2))
+    ]
+    assert torch.equal(drawn[0], drawn[1])
+    same = [torch.equal(a, b) for a, b in zip(drawn[0], drawn[2], strict=True)]
+    assert same == [False, False, True, False, False, True]
 
 
 def test_black_and_white_map_to_the_ends() -> None:

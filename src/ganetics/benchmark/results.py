@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -105,6 +106,16 @@ def as_json(found: Results) -> dict[str, Any]:
     """Return results as plain values."""
     plain: dict[str, Any] = json.loads(to_json(asdict(found)))
     return plain
+
+
+def preview_name(config: BenchConfig, label: str, which: str) -> str:
+    """Return the file, relative to the run's folder, of images of a contender's "best" or "worst" final run.
+
+    Of the worst that made images: a run that failed made none.
+    """
+    number = [contender.label for contender in config.contenders].index(label) + 1
+    words = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40]
+    return str(Path("previews") / f"{number:02d}-{words}-{which}.png")
 
 
 def _kept(confirmatory: bool, departed: Sequence[str]) -> str | None:

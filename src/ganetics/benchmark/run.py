@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import gt, lt
-from pathlib import Path
 from typing import Any
 
 from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import collapsed
 from ganetics.benchmark.plan import Plan, Run, plan, recipe_of, split
-from ganetics.benchmark.results import Results, write_results
+from ganetics.benchmark.results import Results, preview_name, write_results
 from ganetics.catalogue import CATALOGUE, expression_of, loss_named_or_parsed
 from ganetics.execution import Completed, Executor, RunFolder
 from ganetics.expressions.text import to_text
@@ -193,13 +191,3 @@ def run_line(config: BenchConfig, run: Run, reply: TrialReply) -> Line:
         "best": None if best is None else {"step": best[0], "fid": best[1]},
         "failure": None if failure is None else {"kind": failure.kind.value, "step": failure.step},
     }
-
-
-def preview_name(config: BenchConfig, label: str, which: str) -> str:
-    """Return the file, relative to the run's folder, of images of a contender's "best" or "worst" final run.
-
-    Of the worst that made images: a run that failed made none.
-    """
-    number = [contender.label for contender in config.contenders].index(label) + 1
-    words = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40]
-    return str(Path("previews") / f"{number:02d}-{words}-{which}.png")

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from ganetics.benchmark.estimate import CONFIDENCE, SMALLEST, Estimate, estimate
-from ganetics.benchmark.significance import LEVEL, holm, paired_t, signed_rank, smallest_detectable
+from ganetics.benchmark.significance import LEVEL, paired_t, signed_rank, smallest_detectable
+from ganetics.metrics.significance import holm
 
 Array = npt.NDArray[np.float64]
 Runs = Mapping[int, float]

@@ -18,13 +18,15 @@ from ganetics.benchmark.protocol import bound, freeze, frozen
 from ganetics.benchmark.results import Results, write_results
 from ganetics.cli.console import console, duration, print_json, progress, warn
 from ganetics.cli.losses_given import contenders_given
+from ganetics.cli.pages import now_and_then
 from ganetics.cli.place import Executors, Place, default_workers
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.tables import show
-from ganetics.data import NAMED, resolved
+from ganetics.data import is_named, resolved
 from ganetics.execution import Log, RunFolder
 from ganetics.execution.log import read_config_as
 from ganetics.records import BenchConfig, Contender, Recipe, from_values, to_json
+from ganetics.report import write_bench_report
 
 if TYPE_CHECKING:
     from ganetics.benchmark.run import Progress
@@ -51,11 +53,12 @@ def bench(
         ),
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="digits, mnist, cifar10, or a folder of images [default: digits]")
+        str | None,
+        typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
     groups: Annotated[
-        str | None, typer.Option(help="of a folder: regular expression of what in a file's name must stay in one split")
+        str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="of each loss at its own best rate [default: 10]")] = None,
     common_seeds: Annotated[
@@ -107,11 +110,11 @@ def bench(
     """Compare losses: choose each one's learning rate on tuning seeds, then train on fresh seeds; two tables.
 
     May be stopped at any moment: with --resume it goes on. Options that are not given with --resume are taken from the
-    run; of a finished one the tables are made anew, and nothing is trained.
+    run; of a finished one tables and report are made anew, and nothing is trained.
     """
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
-    chosen = chosen_recipe(recipe, name, before=before.recipe if before else None)
+    chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, data_dir=data_dir)
     chosen = changed(chosen, steps=steps, extractor=extractor, eval_samples=samples)
     options = {
         "losses": losses, "dataset": dataset and short(dataset), "data-dir": data_dir and "DIR", "groups": groups,
@@ -128,10 +131,11 @@ def bench(
     settings = {**(before.model_dump() if before else {}), **given, "recipe": chosen, "dataset": short(name)}
     if before is not None and is_finished(run, before):
         result = retabulated(run, from_values(BenchConfig, settings, where="bench"))
+        write_bench_report(run, result)
         show(run, result, as_json=as_json)
         return
-    if before is not None and dataset is None and name not in NAMED:
-        raise InputError(f"--dataset: must name the folder of images again, the run knows that it is called {name!r}")
+    if before is not None and dataset is None and not is_named(name):
+        raise InputError(f"--dataset: must name the images again, the run knows that it is called {name!r}")
     begun = prepared(name, data_dir, settings)
     if before is None:
         config = bound(run, begun.config, confirmatory=confirmatory, depart=depart)
@@ -144,6 +148,7 @@ def bench(
         show_cost(begun.config, place, as_json=as_json)
         return
     result = carry_out(run, begun, place=place, resume=resume)
+    write_bench_report(run, result)
     show(run, result, as_json=as_json)
 
 
@@ -167,8 +172,8 @@ def command_line(options: Mapping[str, Any], *, confirmatory: bool) -> str:
 
 
 def short(dataset: str) -> str:
-    """Return what a dataset is called: a named one as it is, a folder by its own name."""
-    return dataset if dataset in NAMED else Path(resolved(dataset)).name
+    """Return what a dataset is called: a named one as it is, a folder or file by its own name."""
+    return dataset if is_named(dataset) else Path(resolved(dataset)).name
 
 
 def stored_configuration(run: Path) -> BenchConfig:
@@ -248,7 +253,7 @@ def prepared(dataset: str, data_dir: Path | None, settings: Mapping[str, Any]) -
 
 
 def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Results:
-    """Run a benchmark to its end, with progress.
+    """Run a benchmark to its end, with progress, and write its report now and then.
 
     Raises:
         InputError: the folder holds another run, or one although ``resume`` is false, or its protocol was changed.
@@ -272,7 +277,7 @@ def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Resu
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
             )
         warn(cost(config, executor.workers, done=len(folder.archive.replay())))
-        return run_bench(folder, config, executor, data=begun.data, on_progress=_shown_by(report))
+        return run_bench(folder, config, executor, data=begun.data, on_progress=_shown_by(report, run))
 
 
 def _floor(data: TrialData) -> dict[str, float]:
@@ -280,9 +285,12 @@ def _floor(data: TrialData) -> dict[str, float]:
     return {"n_real": len(one.features), "floor": one.floor, "floor_n": one.floor_count}
 
 
-def _shown_by(report: Callable[..., None]) -> Callable[[Progress], None]:
+def _shown_by(report: Callable[..., None], run: Path) -> Callable[[Progress], None]:
+    refresh = now_and_then(lambda: write_bench_report(run))
+
     def on_progress(state: Progress) -> None:
         report(state.done, state.total, f"{state.phase} runs, {state.failed} failed")
+        refresh()
 
     return on_progress
 

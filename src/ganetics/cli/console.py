@@ -98,10 +98,13 @@ class Reporter:
 
 
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Reporter]:
-    """Show progress on standard error, with the time left: a bar on a terminal, a line now and then elsewhere."""
+def progress(description: str, total: int | None = None, *, lines: bool = False) -> Iterator[Reporter]:
+    """Show progress on standard error, with the time left: a bar on a terminal, a line now and then elsewhere.
+
+    With ``lines`` there is never a bar: then the reporter can be sent to another process.
+    """
     error = Console(stderr=True, highlight=False)
-    if not error.is_terminal:
+    if lines or not error.is_terminal:
         yield Reporter(description, total, None)
         return
     columns = (

@@ -1,7 +1,8 @@
-"""``ganetics doctor``: what this machine has, what is at hand, and how many workers to use."""
+"""``ganetics doctor``: what this machine has and what is at hand; or what is wrong with a set of images."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,9 @@ import torch
 import typer
 from rich.table import Table
 
-from ganetics._check import MissingDependencyError
-from ganetics.cli import calibration
-from ganetics.cli.console import console, print_json
+from ganetics._check import InputError, MissingDependencyError
+from ganetics.cli import audit, calibration
+from ganetics.cli.console import console, print_json, warn
 from ganetics.data import cache_folder
 from ganetics.execution.process import environment
 from ganetics.features import EXTRACTORS
@@ -29,9 +30,28 @@ FOLDERS = (".", "mnist", "MNIST/raw", "cifar-10-batches-bin", "cifar10/cifar-10-
 def doctor(
     data_dir: Annotated[Path | None, typer.Option(help="also look for data sets here")] = None,
     calibrate: Annotated[bool, typer.Option(help="measure the best number of workers (below 15 seconds)")] = True,
+    data: Annotated[
+        str | None, typer.Option(help="audit these images instead: a folder, .csv or .npz, or medmnist:NAME")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="also write the audit as a page with the pictures concerned")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
-    """Show device, cores, best number of workers, and which extractors and data are at hand."""
+    """Show device, cores, best number of workers, and which extractors and data are at hand.
+
+    With --data: audit a set of images for what would spoil training or its figures; the exit status is 2 where training
+    would not start.
+    """
+    if data is not None:
+        audit_data(data, data_dir, groups, html, as_json=as_json)
+        return
+    for option, value in (("--groups", groups), ("--html", html)):
+        if value is not None:
+            raise InputError(f"{option}: belongs to --data, got {str(value)!r} without it")
     found = {
         **machine(),
         "workers": workers() if calibrate else None,
@@ -43,6 +63,27 @@ def doctor(
         print_json(found)
     else:
         show(found)
+
+
+def audit_data(dataset: str, data_dir: Path | None, groups: str | None, html: Path | None, *, as_json: bool) -> None:
+    """Audit a set of images and show what was found.
+
+    Raises:
+        InputError: they cannot be listed.
+        Exit: there are errors; one line says so.
+    """
+    listing, found = audit.audit_of(dataset, data_dir, groups)
+    if html is not None:
+        given = {"--data": dataset, "--groups": groups, "--html": str(html)}
+        words = [word for option, value in given.items() if value is not None for word in (option, value)]
+        audit.write_page(html, listing, found, shlex.join(["ganetics", "doctor", *words]))
+    if as_json:
+        print_json(found)
+    else:
+        audit.show(found)
+    if refused := audit.refusal(dataset, found):
+        warn(refused)
+        raise typer.Exit(2)
 
 
 def machine() -> dict[str, Any]:

@@ -84,14 +84,31 @@ def contenders_given(text: str) -> tuple[Contender, ...]:
     return tuple(found.values())
 
 
-def _contender(label: str | None, text: str) -> Contender:
+def penalised(text: str, *, what: str) -> tuple[str, tuple[Penalty, ...]]:
+    """Return a loss and the penalties that are written behind it, ``+kind:weight`` or ``+kind:weight/steps``.
+
+    Args:
+        text: what was given.
+        what: what asks for it, for messages.
+
+    Raises:
+        InputError: an unknown penalty, or a weight or steps out of range.
+
+    >>> penalised("hinge+r1:0.5/16", what="loss")
+    ('hinge', (Penalty(kind='r1', weight=0.5, every=16),))
+    """
     penalties: list[Penalty] = []
     loss = text.strip()
     while match := PENALTY.search(loss):
         kind, weight, every = match.groups()
-        where = f"losses: {text!r}: penalty {kind!r}"
+        where = f"{what}: {text!r}: penalty {kind!r}"
         penalties.insert(0, from_values(Penalty, {"kind": kind, "weight": weight, "every": every or 1}, where=where))
         loss = loss[: match.start()].rstrip()
+    return loss, tuple(penalties)
+
+
+def _contender(label: str | None, text: str) -> Contender:
+    loss, penalties = penalised(text, what="losses")
     values = {"label": label or text.strip(), "loss": loss, "penalties": penalties}
     return from_values(Contender, values, where=f"losses: {label or text!r}")
 

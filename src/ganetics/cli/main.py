@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 
 import ganetics
 from ganetics._check import InputError
-from ganetics.cli import loss
+from ganetics.cli import detect, loss
 from ganetics.cli.bench import bench
 from ganetics.cli.console import warn
 from ganetics.cli.demo import demo
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 for command in (demo, search, bench, train, sample, evaluate, report, doctor):
     app.command()(command)
+app.add_typer(detect.app, name="detect", help="Learn what is normal, and find what is not.")
 app.add_typer(loss.app, name="loss", help="List, show and export losses.")
 
 

@@ -18,6 +18,9 @@ def sample(
         bool, typer.Option("--grid", help="write one picture, grid.png, instead of a file an image")
     ] = False,
     npz: Annotated[bool, typer.Option("--npz", help="also write samples.npz: images, uint8 [n, h, w, c]")] = False,
+    of_class: Annotated[
+        str | None, typer.Option("--class", help="of this class, of a conditional run [default: they take turns]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="other seeds give other images")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
@@ -26,7 +29,7 @@ def sample(
     from ganetics.generation.sample import sample_run, write_grid, write_images, write_npz
 
     prepare()
-    images = sample_run(run, count, seed=seed)
+    images = sample_run(run, count, seed=seed, of_class=of_class)
     written = [write_grid(images, out)] if grid else write_images(images, out)
     if npz:
         written.append(write_npz(images, out))

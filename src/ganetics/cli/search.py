@@ -15,6 +15,7 @@ from rich.table import Table
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.losses_given import losses_in
+from ganetics.cli.pages import now_and_then
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.records import Recipe, SearchConfig, from_values, to_json
@@ -29,8 +30,6 @@ SHOWN = 8
 """Losses of the hall of fame that are printed."""
 AHEAD = 4
 """Trials under way for each worker that keep it busy while longer ones hold up the order (``benchmarks/scale.py``)."""
-REFRESH_SECONDS = 30.0
-"""Between two writings of the report while the search runs."""
 
 
 class Mode(StrEnum):
@@ -43,9 +42,13 @@ class Mode(StrEnum):
 def search(
     run: Annotated[Path, typer.Argument(help="folder of the run; made if missing")],
     dataset: Annotated[
-        str | None, typer.Option(help="digits, mnist, cifar10, or a folder of images [default: digits]")
+        str | None,
+        typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
+    ] = None,
     mode: Annotated[
         Mode | None, typer.Option(help="tied: one L(y, p); separate: three terms over the logit [default: tied]")
     ] = None,
@@ -101,9 +104,11 @@ def search(
         raise InputError("--trials and --minutes: one of the two ends a search, got both")
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
-    chosen = changed(chosen_recipe(recipe, name, before=before.recipe if before else None), steps=steps)
+    chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, data_dir=data_dir)
+    chosen = changed(chosen, steps=steps)
     guesses = (*(guess or ()), *(losses_in(warm_start, what="warm start") if warm_start else ()))
     given = {
+        "groups": groups,
         "mode": None if mode is None else mode.value,
         "seed": seed,
         "trials": trials,
@@ -163,7 +168,7 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     folder = None if data_dir is None else str(data_dir)
     dataset = resolved(dataset)
     with progress("reading images") as report:
-        data = load_trial_data(dataset, folder, recipe, on_progress=report)
+        data = load_trial_data(dataset, folder, recipe, groups=settings.get("groups"), on_progress=report)
     warn_of_data(data)
     facts = {
         "dataset": dataset,
@@ -217,11 +222,12 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
 def _shown_by(report: Callable[..., None], run: Path, minutes: float | None) -> Callable[[Progress], None]:
     from ganetics.report import write_search_report
 
-    written = begun = time.monotonic()
+    refresh = now_and_then(lambda: write_search_report(run))
+    begun = time.monotonic()
     first: int | None = None
 
     def on_progress(state: Progress) -> None:
-        nonlocal written, first
+        nonlocal first
         now = time.monotonic()
         first = state.done - 1 if first is None else first
         if state.phase == "search":
@@ -237,9 +243,7 @@ def _shown_by(report: Callable[..., None], run: Path, minutes: float | None) -> 
                 report(state.done, state.total, note)
         else:
             report(state.done, state.total, f"last round, {state.failed} failed")
-        if now - written > REFRESH_SECONDS:
-            written = now
-            write_search_report(run)
+        refresh()
 
     return on_progress
 

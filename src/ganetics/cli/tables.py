@@ -29,12 +29,13 @@ def show(run: Path, found: Results, *, as_json: bool) -> None:
     for name, title in TITLES.items():
         if name in found.tables:
             _print(title, found.tables[name])
-    console.print(f"all figures: {run / 'tables.json'}, {run / 'tables'}", markup=False)
+    console.print(f"all figures: {run / 'tables.json'}, {run / 'tables'}; report: {run / 'report.html'}", markup=False)
 
 
 def plain(run: Path, found: Results) -> dict[str, object]:
     """Return results as plain values, with the run's folder and its files."""
-    files = {"archive": str(run / "archive.jsonl"), "figures": str(run / "tables.json")}
+    names = {"archive": "archive.jsonl", "figures": "tables.json", "report": "report.html"}
+    files = {name: str(run / file) for name, file in names.items()}
     return {"run": str(run), **files, **as_json(found)}
 
 

@@ -2,70 +2,158 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganetics._check import InputError
+from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress
 from ganetics.cli.images import warn_of_data
-from ganetics.cli.losses_given import loss_text
+from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.recipes import changed, chosen_recipe
+from ganetics.records import Penalty, Recipe
 
 if TYPE_CHECKING:
     from ganetics.generation.fit import FitConfig, FitResult
+    from ganetics.trial import TrialData
+
+
+class Augment(StrEnum):
+    """What happens to images before the discriminator sees them."""
+
+    none = "none"
+    diffaugment = "diffaugment"
+    adaptive = "adaptive"
 
 
 def train(
     run: Annotated[Path, typer.Argument(help="folder of the run; made if missing")],
     dataset: Annotated[
-        str | None, typer.Option(help="digits, mnist, cifar10, or a folder of images [default: digits]")
+        str | None,
+        typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
+    ] = None,
     loss: Annotated[
-        str | None, typer.Option(help="a name, an expression, or @FILE that holds one [default: ganetic]")
+        str | None,
+        typer.Option(
+            help="a name, an expression, @FILE that holds one, or baseline: the one that the model was published with; "
+            "with penalties behind it, such as hinge+r1:0.5/16 [default: ganetic]"
+        ),
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator")] = None,
     rate: Annotated[float | None, typer.Option(help="learning rate of both networks")] = None,
+    rate_half_life: Annotated[
+        float | None, typer.Option(help="steps in which the learning rate halves [default: it stays]")
+    ] = None,
+    ema_half_life: Annotated[
+        float | None, typer.Option(help="images in which the generator's moving average forgets half")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="of weights, latents and data order [default: 0]")] = None,
-    image_size: Annotated[int | None, typer.Option(min=8, max=64, help="side of the images, pixels")] = None,
+    image_size: Annotated[int | None, typer.Option(min=8, max=256, help="side of the images, pixels")] = None,
+    conditional: Annotated[
+        bool, typer.Option("--conditional", help="tell the networks each image's class, to ask for one in sample")
+    ] = False,
+    augment: Annotated[
+        Augment | None, typer.Option(help="augmentation, for few images: adaptive [default: the recipe's]")
+    ] = None,
     precision: Annotated[
         str | None, typer.Option(help="float32, or bfloat16: faster where the processor has it [default: the recipe's]")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder")] = False,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="stop after so many evaluations on held-out images without a better KID")
+    ] = None,
+    evaluate_every: Annotated[
+        int | None, typer.Option(min=50, help="steps between two evaluations, for --patience [default: 500]")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda if there is a GPU")] = "cpu",
+    devices: Annotated[int, typer.Option(min=1, help="so many GPUs, or processes, share each batch")] = 1,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="write events to RUN/tensorboard")] = False,
+    accept_audit: Annotated[
+        bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with the run in the folder, also beyond its end with more --steps")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Train a generator on images; at the end sample and score it.
 
-    Options that are not given with --resume are taken from the run.
+    Images of your own are audited first (see ganetics doctor --data), and errors stop it. Options that are not given
+    with --resume are taken from the run.
     """
+    from ganetics.data import NAMED
     from ganetics.execution.process import prepare
-    from ganetics.generation.fit import configuration, fit, stored_configuration, summary
+    from ganetics.generation.fit import EVALUATE_EVERY, configuration, fit, stored_configuration, summary
     from ganetics.trial import load_trial_data
 
     prepare()
-    _check_device(device)
+    device = _checked_device(device)
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
-    chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, image_size=image_size)
-    chosen = changed(chosen, steps=steps, learning_rate=rate, image_size=image_size, precision=precision)
+    groups = groups if groups is not None or before is None else before.groups
+    accept_audit = accept_audit or (before is not None and before.accept_audit)
+    # a run that is gone on with has the images that it began with, or is refused
+    audit = None if before or name in NAMED else checked(name, data_dir, groups, accept=accept_audit)
+    chosen = chosen_recipe(
+        recipe, name, before=before.recipe if before else None, image_size=image_size, data_dir=data_dir
+    )
+    chosen = changed(
+        chosen,
+        steps=steps,
+        learning_rate=rate,
+        rate_half_life=rate_half_life,
+        ema_half_life=ema_half_life,
+        image_size=image_size,
+        augment=augment,
+        precision=precision,
+    )
+    if loss is None:
+        text = before.loss if before else "ganetic"
+    else:
+        text, penalties = _loss(loss, chosen)
+        chosen = chosen.model_copy(update={"penalties": penalties})
     with progress("reading images") as report:
         data = load_trial_data(
-            name, None if data_dir is None else str(data_dir), chosen, device=device, on_progress=report
+            name,
+            None if data_dir is None else str(data_dir),
+            chosen,
+            groups=groups,
+            device=device,
+            on_progress=report,
         )
     warn_of_data(data)
+    if conditional:
+        chosen = changed(chosen, classes=_number_of_classes(data))
     config = configuration(
         name,
-        loss_text(loss) if loss is not None else (before.loss if before else "ganetic"),
+        text,
         chosen,
         data,
         seed=seed if seed is not None else (before.seed if before else 0),
+        groups=groups,
+        accept_audit=accept_audit,
+        patience=patience if patience is not None else (before.patience if before else None),
+        evaluate_every=evaluate_every or (before.evaluate_every if before else EVALUATE_EVERY),
     )
-    with progress("training", config.recipe.steps) as report:
-        result = fit(run, config, data, resume=resume, device=device, on_progress=report)
+    with progress("training", config.recipe.steps, lines=devices > 1) as report:
+        result = fit(
+            run,
+            config,
+            data,
+            audit=audit,
+            resume=resume,
+            device=device,
+            devices=devices,
+            tensorboard=tensorboard,
+            on_progress=report,
+        )
     if as_json:
         print_json(summary(run, config, result))
     else:
@@ -74,19 +162,52 @@ def train(
         raise typer.Exit(1)
 
 
-def _check_device(device: str) -> None:
+def _loss(given: str, recipe: Recipe) -> tuple[str, tuple[Penalty, ...]]:
+    """Return the loss that a command line says, and all penalties: the recipe's, and those behind the loss."""
+    from ganetics.models import BASELINES
+
+    named, penalties = penalised(given, what="loss")
+    text = BASELINES[recipe.model] if named == "baseline" else loss_text(named)
+    # a run that is gone on with has them already
+    return text, (*recipe.penalties, *(penalty for penalty in penalties if penalty not in recipe.penalties))
+
+
+def _number_of_classes(data: TrialData) -> int:
+    from ganetics.generation.fit import class_names
+
+    names = class_names(data.train)
+    if len(names) < 2:
+        raise InputError(
+            f"conditional: images must be of at least 2 classes, such as folders in a folder, got {len(names)}"
+        )
+    return len(names)
+
+
+def _checked_device(device: str) -> str:
+    """Return the device, one of those that are there.
+
+    Raises:
+        InputError: it is none, or not there.
+    """
     import torch
 
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
     if device.split(":")[0] not in ("cpu", "cuda"):
-        raise InputError(f"device must be cpu or cuda, got {device!r}")
+        raise InputError(f"device must be cpu, cuda or auto, got {device!r}")
     if device != "cpu" and not torch.cuda.is_available():
         raise InputError(f"device {device} needs a GPU that PyTorch can use; there is none here")
+    return device
 
 
 def _show(run: Path, config: FitConfig, result: FitResult) -> None:
+    from ganetics.generation.fit import advice
+
     outcome = result.outcome
     if outcome.failure is not None:
         console.print(f"{config.loss}: {outcome.failure.kind}: {outcome.failure.message}", markup=False)
+        if (told := advice(config, result)) is not None:
+            console.print(told, markup=False)
         return
     metrics = outcome.metrics or {}
     images = config.data
@@ -100,4 +221,10 @@ def _show(run: Path, config: FitConfig, result: FitResult) -> None:
         f"{result.n_real:,} held-out real images, {result.extractor.name} "
         f"(Fréchet distance of real against real, {result.floor_n:,} a side: {result.floor:.4g})"
     )
+    if result.stopped is not None:
+        console.print(
+            f"the best of the evaluations up to step {result.stopped}, chosen on these held-out images: "
+            "its figures are somewhat too good",
+            markup=False,
+        )
     console.print(f"samples: {run / 'samples'}; more: ganetics sample {run} --out DIR", markup=False)

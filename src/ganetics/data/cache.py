@@ -18,8 +18,10 @@ from ganetics._files import in_place_of
 from ganetics.data.imageset import ImageSet, Pixels, Skipped, hash_of, image_set
 from ganetics.records import to_json
 
-VERSION = 1
+VERSION = 2
 """Of the decoding; a change makes old caches unused."""
+
+KINDS: dict[str, type[np.generic]] = {"uint8": np.uint8, "uint16": np.uint16}
 
 Decoded = tuple[Pixels, npt.NDArray[np.int64] | None, tuple[Skipped, ...]]
 
@@ -58,7 +60,7 @@ def _read(stem: Path, name: str, split: str) -> ImageSet | None:
     try:
         meta = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
         shape = tuple(meta["shape"])
-        pixels = _mapped(stem.with_suffix(".npy"), np.uint8, shape)
+        pixels = _mapped(stem.with_suffix(".npy"), KINDS[meta["kind"]], shape)
         labels = _mapped(stem.with_suffix(".labels.npy"), np.int64, shape[:1]) if meta["labels"] else None
         skipped = tuple(Skipped(path, reason) for path, reason in meta["skipped"])
         return image_set(name, split, pixels, labels, skipped, str(meta["sha256"]))
@@ -85,7 +87,7 @@ def _write(stem: Path, pixels: Pixels, labels: npt.NDArray[np.int64] | None, met
     _save(stem.with_suffix(".npy"), pixels)
     if labels is not None:
         _save(stem.with_suffix(".labels.npy"), labels)
-    meta = {**meta, "labels": labels is not None, "shape": list(pixels.shape)}
+    meta = {**meta, "labels": labels is not None, "shape": list(pixels.shape), "kind": str(pixels.dtype)}
     # last, since its presence says that the rest is whole
     with in_place_of(stem.with_suffix(".json")) as path:
         path.write_text(to_json(meta), encoding="utf-8")

@@ -17,7 +17,7 @@ Split = Literal["train", "validation", "test", "all"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test", "all")
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
 FEWEST = 30
-"""Images below which a folder is not split: from here on at least four of the validation images can be read, as a
+"""Images below which a list of them is not split: from here on at least four of the validation images can be read, as a
 reference needs, whatever the classes and where as many are damaged as may be."""
 
 Indices = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ def split_indices(classes: Sequence[int], groups: Sequence[str] | None = None) -
         InputError: fewer than 30 images, or fewer than 3 groups.
     """
     if len(classes) < FEWEST:
-        raise InputError(f"a folder must have at least {FEWEST} images to be split, got {len(classes)}")
+        raise InputError(f"there must be at least {FEWEST} images to split, got {len(classes)}")
     units: dict[object, list[list[int]]] = defaultdict(list)
     if groups is None:
         for index, label in enumerate(classes):
@@ -52,6 +52,29 @@ def split_indices(classes: Sequence[int], groups: Sequence[str] | None = None) -
         # large ones first: what they put out of balance can still be made up for
         order += sorted((units[kind][i] for i in permutation), key=len, reverse=True)
     return {name: np.array(sorted(part), dtype=np.int64) for name, part in _dealt(order).items()}
+
+
+def given_indices(splits: Sequence[str], groups: Sequence[str] | None = None) -> dict[str, Indices]:
+    """Return the indices of each split where it is given for every image; a split may be empty.
+
+    Raises:
+        InputError: a group is in two splits; names it.
+    """
+    for group, found in ({} if groups is None else groups_across(groups, splits)).items():
+        raise InputError(f"all images of a group must be in one split, got group {group!r} in {' and '.join(found)}")
+    return {name: np.array([i for i, one in enumerate(splits) if one == name], dtype=np.int64) for name in SHARES}
+
+
+def groups_across(groups: Sequence[str], splits: Sequence[str]) -> dict[str, list[str]]:
+    """Return the groups that are in more than one split, and the splits of each.
+
+    >>> groups_across(["a", "b", "a"], ["train", "train", "test"])
+    {'a': ['train', 'test']}
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for group, split in zip(groups, splits, strict=True):
+        found[group].add(split)
+    return {group: [name for name in SHARES if name in found[group]] for group in found if len(found[group]) > 1}
 
 
 def _dealt(units: list[list[int]]) -> dict[str, list[int]]:

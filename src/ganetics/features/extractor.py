@@ -28,10 +28,13 @@ class Extractor(Protocol):
     def __call__(self, images: Tensor, *, on_progress: Progress | None = None) -> npt.NDArray[np.float32]:
         """Return float32 ``[n, d]`` for uint8 images ``[n, c, h, w]``; batches inside, no gradients.
 
+        Images of 16 bits are brought to 8 (65535 becomes 255): the networks know no more, and so features of 8-bit
+        samples can be compared with them.
+
         ``on_progress`` is called with (images done, images in all) after every batch.
 
         Raises:
-            InputError: not uint8 images, or of a shape that this extractor does not take.
+            InputError: not uint8 or uint16 images, or of a shape that this extractor does not take.
         """
         ...
 

@@ -1,33 +1,50 @@
 """Train a generator in a run folder that can be left and come back to.
 
 A run folder holds ``config.json``, ``checkpoint/``, ``history.jsonl``, ``samples/`` (grids from the same latents as
-training goes on) and, at the end, ``metrics.json``.
+training goes on), ``audit.json`` where the images were audited and, at the end, ``metrics.json``; with early stopping
+also ``evaluations.jsonl`` and ``best/``, the checkpoint that images are then sampled from.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, cast
+
+import torch
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.catalogue import loss_named_or_parsed
-from ganetics.data import resolved
+from ganetics.data import ImageSet, resolved
+from ganetics.data.audit import Audit
 from ganetics.execution.log import RunFolder, read_config_as
-from ganetics.records import DataIdentity, ExtractorIdentity, Outcome, Recipe, Record, from_json, read_text, to_json
-from ganetics.training import TrainingState, checkpoint, start
+from ganetics.generation.evaluations import Enough, Evaluations
+from ganetics.generation.tracking import TensorBoard
+from ganetics.generation.watch import Progress, Watcher
+from ganetics.records import (
+    Count,
+    DataIdentity,
+    ExtractorIdentity,
+    FailureKind,
+    Outcome,
+    Recipe,
+    Record,
+    from_json,
+    from_values,
+    read_text,
+    to_json,
+    without_defaults,
+)
+from ganetics.training import Diverged, TrainingState, checkpoint, start, train
 from ganetics.training.loop import RECORD_EVERY
-from ganetics.trial import TrialData, advance, preview
+from ganetics.training.ranks import Ranks, check_devices, launch
+from ganetics.trial import TrialData, advance
 
-CHECKPOINT_SECONDS = 15.0
-GRIDS = 20
-"""About so many grids of samples over a run."""
-GRID_IMAGES = 64
-
-Progress = Callable[[int, int, str], None]
-"""Called with the step, the steps in all, and a note."""
+EVALUATE_EVERY = 500
+"""Steps between two evaluations, if nothing else is said."""
 
 
 class FitConfig(Record):
@@ -35,7 +52,7 @@ class FitConfig(Record):
 
     schema_version: Literal[1] = 1
     dataset: str
-    """A named dataset, or the absolute path of a folder of images."""
+    """A named dataset, or the absolute path of a folder, CSV or npz file of images."""
     loss: str
     """Name in the catalogue, or the text of an expression."""
     recipe: Recipe
@@ -43,7 +60,45 @@ class FitConfig(Record):
     data: DataIdentity
     extractor: ExtractorIdentity
     skipped: tuple[str, ...] = ()
-    """Images of the folder that could not be read: path and reason."""
+    """Images that could not be read: path and reason."""
+    groups: str | None = None
+    """Of image files: regular expression of the patient, sequence … in their names, kept in one split."""
+    accept_audit: bool = False
+    """Whether it was to train although the audit of the images found errors; ``audit.json`` says which."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes that the generator knows; none where it was not told any."""
+    patience: Count | None = None
+    """End after so many evaluations on held-out images that found no better kernel distance; None: there are none."""
+    evaluate_every: Count = EVALUATE_EVERY
+    """Steps between two evaluations."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.patience is None:
+            return self
+        if self.evaluate_every % RECORD_EVERY:
+            raise ValueError(f"evaluate_every must be a multiple of {RECORD_EVERY} steps, got {self.evaluate_every}")
+        if self.recipe.steps % self.evaluate_every:
+            raise ValueError(
+                f"with patience, steps must be a multiple of evaluate_every ({self.evaluate_every}), so that the last "
+                f"are evaluated too, got {self.recipe.steps}"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # runs from before there were these fields keep their digest
+        return without_defaults(plain(self), FIT_SINCE)
+
+
+FIT_SINCE: dict[str, Any] = {
+    "groups": None,
+    "accept_audit": False,
+    "classes": [],
+    "patience": None,
+    "evaluate_every": EVALUATE_EVERY,
+}
+"""Fields of a configuration that came later, and their defaults."""
 
 
 class FitResult(Record):
@@ -51,6 +106,7 @@ class FitResult(Record):
 
     schema_version: Literal[1] = 1
     outcome: Outcome
+    """After the last step; with early stopping of the best evaluation, which was chosen on these very images."""
     n: int
     """Generated images that the metrics were made from."""
     n_real: int
@@ -59,24 +115,54 @@ class FitResult(Record):
     floor_n: int
     """Real images in each half."""
     extractor: ExtractorIdentity
+    stopped: int | None = None
+    """With early stopping: the step after which training has ended."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_defaults(plain(self), {"stopped": None})
 
 
-def configuration(dataset: str, loss: str, recipe: Recipe, data: TrialData, *, seed: int) -> FitConfig:
+def configuration(
+    dataset: str,
+    loss: str,
+    recipe: Recipe,
+    data: TrialData,
+    *,
+    seed: int,
+    groups: str | None = None,
+    accept_audit: bool = False,
+    patience: int | None = None,
+    evaluate_every: int = EVALUATE_EVERY,
+) -> FitConfig:
     """Return the configuration of a run.
 
     Raises:
-        InputError: the loss is neither a name of the catalogue nor an expression.
+        InputError: the loss is neither a name of the catalogue nor an expression; the steps do not fit the evaluations.
     """
     loss_named_or_parsed(loss)
-    return FitConfig(
-        dataset=resolved(dataset),
-        loss=loss,
-        recipe=recipe,
-        seed=seed,
-        data=data.train.identity,
-        extractor=data.extractor.identity,
-        skipped=data.skipped,
-    )
+    values = {
+        "dataset": resolved(dataset),
+        "loss": loss,
+        "recipe": recipe,
+        "seed": seed,
+        "data": data.train.identity,
+        "extractor": data.extractor.identity,
+        "skipped": data.skipped,
+        "groups": groups,
+        "accept_audit": accept_audit,
+        "classes": class_names(data.train) if recipe.classes else (),
+        "patience": patience,
+        "evaluate_every": evaluate_every,
+    }
+    return from_values(FitConfig, values, where="train")
+
+
+def class_names(images: ImageSet) -> tuple[str, ...]:
+    """Return the names of the images' classes: their numbers, if they have no others; none without labels."""
+    if images.labels is None or images.classes:
+        return images.classes
+    return tuple(str(number) for number in range(int(images.labels.max()) + 1))
 
 
 def stored_configuration(run: Path) -> FitConfig:
@@ -93,97 +179,161 @@ def fit(
     config: FitConfig,
     data: TrialData,
     *,
+    audit: Audit | None = None,
     resume: bool = False,
     device: str = "cpu",
+    devices: int = 1,
+    tensorboard: bool = False,
     on_progress: Progress | None = None,
 ) -> FitResult:
     """Train to the end of the recipe, saving on the way, and score.
 
     With ``resume`` a run goes on from its last checkpoint (some 15 seconds old); killed and resumed it ends with
-    the same files as if it had never stopped, on the same machine. A finished run is returned as it is. Where training
-    fails the last good checkpoint is kept, if there was one.
+    the same files as if it had never stopped, on the same machine. A finished run is returned as it is, unless the
+    configuration has more steps or more patience: no schedule depends on the budget, so it goes on, and ends with the
+    checkpoint of a run that was that long from the start (with more patience also one that had stopped early). Where
+    training fails the last good checkpoint is kept, if there was one.
+
+    Args:
+        run: the folder.
+        config: from :func:`configuration`.
+        data: what it was made from.
+        audit: of the images, to be kept with the run.
+        resume: go on with the run in the folder.
+        device: "cpu", "cuda" or one GPU, "cuda:1".
+        devices: more than 1: as many processes with a device each share each batch (:mod:`ganetics.training.ranks`).
+        tensorboard: write events to ``run/tensorboard``.
+        on_progress: called with step, steps in all, and a note; of several devices by another process: it must pickle.
 
     Raises:
         InputError: the folder holds a run and ``resume`` is false; it holds another configuration (names the
-            field); it holds none and ``resume`` is true; another process works in it.
+            field); it holds none and ``resume`` is true; another process works in it; TensorBoard or Lightning Fabric
+            is asked for and not installed.
         OSError: the disk is full or the folder not writable; the last checkpoint is intact.
     """
+    check_devices(config.recipe, device=device, devices=devices)
+    if tensorboard:
+        TensorBoard.check()
     with RunFolder(run) as folder:
-        folder.begin(config.model_dump(mode="json"), resume=resume)
         finished = run / "metrics.json"
+        if resume and (run / "config.json").exists() and _goes_on(stored_configuration(run), config):
+            finished.unlink(missing_ok=True)
+            write_atomically(run / "config.json", (to_json(config, indent=2) + "\n").encode())
+        folder.begin(config.model_dump(mode="json"), resume=resume)
+        if audit is not None:
+            write_atomically(run / "audit.json", (to_json(audit, indent=1) + "\n").encode())
         if finished.exists():
             return from_json(FitResult, read_text(finished, "metrics"), where=str(finished))
-        state = _state(run / "checkpoint", config, device)
-        watcher = _Watcher(run, state, on_progress)
-        outcome = advance(
-            state,
-            loss_named_or_parsed(config.loss),
-            data,
-            until=config.recipe.steps,
-            on_record=watcher.after_record,
-        )
+        job = (run, config, data, tensorboard, on_progress)
+        if devices == 1:
+            result = _fit(Ranks(), torch.device(device), *job)
+        else:
+            result = launch(_fit, *job, device=device, devices=devices)
+        write_atomically(finished, (to_json(result, indent=2) + "\n").encode())
+        return result
+
+
+def _goes_on(before: FitConfig, config: FitConfig) -> bool:
+    """Return whether ``config`` is ``before`` with more steps, or more patience."""
+    if (before.patience is None) != (config.patience is None):
+        return False
+    growth = (config.recipe.steps - before.recipe.steps, (config.patience or 0) - (before.patience or 0))
+    budget = {"steps": before.recipe.steps, "seconds": before.recipe.seconds}
+    same = {"recipe": config.recipe.model_copy(update=budget), "patience": before.patience}
+    return min(growth) >= 0 < max(growth) and config.model_copy(update=same) == before
+
+
+def _fit(
+    ranks: Ranks,
+    device: torch.device,
+    run: Path,
+    config: FitConfig,
+    data: TrialData,
+    tensorboard: bool,
+    on_progress: Progress | None,
+) -> FitResult:
+    state = _state(run / "checkpoint", config, device, ranks)
+    if ranks.number > 0:
+        return cast(FitResult, _follow(state, config, data))  # nobody asks for it
+    evaluations = None
+    if config.patience is not None:
+        every = config.evaluate_every
+        evaluations = Evaluations(run, state, data, patience=config.patience, every=every)
+    events = TensorBoard(run / "tensorboard", first_step=state.step + 1) if tensorboard else None
+    with nullcontext() if events is None else closing(events):
+        watcher = Watcher(run, state, evaluations=evaluations, events=events, on_progress=on_progress)
+        outcome = _trained(state, config, data, watcher)
         if outcome.failure is None:
             watcher.save()
             watcher.grid()
         else:
             watcher.write_history()
-        result = FitResult(
-            outcome=outcome,
-            n=config.recipe.eval_samples,
-            n_real=len(data.reference.features),
-            floor=data.reference.floor,
-            floor_n=data.reference.floor_count,
-            extractor=data.extractor.identity,
-        )
-        write_atomically(finished, (to_json(result, indent=2) + "\n").encode())
-        return result
+    return FitResult(
+        outcome=outcome,
+        n=config.recipe.eval_samples,
+        n_real=len(data.reference.features),
+        floor=data.reference.floor,
+        floor_n=data.reference.floor_count,
+        extractor=data.extractor.identity,
+        stopped=None if config.patience is None else state.step,
+    )
 
 
-def _state(folder: Path, config: FitConfig, device: str) -> TrainingState:
+def _trained(state: TrainingState, config: FitConfig, data: TrialData, watcher: Watcher) -> Outcome:
+    """Train to the end, and return the outcome of the last step, or with evaluations that of the best."""
+    loss, until = loss_named_or_parsed(config.loss), config.recipe.steps
+    try:
+        if watcher.evaluations is not None:
+            watcher.evaluations.end_if_enough()  # the run was killed at its end
+        return advance(state, loss, data, until=until, on_record=watcher.after_record)
+    except Enough as enough:
+        return enough.best
+
+
+def _follow(state: TrainingState, config: FitConfig, data: TrialData) -> None:
+    """Train along with rank 0, which alone writes and evaluates, and says when it is enough."""
+
+    def after_record(_: Mapping[str, float]) -> None:
+        if config.patience is not None and (best := state.ranks.agreed(None)) is not None:
+            raise Enough(best)
+
+    loss, until = loss_named_or_parsed(config.loss), config.recipe.steps
+    try:
+        if config.patience is None or state.ranks.agreed(None) is None:
+            train(state, loss, data.train.images, until=until, labels=data.train.labels, on_record=after_record)
+    except (Enough, Diverged):
+        return
+
+
+def _state(folder: Path, config: FitConfig, device: torch.device, ranks: Ranks) -> TrainingState:
     if not checkpoint.exists(folder):
-        return start(config.recipe, config.seed, device)
-    state = checkpoint.load(folder, device=device)
+        return start(config.recipe, config.seed, device, ranks=ranks)
+    state = checkpoint.load(folder, device=device, ranks=ranks)
+    budget = {"steps": config.recipe.steps, "seconds": config.recipe.seconds}
+    state.recipe = state.recipe.model_copy(update=budget)  # of a run that goes on beyond its first end
     if (state.recipe, state.seed) != (config.recipe, config.seed):
         raise InputError(f"checkpoint {folder}: its recipe or seed is not that of the run's config.json")
     return state
 
 
-class _Watcher:
-    """Saves, draws and tells while a run goes on."""
-
-    def __init__(self, run: Path, state: TrainingState, on_progress: Progress | None) -> None:
-        self.run, self.state, self.on_progress = run, state, on_progress
-        self.saved = time.monotonic()
-        whole = -(-state.recipe.steps // GRIDS)
-        self.grid_every = -(-whole // RECORD_EVERY) * RECORD_EVERY
-        (run / "samples").mkdir(exist_ok=True)
-
-    def after_record(self, record: dict[str, float]) -> None:
-        if self.state.step % self.grid_every == 0:
-            self.grid()
-        if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
-            self.save()
-        if self.on_progress is not None:
-            note = f"D(real) {record['d_real']:.2f}, D(fake) {record['d_fake']:.2f}"
-            self.on_progress(self.state.step, self.state.recipe.steps, note)
-
-    def save(self) -> None:
-        checkpoint.save(self.run / "checkpoint", self.state)
-        self.write_history()
-        self.saved = time.monotonic()
-
-    def write_history(self) -> None:
-        lines = "".join(to_json(record) + "\n" for record in self.state.history)
-        write_atomically(self.run / "history.jsonl", lines.encode())
-
-    def grid(self) -> None:
-        path = self.run / "samples" / f"step-{self.state.step:06d}.png"
-        write_atomically(path, preview(self.state, GRID_IMAGES))
+def advice(config: FitConfig, result: FitResult) -> str | None:
+    """Return what to try after a divergence, as options of ``ganetics train``; None if there was none."""
+    failure, recipe = result.outcome.failure, config.recipe
+    if failure is None or failure.kind is not FailureKind.DIVERGED:
+        return None
+    tries = [f"a lower learning rate (--rate {0.3 * recipe.learning_rate:.2g})"]
+    if all(penalty.kind != "r1" for penalty in recipe.penalties):
+        tries.append(f"the penalty R1 (--loss '{config.loss}+r1:1')")
+    tries.append(f"another loss (--loss {'least-squares' if config.loss == 'hinge' else 'hinge'})")
+    if recipe.precision != "float32":
+        tries.append("--precision float32")
+    return f"in another folder try {', '.join(tries[:-1])} or {tries[-1]}"
 
 
 def summary(run: Path, config: FitConfig, result: FitResult) -> dict[str, Any]:
     """Return what the command prints as JSON."""
     outcome = result.outcome
+    more = {"stopped": result.stopped, "advice": advice(config, result)}
     return {
         "run": str(run),
         "loss": config.loss,
@@ -199,4 +349,5 @@ def summary(run: Path, config: FitConfig, result: FitResult) -> dict[str, Any]:
         "skipped": len(config.skipped),
         "extractor": result.extractor.name,
         "config_digest": config.digest(),
+        **{name: value for name, value in more.items() if value is not None},
     }

@@ -6,34 +6,53 @@ import io
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
+from ganetics import _check
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import torch_generator
+from ganetics.generation.fit import stored_configuration
 from ganetics.training import checkpoint
 from ganetics.training.sampling import grid_png, sample
 
 
-def sample_run(run: Path, count: int, *, seed: int = 0, device: str = "cpu") -> Tensor:
-    """Return ``count`` images of the run's last checkpoint, uint8 ``[count, c, h, w]``.
+def sample_run(run: Path, count: int, *, seed: int = 0, of_class: str | None = None, device: str = "cpu") -> Tensor:
+    """Return ``count`` images of the run's best checkpoint, or its last if none is kept, uint8 ``[count, c, h, w]``.
 
     Equal seeds give equal images; other seeds other ones.
 
+    Args:
+        run: folder of a training run.
+        count: number of images.
+        seed: of the latents.
+        of_class: name of their class; None: the classes take turns, if the generator knows any.
+        device: where they are made.
+
     Raises:
-        InputError: the folder holds no checkpoint, or a damaged one, or one of a generator that diverged.
+        InputError: the folder holds no checkpoint, or a damaged one, or one of a generator that diverged; the run has
+            no such class.
     """
-    folder = run / "checkpoint"
-    if not checkpoint.exists(folder):
+    folder = next((run / name for name in ("best", "checkpoint") if checkpoint.exists(run / name)), None)
+    if folder is None:
         raise InputError(f"{run}: must be the folder of a training run, it holds no checkpoint")
+    labels = None if of_class is None else torch.full((count,), _label(run, of_class))
     state = checkpoint.load(folder, device=device)
     for name, values in state.sampler.state_dict().items():
         if not bool(values.isfinite().all()):
             raise InputError(
                 f"{run}: the generator's weights must be finite, those of {name} are not: training diverged"
             )
-    return sample(state, count, generator=torch_generator(seed, "sample"))
+    return sample(state, count, generator=torch_generator(seed, "sample"), labels=labels)
+
+
+def _label(run: Path, of_class: str) -> int:
+    classes = stored_configuration(run).classes
+    if not classes:
+        raise InputError(f"class: the generator of {run} was trained without classes, got {of_class!r}")
+    return classes.index(_check.one_of("class", of_class, classes))
 
 
 def write_images(images: Tensor, out: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Features in, numbers out. NumPy and SciPy only."""
+"""Features, or scores and labels, in, numbers out. NumPy, SciPy and scikit-learn only."""
 
 from ganetics.metrics.frechet import Gaussian, frechet_distance, gaussian
 from ganetics.metrics.kernel import KernelDistance, kernel_distance

@@ -1,5 +1,5 @@
 """Generators and discriminators as plain modules; no training code."""
 
-from ganetics.models.build import Gan, build_gan
+from ganetics.models.build import BASELINES, Gan, build_gan
 
-__all__ = ["Gan", "build_gan"]
+__all__ = ["BASELINES", "Gan", "build_gan"]

@@ -7,6 +7,11 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from ganetics.models.layers import ClassBatchNorm2d, SpectralConv2d, SpectralLinear, spectrally_normalised
+
+POWER_ITERATIONS = 15
+"""Of a fresh spectrally normalised layer (as many as PyTorch makes): the first forward pass has a good estimate."""
+
 
 class _Fill(Protocol):
     def __call__(self, weight: torch.Tensor, *, generator: torch.Generator) -> object: ...
@@ -15,7 +20,13 @@ class _Fill(Protocol):
 @torch.no_grad()
 def _fill_(net: nn.Module, generator: torch.Generator, fill: _Fill, *, norm_std: float) -> None:
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, ClassBatchNorm2d):
+            nn.init.ones_(module.scale)
+            nn.init.zeros_(module.shift)
+            module.reset_running_stats()
+        elif isinstance(module, nn.Embedding):  # beside latents, so of their distribution
+            nn.init.normal_(module.weight, generator=generator)
+        elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, norm_std, generator=generator)
             nn.init.zeros_(module.bias)
             module.reset_running_stats()
@@ -23,6 +34,10 @@ def _fill_(net: nn.Module, generator: torch.Generator, fill: _Fill, *, norm_std:
             fill(module.weight, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+            if isinstance(module, SpectralConv2d | SpectralLinear):
+                nn.init.normal_(module.u, generator=generator)
+                for _ in range(POWER_ITERATIONS):
+                    spectrally_normalised(module.weight, module.u, learn=True)
         elif any(True for _ in module.parameters(recurse=False)):
             raise TypeError(f"no initial weights are defined for {type(module).__name__}")
 

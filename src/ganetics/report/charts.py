@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 LOG_DIGITS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9))
 """Leading digits of the marks of a logarithmic axis, from coarse to fine."""
@@ -137,19 +137,18 @@ class Chart:
 
     def curve(self, xs: ArrayLike, ys: ArrayLike, kind: str) -> Markup:
         """Return a curve; it may leave the plot at the top and the bottom, and is broken where it is not finite."""
-        low, high = self.y.low, self.y.high
-        # a little beyond the plot is as good as far beyond, and keeps numbers short
-        inside = np.clip(np.asarray(ys, dtype=np.float64), 2 * low - high, 2 * high - low)
-        down = 100.0 * (high - inside) / (high - low)
         steps, pen = [], "M"
-        for x, y in zip(np.asarray(xs, dtype=np.float64), down, strict=True):
+        for x, y in zip(np.asarray(xs, dtype=np.float64), self._down(ys), strict=True):
             if math.isfinite(y):
                 steps.append(f"{pen}{100 * self.x.share(x):.2f} {y:.2f}")
             pen = "L" if math.isfinite(y) else "M"
-        return Markup(
-            '<svg viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">'
-            '<path class="curve {}" vector-effect="non-scaling-stroke" d="{}"/></svg>'
-        ).format(kind, "".join(steps))
+        return _stretched(f"curve {kind}", "".join(steps))
+
+    def band(self, xs: ArrayLike, lows: ArrayLike, highs: ArrayLike, kind: str) -> Markup:
+        """Return the area between two curves, which may leave the plot as :meth:`curve` may."""
+        across = [100 * self.x.share(x) for x in np.asarray(xs, dtype=np.float64)]
+        there, back = (list(zip(across, self._down(ys), strict=True)) for ys in (highs, lows))
+        return _stretched(f"band {kind}", f"M{'L'.join(f'{x:.2f} {y:.2f}' for x, y in [*there, *back[::-1]])}Z")
 
     def draw(self, marks: Iterable[Markup], description: str) -> Markup:
         """Return the chart with grid, marks and labels; ``description`` is read out to who cannot see it."""
@@ -179,8 +178,23 @@ class Chart:
                 y, text
             )
 
+    def _down(self, ys: ArrayLike) -> NDArray[np.float64]:
+        """Return places below the plot's top, in percent; a little beyond the plot is as good as far beyond."""
+        values, ends = np.asarray(ys, dtype=np.float64), np.array([self.y.low, self.y.high])
+        if self.y.log:
+            values, ends = np.log(np.maximum(values, 1e-300)), np.log(ends)
+        low, high = ends.tolist()
+        return np.asarray(100.0 * (high - np.clip(values, 2 * low - high, 2 * high - low)) / (high - low))
+
     def _place(self, x: float, y: float) -> tuple[str, str]:
         return _percent(100.0 * self.x.share(x)), _percent(100.0 - 100.0 * self.y.share(y))
+
+
+def _stretched(kind: str, path: str) -> Markup:
+    return Markup(
+        '<svg viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">'
+        '<path class="{}" vector-effect="non-scaling-stroke" d="{}"/></svg>'
+    ).format(kind, path)
 
 
 def _percent(value: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ganetics.records import DataIdentity, ExtractorIdentity, Rung, SearchConfig
+from ganetics.records import DataIdentity, ExtractorIdentity, Recipe, Rung, SearchConfig
 from ganetics.report.charts import number
 from ganetics.report.run import Line, SearchRun
 from ganetics.report.verdict import counted
@@ -58,7 +58,11 @@ class Level:
 
 def provenance(config: SearchConfig) -> str:
     """Return data, split, n and extractor in one line, to stand under each figure that was measured."""
-    recipe, data, reference, extractor = config.recipe, config.data, config.reference, config.extractor
+    return measured(config.recipe, config.data, config.reference, config.extractor)
+
+
+def measured(recipe: Recipe, data: DataIdentity, reference: DataIdentity, extractor: ExtractorIdentity) -> str:
+    """Return in one line what a figure was made from: images, split, n, extractor, steps and recipe."""
     trained = min(recipe.train_size or data.count, data.count)
     compared = min(recipe.eval_samples, reference.count)
     return (
@@ -205,17 +209,17 @@ def configuration(run: SearchRun) -> list[tuple[str, Rows]]:
     real = floor(run)
     data = [
         ("dataset", config.dataset),
-        ("trained on", _identity(config.data)),
-        ("compared with", _identity(config.reference)),
-        ("extractor", _extractor(config.extractor)),
+        ("trained on", identity(config.data)),
+        ("compared with", identity(config.reference)),
+        ("extractor", extractor(config.extractor)),
         ("real against real", "not recorded" if real is None else f"{number(real[0])} at {real[1]:,} images a side"),
         ("images left out", f"{len(config.skipped)}"),
     ]
     return [
         ("Data", data),
-        ("Recipe", _rows(config.recipe.model_dump(mode="json", exclude={"schema_version"}))),
-        ("Search", [*_rows(search), ("rungs", rungs_text(config.rungs)), ("digest", config.digest())]),
-        ("Environment", _rows(run.environment) or [("", "not recorded")]),
+        ("Recipe", rows_of(config.recipe.model_dump(mode="json", exclude={"schema_version"}))),
+        ("Search", [*rows_of(search), ("rungs", rungs_text(config.rungs)), ("digest", config.digest())]),
+        ("Environment", rows_of(run.environment) or [("", "not recorded")]),
     ]
 
 
@@ -223,6 +227,8 @@ def command(run: SearchRun) -> str:
     """Return the command that makes this search again; one that ended by the clock by the number of its trials."""
     config, recipe = run.config, run.config.recipe
     words = ["ganetics", "search", "RUN", "--dataset", config.dataset]
+    if config.groups is not None:
+        words += ["--groups", config.groups]
     if config.mode != _default("mode"):
         words += ["--mode", config.mode]
     if config.trials is not None or config.minutes is not None:
@@ -257,15 +263,21 @@ def _plan(rung: Rung, seed: str = "seed") -> str:
     return f"{rung.steps:,} steps × {counted(rung.seeds, seed)}{rates}{images}"
 
 
-def _rows(values: dict[str, Any]) -> Rows:
-    return [(name.replace("_", " "), _plain(value)) for name, value in values.items()]
+def rows_of(values: Mapping[str, Any]) -> Rows:
+    """Return settings as rows of words."""
+    return [(name.replace("_", " "), plain(value)) for name, value in values.items()]
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Return a JSON value for people.
+
+    >>> plain([1.0, 0.3]), plain(None), plain({"kind": "r1"})
+    ('1, 0.3', 'none', 'kind r1')
+    """
     if isinstance(value, list):
-        return ", ".join(map(_plain, value)) or "none"
+        return ", ".join(map(plain, value)) or "none"
     if isinstance(value, dict):
-        return " ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+        return " ".join(f"{name} {plain(inner)}" for name, inner in value.items())
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -275,13 +287,15 @@ def _counted(counts: Counter[Any]) -> str:
     return f"{counts.total():,}" + (f" ({parts})" if parts else "")
 
 
-def _identity(data: DataIdentity) -> str:
+def identity(data: DataIdentity) -> str:
+    """Return which images, in words."""
     shape = f"{data.channels}×{data.height}×{data.width}"
     return f"{data.name}, {data.split}: {data.count:,} images of {shape}, sha256 {data.sha256[:16]}"
 
 
-def _extractor(extractor: ExtractorIdentity) -> str:
+def extractor(found: ExtractorIdentity) -> str:
+    """Return which features, in words."""
     return (
-        f"{extractor.name} {extractor.version}, {extractor.dimension} features, resize: {extractor.resize}, "
-        f"weights sha256 {extractor.weights_sha256[:16]}"
+        f"{found.name} {found.version}, {found.dimension} features, resize: {found.resize}, "
+        f"weights sha256 {found.weights_sha256[:16]}"
     )

@@ -159,14 +159,16 @@ def _pictured(run: SearchRun, found: Verdict) -> Iterator[Contender]:
 
 def _preview(run: SearchRun, contender: Contender) -> Preview:
     name = next((final.preview for final in contender.at_best if final.preview is not None), None)
-    pictures = (run.path / "previews").resolve()
-    path = None if name is None else (run.path / name).resolve()
-    if path is None or not path.is_relative_to(pictures) or not path.is_file():
-        return Preview(contender, None)
+    return Preview(contender, None if name is None else picture(run.path, name))
+
+
+def picture(folder: Path, name: str) -> str | None:
+    """Return a picture of a run's folder as a data: URI; None where there is none, or it lies outside ``previews/``."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to((folder / "previews").resolve()) or not path.is_file():
+        return None
     content = path.read_bytes()
-    if not content.startswith(PNG):
-        return Preview(contender, None)
-    return Preview(contender, "data:image/png;base64," + base64.b64encode(content).decode())
+    return "data:image/png;base64," + base64.b64encode(content).decode() if content.startswith(PNG) else None
 
 
 def _rounded(tree: Tree) -> Tree:

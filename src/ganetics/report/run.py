@@ -223,8 +223,8 @@ def read_search(folder: Path) -> SearchRun:
         candidates=candidates,
         contenders=contenders,
         timings=tuple(Log(folder / "timings.jsonl", skip_damaged=True).read()),
-        environment={name: str(value) for name, value in _optional(folder / "environment.json").items()},
-        reference=_optional(folder / "reference.json"),
+        environment={name: str(value) for name, value in optional_object(folder / "environment.json").items()},
+        reference=optional_object(folder / "reference.json"),
         finished=(folder / "hall_of_fame.json").exists(),
     )
 
@@ -294,7 +294,7 @@ def _contender(entry: Line, candidates: Sequence[Candidate]) -> Contender:
     )
 
 
-def _optional(path: Path) -> Line:
+def optional_object(path: Path) -> Line:
     """Return a JSON object from a file that need not be there."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -38,7 +38,7 @@ def verdict(run: SearchRun) -> Verdict:
         title, text = _compared(found, rival, found.estimate, rival.estimate)
         text = [*text, _choice(run)]
     state = [] if run.finished else [f"The last round has not ended: {run.finals} runs so far."]
-    return Verdict(_capital(title), tuple(state + text), found, rival)
+    return Verdict(capital(title), tuple(state + text), found, rival)
 
 
 def counted(count: int, noun: str) -> str:
@@ -63,7 +63,7 @@ def _without_finals(run: SearchRun) -> Verdict:
         others = sum(one.rung == best.rung for one in run.candidates)
         among = f"the best of {others:,} that finished {rung}" if others > 1 else f"the only one that finished {rung}"
         luck = (
-            f"{_capital(best.label)}, {among}: {steps}, {counted(len(best.compared), 'seed')}. The seeds that chose it "
+            f"{capital(best.label)}, {among}: {steps}, {counted(len(best.compared), 'seed')}. The seeds that chose it "
             "are those that it is measured on: part of it is luck."
         )
         return Verdict(f"Best so far: FID {number(best.fid)}, unconfirmed", (luck, state))
@@ -99,7 +99,7 @@ def _compared(found: Contender, rival: Contender, ours: Estimate, theirs: Estima
     for side in (found, rival):
         failed = sum(run.fid is None for run in side.at_best)
         if failed:
-            text.append(f"{_capital(_name(side))}: {failed} of {len(side.at_best)} runs failed and count in no mean.")
+            text.append(f"{capital(_name(side))}: {failed} of {len(side.at_best)} runs failed and count in no mean.")
     return title, text
 
 
@@ -128,5 +128,6 @@ def _name(contender: Contender) -> str:
     return names.get(contender.badge, contender.label)
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """Return the text with a capital letter at its beginning."""
     return text[:1].upper() + text[1:]

@@ -17,19 +17,19 @@ SAMPLES = 2000
 
 
 def ladder(recipe: Recipe) -> tuple[Rung, ...]:
-    """Return the rungs for a recipe: an eighth of its steps, a quarter, all on two seeds; then all at three rates.
+    """Return the rungs for a recipe: an eighth of its steps, half, all on two seeds; then all at three rates.
 
     Chosen by replay of real learning curves: ``benchmarks/replay.py``.
     """
-    eighth, quarter = max(1, recipe.steps // 8), max(1, recipe.steps // 4)
+    eighth, half = max(1, recipe.steps // 8), max(1, recipe.steps // 2)
     samples = SAMPLES if recipe.eval_samples > SAMPLES else None
     rungs = (
         Rung(steps=eighth, seeds=1, samples=samples),
-        Rung(steps=quarter, seeds=1, samples=samples),
+        Rung(steps=half, seeds=1, samples=samples),
         Rung(steps=recipe.steps, seeds=2),
         Rung(steps=recipe.steps, seeds=3, rates=RATES),
     )
-    return tuple(dict.fromkeys(rungs))  # of a few steps an eighth is a quarter
+    return tuple(dict.fromkeys(rungs))  # of one step all are one
 
 
 def parse_rungs(text: str) -> tuple[Rung, ...]:

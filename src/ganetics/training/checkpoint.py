@@ -7,23 +7,34 @@ old checkpoint or the new one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganetics._check import InputError
 from ganetics._files import remove_abandoned, write_atomically
 from ganetics.records import Recipe, Record, from_json, read_text, to_json
+from ganetics.training.ranks import Ranks
 from ganetics.training.state import TrainingState, start
 
 STATE_FILE = "state.json"
+
+
+class Trained(Protocol):
+    """Anything that is trained and can be gone on with."""
+
+    @property
+    def random(self) -> Mapping[str, torch.Generator]: ...
+    def networks(self) -> Mapping[str, nn.Module]: ...
+    def optimizers(self) -> Mapping[str, torch.optim.Adam]: ...
 
 
 class _Saved(Record):
@@ -47,8 +58,8 @@ def exists(folder: Path) -> bool:
 def save(folder: Path, state: TrainingState) -> None:
     """Write a checkpoint that replaces the folder's previous one.
 
-    Holds the weights, both optimizers' moments and steps, the moving average, the step, the generators' states,
-    the history, the recipe, the seed and the loss's name.
+    Holds the weights and buffers, both optimizers' moments and steps, the moving average, the augmentation's
+    probability, the step, the generators' states, the history, the recipe, the seed and the loss's name.
 
     Raises:
         OSError: the disk is full or the folder not writable; the previous checkpoint is intact.
@@ -63,7 +74,8 @@ def save(folder: Path, state: TrainingState) -> None:
         history=tuple(state.history),
         tensors=f"tensors-{state.step}.safetensors",
     )
-    write_atomically(folder / saved.tensors, save_tensors(_tensors(state)))
+    adapted = {} if state.augment_p is None else {"augment/p": state.augment_p.cpu()}
+    write_atomically(folder / saved.tensors, save_tensors({**tensors_of(state), **adapted}))
     write_atomically(folder / STATE_FILE, (to_json(saved) + "\n").encode())
     for old in folder.glob("tensors-*.safetensors"):
         if old.name != saved.tensors:
@@ -72,8 +84,10 @@ def save(folder: Path, state: TrainingState) -> None:
     remove_abandoned(folder, "tensors-*.safetensors")
 
 
-def load(folder: Path, *, device: torch.device | str = "cpu") -> TrainingState:
+def load(folder: Path, *, device: torch.device | str = "cpu", ranks: Ranks | None = None) -> TrainingState:
     """Read a checkpoint. Training on from it equals never having stopped, bit for bit on the same machine.
+
+    ``device`` and ``ranks``: as for :func:`ganetics.training.start`.
 
     Raises:
         InputError: there is none, a file is damaged, or its schema version is not known to this release.
@@ -83,9 +97,12 @@ def load(folder: Path, *, device: torch.device | str = "cpu") -> TrainingState:
     saved = from_json(_Saved, read_text(where, "checkpoint"), where=str(where))
     if Path(saved.tensors).name != saved.tensors:
         raise InputError(f"{where}: tensors must name a file in the same folder, got {saved.tensors!r}")
-    state = start(saved.recipe, saved.seed, device)
+    state = start(saved.recipe, saved.seed, device, ranks=ranks)
     try:
-        _fill_(state, load_tensors((folder / saved.tensors).read_bytes()))
+        tensors = load_tensors((folder / saved.tensors).read_bytes())
+        fill_(state, tensors)
+        if state.augment_p is not None:
+            state.augment_p.copy_(tensors["augment/p"])
     except FileNotFoundError:
         raise InputError(f"checkpoint: no file at {folder / saved.tensors}") from None
     except (SafetensorError, RuntimeError, KeyError) as error:
@@ -94,7 +111,8 @@ def load(folder: Path, *, device: torch.device | str = "cpu") -> TrainingState:
     return state
 
 
-def _tensors(state: TrainingState) -> dict[str, Tensor]:
+def tensors_of(state: Trained) -> dict[str, Tensor]:
+    """Return all that changes in training: weights, moments, states of generators."""
     tensors = {f"random/{role}": source.get_state() for role, source in state.random.items()}
     for name, net in state.networks().items():
         tensors |= {f"{name}/{key}": value for key, value in net.state_dict().items()}
@@ -104,7 +122,13 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
 
 
-def _fill_(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+def fill_(state: Trained, tensors: dict[str, Tensor]) -> None:
+    """Put the tensors of :func:`tensors_of` into networks, optimizers and generators of the same kind, in place.
+
+    Raises:
+        KeyError: a tensor is missing.
+        RuntimeError: one has another shape.
+    """
     for role, source in state.random.items():
         source.set_state(tensors[f"random/{role}"])
     for name, net in state.networks().items():

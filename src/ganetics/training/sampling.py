@@ -20,31 +20,40 @@ def fixed_latents(state: TrainingState, count: int) -> Tensor:
     return torch.randn(count, state.recipe.latent_dim, generator=torch_generator(state.seed, "preview"))
 
 
-def sample(state: TrainingState, count: int, *, generator: torch.Generator) -> Tensor:
+def fixed_labels(state: TrainingState, count: int) -> Tensor | None:
+    """Return labels ``[count]`` in which the classes take turns, or None if the recipe has none."""
+    return torch.arange(count) % state.recipe.classes if state.recipe.classes else None
+
+
+def sample(state: TrainingState, count: int, *, generator: torch.Generator, labels: Tensor | None = None) -> Tensor:
     """Draw ``count`` images from the state's generator, or from its moving average if it keeps one.
 
     Args:
         state: a training run.
         count: number of images.
         generator: source of the latents, on the CPU.
+        labels: int64 ``[count]``: the images' classes, if the recipe has any; None: they take turns.
 
     Returns:
         uint8 ``[count, c, h, w]`` on the CPU.
     """
     z = torch.randn(count, state.recipe.latent_dim, generator=generator)
-    return decode(state.sampler, z.to(state.device))
+    return decode(state.sampler, z.to(state.device), fixed_labels(state, count) if labels is None else labels)
 
 
 @torch.no_grad()
-def decode(net: nn.Module, z: Tensor) -> Tensor:
+def decode(net: nn.Module, z: Tensor, labels: Tensor | None = None) -> Tensor:
     """Return the images of the latents ``[n, latent_dim]`` as uint8 ``[n, c, h, w]`` on the CPU.
 
-    Batch normalisation uses its running statistics, so an image does not depend on the others of its batch.
+    Batch normalisation uses its running statistics, so an image does not depend on the others of its batch. A net of
+    classes needs ``labels``, int64 ``[n]``.
     """
+    given = (z,) if labels is None else (z, labels.to(z.device))
     training = net.training
     net.eval()
     try:
-        return torch.cat([_to_uint8(net(part)).cpu() for part in torch.split(z, BATCH)])
+        parts = zip(*(torch.split(tensor, BATCH) for tensor in given), strict=True)
+        return torch.cat([_to_uint8(net(*part)).cpu() for part in parts])
     finally:
         net.train(training)
 

@@ -6,15 +6,13 @@ import copy
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganetics._random import torch_generator
 from ganetics.models import Gan, build_gan
 from ganetics.models.layers import Dropout
 from ganetics.records import Recipe
-
-GENERATORS = ("latent", "dropout", "penalty")
-"""Roles of the generators that are drawn from step by step; their states belong to a checkpoint."""
+from ganetics.training.ranks import Ranks
 
 
 @dataclass
@@ -28,14 +26,20 @@ class TrainingState:
     generator_optimizer: torch.optim.Adam
     discriminator_optimizer: torch.optim.Adam
     random: dict[str, torch.Generator]
+    """Generators that are drawn from step by step, by role; their states belong to a checkpoint."""
     average: nn.Module | None
     """Moving average of the generator, if the recipe keeps one."""
+    augment_p: Tensor | None = None
+    """Probability of an augmentation, a scalar, if the recipe's is adaptive."""
+    ranks: Ranks = field(default_factory=Ranks)
+    """The processes that train this GAN together; all of them hold the same state."""
     step: int = 0
     """Updates of the generator made so far."""
     loss: str | None = None
     """Name of the loss last trained with."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """Every 50 steps: step, both losses, mean sigmoid of the logits of real (d_real) and of generated (d_fake)."""
+    """Every 50 steps: step, both losses, mean sigmoid of the logits of real (d_real) and of generated (d_fake); with
+    adaptive augmentation its probability (augment_p) and the signal that it follows (rank_signal)."""
 
     @property
     def sampler(self) -> nn.Module:
@@ -52,14 +56,22 @@ class TrainingState:
         return {"generator": self.generator_optimizer, "discriminator": self.discriminator_optimizer}
 
 
-def start(recipe: Recipe, seed: int, device: torch.device | str = "cpu") -> TrainingState:
+def start(
+    recipe: Recipe, seed: int, device: torch.device | str = "cpu", *, ranks: Ranks | None = None
+) -> TrainingState:
     """Return the state before the first step.
 
     Initial weights and the streams of latents depend on ``seed`` alone, so that runs that differ in their loss
     start from the same weights and see the same latents and data.
 
+    Args:
+        recipe: what to train.
+        seed: of everything that is drawn.
+        device: where; with several ``ranks`` each has its own.
+        ranks: the processes that train together; None: this one alone.
+
     Raises:
-        InputError: the recipe's architecture cannot make images of its size.
+        InputError: the recipe's architecture cannot make images of its size, or of classes.
     """
     device = torch.device(device)
     gan = build_gan(recipe, generator=torch_generator(seed, "weights"))
@@ -71,10 +83,12 @@ def start(recipe: Recipe, seed: int, device: torch.device | str = "cpu") -> Trai
         "dropout": torch_generator(seed, "dropout", device=device),
         "penalty": torch_generator(seed, "penalty", device=device),
     }
+    if recipe.augment != "none":
+        random["augment"] = torch_generator(seed, "augment")
     for module in gan.discriminator.modules():
         if isinstance(module, Dropout):
             module.generator = random["dropout"]
-    average = None if recipe.ema_decay is None else copy.deepcopy(gan.generator).requires_grad_(False)
+    average = None if recipe.ema_half_life is None else copy.deepcopy(gan.generator).requires_grad_(False)
     return TrainingState(
         recipe=recipe,
         seed=seed,
@@ -84,6 +98,8 @@ def start(recipe: Recipe, seed: int, device: torch.device | str = "cpu") -> Trai
         discriminator_optimizer=_adam(gan.discriminator, recipe),
         random=random,
         average=average,
+        augment_p=torch.zeros((), device=device) if recipe.augment == "adaptive" else None,
+        ranks=ranks or Ranks(),
     )
 
 

@@ -1,0 +1,195 @@
+"""Several runs on one test set as a table: losses and detectors, each over its training seeds, paired."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ganetics import _check
+from ganetics._check import InputError
+from ganetics._random import numpy_generator
+from ganetics.anomaly.results import RunSummary
+from ganetics.metrics.detection import (
+    RESAMPLES,
+    Difference,
+    Figure,
+    Resamples,
+    average_precision,
+    mean_auroc,
+    paired_difference,
+)
+from ganetics.metrics.significance import holm
+from ganetics.records import Record, from_json, read_text
+
+Array = npt.NDArray[np.float64]
+COLUMNS = ("path", "group", "label", "pred_score")
+USUAL = ({"residual": 1.0}, {"latent": 1.0})
+"""Scores as they were published."""
+
+
+@dataclass(frozen=True)
+class TestedRun:
+    """A run with its scores on the test set."""
+
+    folder: Path
+    summary: RunSummary
+    images: tuple[tuple[str, str, int], ...]
+    """Path, group and label, sorted by path."""
+    scores: Array
+
+    @property
+    def label(self) -> str:
+        """What its row is called: detector, loss, and a score that is not the usual one."""
+        parts = [self.summary.detector, *([self.summary.loss] if self.summary.loss else [])]
+        score = self.summary.score
+        if score and score not in USUAL:
+            parts.append("+".join(f"{weight:g}·{part}" for part, weight in sorted(score.items())))
+        return ", ".join(parts)
+
+
+class Row(Record):
+    """A detector under a loss over its training seeds."""
+
+    label: str
+    seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+    auroc: Figure
+    """Mean over the seeds; the interval is by groups of images."""
+    sd: float | None
+    """Standard deviation over the seeds."""
+    average_precision: float | None
+    """Mean over the seeds."""
+    difference: Difference | None = None
+    """Of the mean AUROC and that of the reference; None for the reference itself."""
+    p_holm: float | None = None
+    """Corrected for all rows but the reference."""
+
+
+class Comparison(Record):
+    """The table, best mean AUROC first."""
+
+    dataset: str
+    reference: str
+    normal: int
+    abnormal: int
+    groups: int
+    resamples: int
+    rows: tuple[Row, ...]
+
+
+def compare(folders: Sequence[Path], *, reference: str | None = None, resamples: int = RESAMPLES) -> Comparison:
+    """Compare runs that were tested on the same images.
+
+    Runs of one detector, loss and score are one row: they must differ in their seeds.
+
+    Args:
+        folders: of evaluations, or folders that hold such folders.
+        reference: row that the others are compared with; None: the first in alphabetical order.
+        resamples: of the intervals.
+
+    Raises:
+        InputError: no run, other test images, one seed twice in a row, or no such reference.
+    """
+    runs = [read_run(folder) for folder in _found(folders)]
+    first = runs[0]
+    for run in runs[1:]:
+        if (run.images, run.summary.dataset) != (first.images, first.summary.dataset):
+            raise InputError(f"{run.folder}: must be tested on the same images as {first.folder}, got others")
+    rows: dict[str, list[TestedRun]] = defaultdict(list)
+    for run in runs:
+        rows[run.label].append(run)
+    for label, members in rows.items():
+        seeds = [run.summary.seed for run in members]
+        if len(set(seeds)) < len(seeds):
+            raise InputError(f"{label}: each seed must occur once, got {', '.join(map(str, sorted(seeds)))}")
+    chosen = sorted(rows)[0] if reference is None else _check.one_of("reference", reference, rows)
+    groups, labels = [group for _, group, _ in first.images], [label for _, _, label in first.images]
+    drawn = Resamples(groups, generator=numpy_generator(0, "bootstrap"), resamples=resamples)
+    table = [_row(label, sorted(members, key=lambda run: run.summary.seed), labels, drawn)
+             for label, members in rows.items()]  # fmt: skip
+    table = _compared(table, {label: np.stack([r.scores for r in members]) for label, members in rows.items()},
+                      chosen, labels, drawn)  # fmt: skip
+    return Comparison(
+        dataset=first.summary.dataset,
+        reference=chosen,
+        normal=labels.count(0),
+        abnormal=labels.count(1),
+        groups=drawn.groups,
+        resamples=resamples,
+        rows=tuple(sorted(table, key=lambda row: (-(row.auroc.value or 0.0), row.label))),
+    )
+
+
+def read_run(folder: Path) -> TestedRun:
+    """Return a run with its scores.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    where = folder / "run.json"
+    summary = from_json(RunSummary, read_text(where, "run"), where=str(where))
+    file = folder / "scores.csv"
+    rows = list(csv.reader(io.StringIO(read_text(file, "scores"))))
+    try:
+        if not rows or tuple(rows[0]) != COLUMNS:
+            raise ValueError
+        found = sorted((path, group, int(label), float(score)) for path, group, label, score in rows[1:])
+    except ValueError:
+        raise InputError(f"{file}: must be a table of {', '.join(COLUMNS)}") from None
+    return TestedRun(folder, summary, tuple(row[:3] for row in found), np.array([row[3] for row in found]))
+
+
+def to_csv(found: Comparison) -> str:
+    """Return the table as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ("label", "seeds", "auroc", "low", "high", "sd", "average_precision", "difference", "d_low", "d_high",
+            "p", "p_holm")  # fmt: skip
+    writer.writerow(head)
+    for row in found.rows:
+        difference = row.difference or Difference(None)
+        values = (row.auroc.value, row.auroc.low, row.auroc.high, row.sd, row.average_precision, difference.value,
+                  difference.low, difference.high, difference.p, row.p_holm)  # fmt: skip
+        writer.writerow((row.label, len(row.seeds), *("" if value is None else f"{value:.4f}" for value in values)))
+    return text.getvalue()
+
+
+def _found(folders: Sequence[Path]) -> list[Path]:
+    found = [file.parent for folder in folders for file in sorted(folder.rglob("run.json"))]
+    if not found:
+        raise InputError(f"{', '.join(map(str, folders))}: must hold at least 1 evaluated run, got none")
+    return list(dict.fromkeys(found))
+
+
+def _row(label: str, runs: Sequence[TestedRun], labels: Sequence[int], drawn: Resamples) -> Row:
+    scores = np.stack([run.scores for run in runs])
+    singles = [mean_auroc(labels, row).value for row in scores]
+    precisions = [average_precision(labels, row).value for row in scores]
+    known = [value for value in singles if value is not None]
+    return Row(
+        label=label,
+        seeds=tuple(run.summary.seed for run in runs),
+        rates=tuple(sorted({run.summary.lr for run in runs if run.summary.lr is not None})),
+        auroc=mean_auroc(labels, scores, resamples=drawn),
+        sd=float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        average_precision=None if None in precisions else float(np.mean([p for p in precisions if p is not None])),
+    )
+
+
+def _compared(
+    rows: Sequence[Row], scores: Mapping[str, Array], reference: str, labels: Sequence[int], drawn: Resamples
+) -> list[Row]:
+    others = [row for row in rows if row.label != reference]
+    differences = [paired_difference(labels, scores[row.label], scores[reference], resamples=drawn) for row in others]
+    corrected = holm([difference.p for difference in differences])
+    return [row for row in rows if row.label == reference] + [
+        row.model_copy(update={"difference": difference, "p_holm": p})
+        for row, difference, p in zip(others, differences, corrected, strict=True)
+    ]

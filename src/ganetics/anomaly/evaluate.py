@@ -1,0 +1,262 @@
+"""Test a fitted detector on labelled images of groups that it has not seen, and note that they were looked at."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganetics._check import InputError
+from ganetics._files import write_atomically
+from ganetics._random import numpy_generator
+from ganetics.anomaly.detector import Detector
+from ganetics.anomaly.fit import Prepared, fitted_detector, prepared_again
+from ganetics.anomaly.images import Progress
+from ganetics.anomaly.masks import masks_of
+from ganetics.anomaly.pictures import overlay
+from ganetics.anomaly.results import Evaluation, Histogram, Kind, Picture, RunSummary, points
+from ganetics.anomaly.settings import DetectConfig
+from ganetics.anomaly.shortcuts import baseline_scores, baselines, shortcuts
+from ganetics.anomaly.sliding import slide
+from ganetics.anomaly.testset import Options, TestSet, assembled, note_look
+from ganetics.metrics.curves import precision_recall, roc
+from ganetics.metrics.detection import Figure, Resamples, auroc, average_precision, share_above
+from ganetics.metrics.localisation import pixel_auroc, region_overlap
+from ganetics.records import to_json
+
+Array = npt.NDArray[np.float64]
+BINS = 40
+SHOWN = 6
+"""Pictures of each kind."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the detector says of a test set."""
+
+    scores: Array
+    components: dict[str, Array]
+    maps: Sequence[npt.NDArray[np.float32]] | npt.NDArray[np.float32] | None
+
+
+def evaluate(
+    run: Path, options: Options, *, out: Path | None = None, on_progress: Progress | None = None
+) -> Evaluation:
+    """Test a run's detector and write ``scores.csv``, ``run.json``, ``evaluation.json`` and pictures.
+
+    ``looks.json`` in the run's folder says when labelled images were first looked at and how often since: whoever looks
+    more than once, and changes something in between, has chosen by the test set.
+
+    Args:
+        run: folder of a finished fit.
+        options: on what.
+        out: folder for what is written; None: the run's.
+        on_progress: called while images are read and scored.
+
+    Raises:
+        InputError: what was given is wrong; says what, where, the rule and the value.
+        OSError: the disk is full or the folder not writable.
+    """
+    config, detector, _ = fitted_detector(run)
+    if options.masks is not None and not detector.localises:
+        raise InputError(f"masks: the detector must say where an image is abnormal, {config.name} does not")
+    prepared = prepared_again(run, on_progress=on_progress)
+    test = assembled(prepared, options, on_progress=on_progress)
+    look = note_look(run, test)
+    seen = _look(detector, config, test, options, on_progress)
+    resamples = Resamples(test.images.groups, generator=numpy_generator(0, "bootstrap"), resamples=options.resamples)
+    folder = run if out is None else out
+    folder.mkdir(parents=True, exist_ok=True)
+    found = _figures(detector, prepared, test, seen, resamples, options).model_copy(update=look)
+    if options.pictures and detector.localises:
+        found = found.model_copy(update={"pictures": _pictures(folder, detector, config, test, seen, options)})
+    _write_scores(folder / "scores.csv", test, seen.scores)
+    _write(folder / "run.json", summary(config, test, found, headline=options.headline))
+    _write(folder / "evaluation.json", found)
+    return found
+
+
+def summary(config: DetectConfig, test: TestSet, found: Evaluation, *, headline: bool) -> RunSummary:
+    """Return the run in a line."""
+    settings = config.detector
+    return RunSummary(
+        dataset=config.dataset,
+        detector=config.name,
+        loss=getattr(settings, "loss", None),
+        lr=getattr(settings, "learning_rate", None),
+        seed=config.seed,
+        train_groups=tuple(sorted(config.seen)),
+        test_groups=tuple(sorted(set(test.images.groups))),
+        headline=headline,
+        score=dict(getattr(settings, "score", {})),
+        split=config.split,
+        auroc=found.auroc.value,
+        looks=found.looks,
+        first_look=found.first_look,
+    )
+
+
+def _look(
+    detector: Detector[Any], config: DetectConfig, test: TestSet, options: Options, on_progress: Progress | None
+) -> Seen:
+    if options.sliding is not None:
+        scores, maps = slide(
+            detector, config.preprocessing, test.images.files, stride=options.sliding, on_progress=on_progress
+        )
+        return Seen(scores, {}, maps)
+    found = detector.results(test.images.images, maps=options.masks is not None)
+    return Seen(found.pred_score, dict(found.components), found.anomaly_map)
+
+
+def _figures(
+    detector: Detector[Any], prepared: Prepared, test: TestSet, seen: Seen, resamples: Resamples, options: Options
+) -> Evaluation:
+    config, frozen = prepared.config, detector.frozen
+    labels, scores = np.array(test.labels), seen.scores
+    fit, held_out = prepared.part(config.parts.fit), prepared.part(config.parts.held_out)
+    others = baseline_scores(fit, held_out, test.images, skip=config.name)
+    below = share_above(labels, scores, frozen.threshold, label=0, resamples=resamples)
+    abnormal = {group for group, label in zip(test.images.groups, test.labels, strict=True) if label}
+    pixel, overlap, masks = _localised(test, seen, resamples, options, config)
+    held_out_scores = detector.score_samples(held_out.images)
+    return Evaluation(
+        dataset=config.dataset,
+        detector=config.name,
+        normal=int((labels == 0).sum()),
+        abnormal=int(labels.sum()),
+        groups=resamples.groups,
+        abnormal_groups=len(abnormal),
+        left_out=test.left_out,
+        duplicates=test.duplicates,
+        prevalence=float(labels.mean()),
+        auroc=auroc(labels, scores, resamples=resamples),
+        average_precision=average_precision(labels, scores, resamples=resamples),
+        sensitivity=share_above(labels, scores, frozen.threshold, label=1, resamples=resamples),
+        specificity=_complement(below),
+        threshold=frozen.threshold,
+        threshold_from=frozen.threshold_from,
+        components={name: auroc(labels, values, resamples=resamples) for name, values in seen.components.items()},
+        baselines=baselines(test.labels, scores, others, resamples=resamples),
+        shortcuts=shortcuts(fit, held_out, test.images, test.labels, resamples=resamples),
+        roc=points(roc(labels, scores, resamples=resamples)),
+        precision_recall=points(precision_recall(labels, scores, resamples=resamples)),
+        histogram=histogram(held_out_scores, scores, labels),
+        localises=detector.localises,
+        pixel_auroc=pixel,
+        region_overlap=overlap,
+        masks=masks,
+        sliding=options.sliding,
+        map_high=frozen.map_high,
+        resamples=options.resamples,
+        looks=0,
+        first_look="",
+        command=options.command,
+    )
+
+
+def _complement(share: Figure) -> Figure:
+    if share.value is None or share.low is None or share.high is None:
+        return replace(share, value=None if share.value is None else 1 - share.value)
+    return Figure(1 - share.value, 1 - share.high, 1 - share.low)
+
+
+def _localised(
+    test: TestSet, seen: Seen, resamples: Resamples, options: Options, config: DetectConfig
+) -> tuple[Figure | None, Figure | None, int]:
+    """Return pixel AUROC, per-region overlap and the number of masks; a normal image has an empty one."""
+    if options.masks is None or seen.maps is None:
+        return None, None, 0
+    wanted = {
+        path: file for path, file, label in zip(test.images.paths, test.images.files, test.labels, strict=True) if label
+    }
+    size = None if options.sliding is not None else config.preprocessing.image_size
+    given = iter(masks_of(wanted, options.masks, image_size=size))
+    masks = [
+        next(given) if label else np.zeros(values.shape, dtype=bool)
+        for label, values in zip(test.labels, seen.maps, strict=True)
+    ]
+    maps = list(seen.maps)
+    return (
+        pixel_auroc(masks, maps, resamples=resamples),
+        region_overlap(masks, maps, resamples=resamples),
+        len(wanted),
+    )
+
+
+def histogram(held_out: Array, scores: Array, labels: npt.NDArray[np.int64]) -> Histogram:
+    """Return the counts of the scores of held-out normals and of both classes of the test set."""
+    every = np.concatenate([held_out, scores])
+    low, high = float(every.min()), float(np.quantile(every, 0.995))
+    edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+    # what is above the last edge counts in the last bin: one extreme score must not flatten the rest
+    counts = [
+        tuple(np.histogram(np.minimum(part, edges[-1]), edges)[0].tolist())
+        for part in (held_out, scores[labels == 0], scores[labels == 1])
+    ]
+    return Histogram(edges=tuple(edges.tolist()), held_out=counts[0], normal=counts[1], abnormal=counts[2])
+
+
+def chosen(scores: Array, labels: npt.NDArray[np.int64], threshold: float) -> list[tuple[Kind, int]]:
+    """Return which images are shown: abnormal ones with the highest and the lowest scores, those nearest to the
+    threshold, and normal ones above it; none twice.
+    """
+    abnormal, normal = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    alarms = normal[scores[normal] > threshold]
+    orders: dict[Kind, npt.NDArray[np.int64]] = {
+        "best": abnormal[np.argsort(-scores[abnormal], kind="stable")],
+        "worst": abnormal[np.argsort(scores[abnormal], kind="stable")],
+        "false alarm": alarms[np.argsort(-scores[alarms], kind="stable")],
+        "borderline": np.argsort(np.abs(scores - threshold), kind="stable"),
+    }
+    found: list[tuple[Kind, int]] = []
+    for kind, order in orders.items():
+        taken = {place for _, place in found}
+        found += [(kind, int(place)) for place in order if int(place) not in taken][:SHOWN]
+    return found
+
+
+def _pictures(
+    folder: Path, detector: Detector[Any], config: DetectConfig, test: TestSet, seen: Seen, options: Options
+) -> tuple[Picture, ...]:
+    labels = np.array(test.labels)
+    places = chosen(seen.scores, labels, detector.frozen.threshold)
+    (folder / "previews").mkdir(exist_ok=True)
+    for old in (folder / "previews").glob("*.png"):
+        old.unlink()
+    found = []
+    for number, (kind, place) in enumerate(places):
+        image = test.images.images[place]
+        # of a window the map is of another size than the small image: the small image's own map is shown
+        values = detector.anomaly_map(image[None])[0]
+        name = f"previews/{number:02d}-{kind.replace(' ', '-')}.png"
+        (folder / name).write_bytes(overlay(image, values, high=detector.frozen.map_high))
+        found.append(
+            Picture(
+                kind=kind,
+                file=name,
+                path=test.names[place],
+                group=test.images.groups[place],
+                label=1 if labels[place] else 0,
+                score=float(seen.scores[place]),
+            )
+        )
+    return tuple(found)
+
+
+def _write_scores(path: Path, test: TestSet, scores: Array) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "group", "label", "pred_score"))
+    rows = zip(test.names, test.images.groups, test.labels, scores, strict=True)
+    writer.writerows((name, group, label, f"{score:.9g}") for name, group, label, score in rows)
+    write_atomically(path, text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _write(path: Path, record: Evaluation | RunSummary) -> None:
+    write_atomically(path, (to_json(record, indent=1) + "\n").encode())

@@ -1,0 +1,158 @@
+"""A detector to take elsewhere: its weights, an ONNX graph that was checked, and a script that needs no PyTorch."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import ganetics
+from ganetics._check import InputError, MissingDependencyError
+from ganetics._files import in_place_of, write_atomically
+from ganetics._random import torch_generator
+from ganetics.anomaly import onnx_script
+from ganetics.anomaly.detectors import FILE, TENSORS
+from ganetics.anomaly.fit import fitted_detector
+from ganetics.anomaly.images import prepared
+from ganetics.anomaly.networks import NetworkDetector, Scorer
+from ganetics.anomaly.settings import Preprocessing
+from ganetics.records import to_json
+
+INSTALL = "pip install onnx onnxruntime onnxscript"
+OPSET = 18
+CHECKED = 32
+"""Images that both graphs are compared on."""
+SAME = 1e-3
+"""They may differ by this: in standard deviations of normal images, and in shares of the strongest colour of a map."""
+OUTPUTS = ("pred_score", "pred_label", "anomaly_map")
+
+
+class Exported(nn.Module):
+    """uint8 images ``[n, c, h, w]``, cut and resized, to pred_score ``[n]``, pred_label ``[n]``, anomaly_map."""
+
+    scales: Tensor
+
+    def __init__(self, detector: NetworkDetector[Any], preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.scorer: Scorer = detector.scorer
+        self.preprocessing = preprocessing
+        self.threshold = detector.frozen.threshold
+        frozen, weights = detector.frozen, detector.weights()
+        rows = [
+            (frozen.means[name], weights.get(name, 0.0) / frozen.deviations[name]) for name in self.scorer.components
+        ]
+        self.register_buffer("scales", torch.tensor(rows, dtype=torch.float64))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what :meth:`ganetics.anomaly.detector.Detector.results` does."""
+        *parts, maps = self.scorer(prepared(images, self.preprocessing))
+        stacked = torch.stack([part.double() for part in parts], dim=1)
+        score = ((stacked - self.scales[:, 0]) * self.scales[:, 1]).sum(dim=1)
+        return score, (score > self.threshold).long(), maps
+
+
+def export(run: Path, out: Path) -> list[str]:
+    """Write a run's detector to a folder and return the names of the files.
+
+    Always ``detector.json`` and ``detector.safetensors``; for detectors that are one network also ``model.onnx``, after
+    it was found equal on random images, ``about.json`` and ``score.py``.
+
+    Raises:
+        InputError: the run has no detector, or the folder is not empty.
+        MissingDependencyError: ONNX is not installed.
+        RuntimeError: the graph gives other scores than the detector.
+    """
+    config, detector, preprocessing = fitted_detector(run)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: must be an empty folder or not be there yet")
+    network = isinstance(detector, NetworkDetector)
+    if network:
+        _runtime()  # before anything is written
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (FILE, TENSORS):
+        shutil.copy(run / "checkpoint" / name, out / name)
+    if not isinstance(detector, NetworkDetector):
+        return [FILE, TENSORS]
+    module = Exported(detector, preprocessing).eval()
+    _write_onnx(module, detector.frozen.shape, out / "model.onnx")
+    about = {
+        "detector": config.name,
+        "dataset": config.dataset,
+        "shape": list(detector.frozen.shape),
+        "threshold": detector.frozen.threshold,
+        "threshold_from": detector.frozen.threshold_from,
+        "map_high": detector.frozen.map_high,
+        "preprocessing": preprocessing.model_dump(mode="json"),
+        "outputs": OUTPUTS,
+        "version": ganetics.__version__,
+    }
+    write_atomically(out / "about.json", (to_json(about, indent=1) + "\n").encode())
+    shutil.copy(onnx_script.__file__, out / "score.py")
+    return [FILE, TENSORS, "model.onnx", "about.json", "score.py"]
+
+
+def differences(model: Path, module: nn.Module, images: Tensor) -> tuple[float, float, int]:
+    """Return the largest differences of scores and of maps, and how many labels differ, between ONNX and PyTorch."""
+    session = _runtime().InferenceSession(model, providers=["CPUExecutionProvider"])
+    found = session.run(list(OUTPUTS), {"images": images.numpy()})
+    with torch.inference_mode():
+        score, label, maps = (part.numpy() for part in module(images))
+    return (
+        float(np.abs(found[0] - score).max()),
+        float(np.abs(found[2] - maps).max()),
+        int((found[1] != label).sum()),
+    )
+
+
+def _write_onnx(module: Exported, shape: tuple[int, int, int], path: Path) -> None:
+    random = torch_generator(0, "export")
+    images = torch.randint(0, 256, (CHECKED, *shape), dtype=torch.uint8, generator=random)
+    with in_place_of(path) as temporary, _quiet():
+        torch.onnx.export(
+            module,
+            (images[:3],),
+            str(temporary),
+            input_names=["images"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes={"images": {0: torch.export.Dim("n")}},
+            opset_version=OPSET,
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+        for part in (images, images[:1]):
+            score, maps, _ = differences(temporary, module, part)
+            if score > SAME or maps > SAME:
+                raise RuntimeError(f"the ONNX graph gives other results: scores differ by {score:.3g}, maps {maps:.3g}")
+
+
+def _runtime() -> Any:
+    try:
+        import onnx  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
+        import onnxruntime  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import onnxscript  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(f"export to ONNX: {error.name} is not installed: {INSTALL}") from None
+    return onnxruntime
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes about itself from the user: what matters is checked."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

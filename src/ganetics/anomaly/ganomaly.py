@@ -1,0 +1,183 @@
+"""GANomaly: encode, decode, encode again; codes of what is normal agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ganetics._random import torch_generator
+from ganetics.anomaly.detector import Place
+from ganetics.anomaly.learn import Learning, Plan, learn, mean_over
+from ganetics.anomaly.networks import NetworkDetector, Scorer, Size, adam, drawn, square
+from ganetics.anomaly.settings import GANomalySettings
+from ganetics.catalogue import loss_named_or_parsed
+from ganetics.losses.contract import GANLoss
+from ganetics.losses.penalties import clip_weights_, gradient_penalty, r1, r2
+from ganetics.models import fanogan
+from ganetics.models.fanogan import Discriminator
+from ganetics.records import Penalty
+from ganetics.training.batches import scaled
+
+
+class GANomalyScorer(Scorer):
+    """Components: ``latent``, mean squared difference of the codes, the original; ``image``, mean absolute error."""
+
+    components = ("latent", "image")
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, again: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.again = encoder, decoder, again
+
+    def passed(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the code ``[n, latent]``, the reconstruction, and the code of that."""
+        code = self.encoder(x)
+        image = self.decoder(code)
+        return code, image, self.again(image)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return components ``[n]`` and maps ``[n, h, w]``: the absolute error, a mean over channels."""
+        x = scaled(images)
+        code, image, again = self.passed(x)
+        away = (image - x).abs().mean(dim=1)
+        return (code - again).square().mean(dim=1), away.mean(dim=(1, 2)), away
+
+
+class GANomaly(NetworkDetector[GANomalySettings]):
+    """GANomaly with any loss of the catalogue in the adversarial place; held-out normals stop it.
+
+    The networks are those of f-AnoGAN here. The scorer is in eval mode whenever it scores, and a score is never scaled
+    by the least and the largest of a test set. Source: Akcay et al. 2018, arXiv 1805.06725, equations 1 to 5.
+    """
+
+    _scorer: GANomalyScorer
+
+    def __init__(self, settings: GANomalySettings | None = None, *, seed: int = 0) -> None:
+        """Look the loss up.
+
+        Raises:
+            InputError: no such loss.
+        """
+        super().__init__(settings or GANomalySettings(), seed=seed)
+        self._loss = loss_named_or_parsed(self.settings.loss)
+
+    def weights(self) -> Mapping[str, float]:
+        """Return component of the score → weight."""
+        return self.settings.score
+
+    def _make(self, shape: tuple[int, int, int]) -> GANomalyScorer:
+        size = self._size(shape)
+        with torch.device("meta"):
+            encoder, decoder, again = fanogan.encoder(size), fanogan.generator(size), fanogan.encoder(size)
+        return GANomalyScorer(
+            drawn(encoder, self.seed, "encoder"),
+            drawn(decoder, self.seed, "decoder"),
+            drawn(again, self.seed, "second encoder"),
+        )
+
+    def _size(self, shape: tuple[int, int, int]) -> Size:
+        channels, side = square(shape)
+        return Size(side, channels, self.settings.width, self.settings.latent_dim)
+
+    def _learn(self, fit: Tensor, held_out: Tensor, place: Place) -> None:
+        settings, shape = self.settings, (fit.shape[1], fit.shape[2], fit.shape[3])
+        scorer = self._make(shape)
+        with torch.device("meta"):
+            discriminator = fanogan.discriminator(self._size(shape))
+        drawn(discriminator, self.seed, "discriminator")
+        betas = (settings.beta1, settings.beta2)
+        learning = Learning(
+            {"scorer": scorer, "discriminator": discriminator},
+            {
+                "scorer": adam([scorer], settings.learning_rate, betas),
+                "discriminator": adam([discriminator], settings.learning_rate, betas),
+            },
+            {"penalty": torch_generator(self.seed, "penalty")},
+        )
+        game = _Game(settings, self._loss, scorer, discriminator, learning)
+        learn(
+            learning,
+            fit,
+            Plan(settings.steps, settings.batch_size, settings.check_every, settings.patience, self.seed),
+            update=game.update,
+            # without the adversarial part, which has no meaning across steps
+            held_out=lambda: mean_over(held_out, game.distances),
+            place=place,
+            name="ganomaly",
+        )
+        self._keep(scorer)
+
+
+class _Game:
+    """One step of each side."""
+
+    def __init__(
+        self,
+        settings: GANomalySettings,
+        loss: GANLoss,
+        scorer: GANomalyScorer,
+        discriminator: Discriminator,
+        learning: Learning,
+    ) -> None:
+        self.settings, self.loss, self.scorer, self.discriminator = settings, loss, scorer, discriminator
+        self.learning = learning
+
+    def update(self, x: Tensor) -> None:
+        """Update the discriminator, then the scorer."""
+        code, image, again = self.scorer.passed(x)
+        self._update_discriminator(x, image.detach())
+        optimizer = self.learning.adams["scorer"]
+        value = self._adversarial(x, image) * self.settings.adversarial_weight
+        value = value + self._distances(x, code, image, again).mean()
+        optimizer.zero_grad(set_to_none=True)
+        # inputs: the discriminator's weights get no gradient here
+        value.backward(inputs=list(self.scorer.parameters()))  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    def distances(self, x: Tensor) -> Tensor:
+        """Return the weighted distances of images and of codes ``[n]``."""
+        return self._distances(x, *self.scorer.passed(x))
+
+    def _distances(self, x: Tensor, code: Tensor, image: Tensor, again: Tensor) -> Tensor:
+        pixels = (image - x).abs().mean(dim=(1, 2, 3))
+        codes = (code - again).square().mean(dim=1)
+        return self.settings.image_weight * pixels + self.settings.latent_weight * codes
+
+    def _adversarial(self, x: Tensor, image: Tensor) -> Tensor:
+        body, of_features = self.discriminator.body, self.discriminator.of_features
+        if self.settings.adversarial == "feature":
+            with torch.no_grad():
+                wanted = body(x)
+            away: Tensor = body(image) - wanted
+            return away.square().mean()
+        real_logits = None
+        if self.loss.generator_needs_real:
+            with torch.no_grad():
+                real_logits = of_features(body(x))
+        return self.loss.generator(fake_logits=of_features(body(image)), real_logits=real_logits)
+
+    def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
+        optimizer, step = self.learning.adams["discriminator"], self.learning.step
+        value = self.loss.discriminator(real_logits=self.discriminator(real), fake_logits=self.discriminator(fake))
+        due = [penalty for penalty in self.settings.penalties if step % penalty.every == 0]
+        for penalty in due:
+            value = value + penalty.weight * penalty.every * self._penalty(penalty, real, fake)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        for penalty in due:
+            if penalty.kind == "clip":
+                clip_weights_(self.discriminator, penalty.weight)
+
+    def _penalty(self, penalty: Penalty, real: Tensor, fake: Tensor) -> Tensor | float:
+        match penalty.kind:
+            case "r1":
+                return r1(self.discriminator, real=real)
+            case "r2":
+                return r2(self.discriminator, fake=fake)
+            case "gradient":
+                random = self.learning.random["penalty"]
+                return gradient_penalty(self.discriminator, real=real, fake=fake, generator=random)
+            case "clip":
+                return 0.0

@@ -1,0 +1,218 @@
+"""From files to what a detector sees: one way for fitting, scoring and evaluating."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganetics._check import InputError
+from ganetics.anomaly.settings import Preprocessing
+from ganetics.data import Skipped, to_8_bits
+from ganetics.data.decode import as_8_bits, fitted, is_gray_file, read_image, with_channels
+from ganetics.data.folder import EXTENSIONS
+from ganetics.data.imageset import Pixels
+from ganetics.data.listing import Entry, Listing, load_listing
+from ganetics.data.load import listed
+from ganetics.records import DataIdentity
+
+Progress = Callable[[int, int], None]
+"""Called with (images done, images in all)."""
+COLOUR_MEAN, COLOUR_DEVIATION = 127.5, 50.0
+"""What each channel of each image is brought to where colours are normalised."""
+MASKED = 127
+"""Gray of what is masked."""
+MOST_SIZES = 8
+LOOKED_AT = 500
+"""Files whose size is looked at: those of a set rarely differ, and where they do it shows early."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images as a detector sees them, each with its file and group.
+
+    Attributes:
+        images: uint8 ``[n, c, s, s]``.
+        paths: what each is called, as its folder or table has it.
+        files: where each was read from.
+        groups: patient, sequence … of each.
+        identity: of the images before colours are normalised or borders masked.
+        skipped: what could not be read.
+        name: of the folder or table.
+    """
+
+    images: Tensor
+    paths: tuple[str, ...]
+    files: tuple[Path, ...]
+    groups: tuple[str, ...]
+    identity: DataIdentity
+    skipped: tuple[Skipped, ...] = ()
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def at(self, places: Sequence[int]) -> Images:
+        """Return those at these places."""
+        chosen = [int(place) for place in places]
+        return replace(
+            self,
+            images=self.images[chosen],
+            paths=tuple(self.paths[i] for i in chosen),
+            files=tuple(self.files[i] for i in chosen),
+            groups=tuple(self.groups[i] for i in chosen),
+        )
+
+
+def list_of(where: str, groups: str | None, what: str) -> Listing:
+    """Return the list of the images of one kind.
+
+    Raises:
+        InputError: nothing there, several classes of images, or no way to know their groups.
+    """
+    try:
+        listing = listed(where, groups=groups)
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from None
+    if len(listing.classes) > 1:
+        raise InputError(
+            f"{what}: {where} must hold images of one kind, got classes {', '.join(listing.classes)}: name one of them"
+        )
+    if listing.groups is None:
+        raise InputError(
+            f"{what}: {where}: the patient, sequence … of each image must be known, or it cannot be split honestly: "
+            "give --groups REGEX, what finds it in a file's name ('.+' if every image stands alone)"
+        )
+    return listing
+
+
+def read_images(listing: Listing, preprocessing: Preprocessing, *, on_progress: Progress | None = None) -> Images:
+    """Return all images of a list.
+
+    Raises:
+        InputError: too many cannot be read, or they are not files.
+    """
+    found = load_listing(
+        listing,
+        "all",
+        image_size=preprocessing.image_size,
+        channels=preprocessing.channels,
+        on_progress=on_progress,
+    )
+    skipped = {one.path for one in found.skipped}
+    kept = [entry for entry in listing.entries if entry.path not in skipped]
+    return Images(
+        images=prepared(to_8_bits(found.images), preprocessing),
+        paths=tuple(entry.path for entry in kept),
+        files=tuple(_file(entry, listing) for entry in kept),
+        groups=found.groups,
+        identity=found.identity,
+        skipped=found.skipped,
+        name=listing.name,
+    )
+
+
+def _file(entry: Entry, listing: Listing) -> Path:
+    if entry.file is None:
+        raise InputError(f"{listing.where}: images must be files, got {entry.path} in an array")
+    return entry.file
+
+
+def seen_in(files: Sequence[Path], preprocessing: Preprocessing) -> Preprocessing:
+    """Return the preprocessing with the sizes and the kind of these files."""
+    sizes: Counter[str] = Counter()
+    for file in files[:LOOKED_AT]:
+        with suppress(Exception), Image.open(file) as opened:  # of DICOM it is not known
+            sizes[f"{opened.width}×{opened.height}"] += 1
+    kinds = {is_gray_file(file) for file in files[:LOOKED_AT]}
+    gray = kinds.pop() if len(kinds) == 1 else None
+    common = tuple(size for size, _ in sizes.most_common(MOST_SIZES + 1))
+    # where all files differ, another size says nothing
+    return preprocessing.model_copy(update={"sizes": common if len(common) <= MOST_SIZES else (), "gray": gray})
+
+
+def read_one(file: Path, preprocessing: Preprocessing) -> tuple[Tensor, tuple[str, ...]]:
+    """Return one image ``[c, s, s]`` as :func:`read_images` does, and what is unusual about it.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    pixels = read_image(file)
+    return fit_in(pixels, preprocessing), unusual(pixels, preprocessing)
+
+
+def fit_in(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
+    """Return an image ``[c, s, s]`` as a detector sees it."""
+    small = as_8_bits(with_channels(fitted(pixels, preprocessing.image_size), preprocessing.channels))
+    return prepared(torch.from_numpy(np.array(small))[None], preprocessing)[0]
+
+
+def unusual(pixels: Pixels, preprocessing: Preprocessing) -> tuple[str, ...]:
+    """Return in what an image differs from those that the detector was fitted on; empty if in nothing."""
+    channels, height, width = pixels.shape
+    found = []
+    if preprocessing.gray is not None and preprocessing.gray != (channels == 1):
+        words = {True: "gray", False: "in colour"}
+        found.append(f"is {words[channels == 1]}, fitted on images {words[preprocessing.gray]}")
+    if preprocessing.sizes and f"{width}×{height}" not in preprocessing.sizes:
+        found.append(f"is {width}×{height}, fitted on {', '.join(preprocessing.sizes)}")
+    return tuple(found)
+
+
+def prepared(images: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Return uint8 images ``[n, c, h, w]`` with colours normalised and borders masked where that is asked for."""
+    if preprocessing.normalise_colour:
+        images = normalised(images)
+    return masked(images) if preprocessing.mask_border else images
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Return images of which each channel has mean 127.5 and standard deviation 50, before rounding."""
+    values = images.double()
+    mean = values.mean(dim=(2, 3), keepdim=True)
+    deviation = values.std(dim=(2, 3), keepdim=True, correction=0).clamp_min(1.0)
+    scaled = (values - mean) / deviation * COLOUR_DEVIATION + COLOUR_MEAN
+    return scaled.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def masked(images: Tensor) -> Tensor:
+    """Return images that are gray outside of the largest circle."""
+    height, width = images.shape[2:]
+    down = (torch.arange(height) + 0.5) / height * 2 - 1
+    across = (torch.arange(width) + 0.5) / width * 2 - 1
+    outside = down[:, None].square() + across[None].square() > 1
+    return images.masked_fill(outside, MASKED)
+
+
+def files_in(places: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield the images among files and folders with what each is called: in order, without holding more than a folder.
+
+    Raises:
+        InputError: nothing there.
+    """
+    for place in places:
+        if place.is_dir():
+            yield from ((file, str(file.relative_to(place))) for file in _walk(place))
+        elif place.exists():
+            yield place, str(place)
+        else:
+            raise InputError(f"{place}: must be an image or a folder of images, got nothing there")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))  # there may be a million
+    for name in names:
+        path = folder / name
+        if path.suffix.lower() in EXTENSIONS:
+            yield path
+        elif path.is_dir() and not path.is_symlink():
+            yield from _walk(path)

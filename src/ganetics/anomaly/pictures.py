@@ -1,0 +1,42 @@
+"""An image, and beside it the same image under its heat map."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from torch import Tensor
+
+SIDE = 192
+"""Of each of the two pictures, in pixels, at least."""
+GAP = 4
+STRONGEST = 0.75
+"""Opacity of the strongest colour."""
+WEAK, STRONG = np.array([255.0, 214.0, 0.0]), np.array([214.0, 20.0, 60.0])
+"""Colours of a map's low and high values."""
+
+
+def overlay(image: Tensor, values: npt.NDArray[np.float32], *, high: float) -> bytes:
+    """Return a PNG of the image and of the image under the map.
+
+    The scale is fixed: 0 is clear, ``high`` and all above it the strongest colour, whatever else is in the map.
+
+    Args:
+        image: uint8 ``[c, h, w]``.
+        values: ``[h, w]``.
+        high: above 0; else nothing is coloured.
+    """
+    pixels = image.expand(3, -1, -1).permute(1, 2, 0).numpy().astype(np.float64)
+    share = np.clip(values / high, 0.0, 1.0)[:, :, None] if high > 0 else np.zeros((*values.shape, 1))
+    colour = WEAK + (STRONG - WEAK) * share
+    covered = pixels + (colour - pixels) * share * STRONGEST
+    factor = max(1, -(-SIDE // max(values.shape)))
+    gap = np.full((pixels.shape[0], 1, 3), 255.0)
+    sides = [np.kron(side, np.ones((factor, factor, 1))) for side in (pixels, covered)]
+    wide = np.kron(gap, np.ones((factor, GAP, 1)))
+    joined = np.concatenate([sides[0], wide, sides[1]], axis=1)
+    file = io.BytesIO()
+    Image.fromarray(np.rint(joined).astype(np.uint8)).save(file, "PNG", optimize=True)
+    return file.getvalue()

@@ -1,0 +1,231 @@
+"""Score files one after the other: memory stays flat, and what is interrupted goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganetics._check import InputError
+from ganetics.anomaly.detector import BATCH, Detector, Results
+from ganetics.anomaly.images import files_in, read_one
+from ganetics.anomaly.pictures import overlay
+from ganetics.anomaly.settings import Preprocessing
+from ganetics.records import to_json
+
+COLUMNS = ("path", "pred_score", "pred_label", "note")
+SAME = 1e-3
+"""A score that is made again may differ by this, in standard deviations of normal images: another batch, machine."""
+
+
+@dataclass
+class Counts:
+    """What was done."""
+
+    scored: int = 0
+    abnormal: int = 0
+    unreadable: int = 0
+    unusual: int = 0
+    """Of another size or kind than the images that were fitted on."""
+    resumed: int = 0
+    """Found in the file already."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How files are scored.
+
+    Attributes:
+        detector: fitted.
+        preprocessing: as recorded with it.
+        strict: stop at an image that cannot be read, or is of another size or kind than those fitted on.
+        maps: folder for a picture of each image with its map; None: none is made.
+        on_warning: called with a line about an image.
+        on_progress: called with the number of images done.
+    """
+
+    detector: Detector[Any]
+    preprocessing: Preprocessing
+    strict: bool = False
+    maps: Path | None = None
+    on_warning: Callable[[str], None] | None = None
+    on_progress: Callable[[int], None] | None = None
+
+
+def score_files(scoring: Scoring, places: Sequence[Path], out: Path, *, resume: bool = False) -> Counts:
+    """Score images and append a row each to a CSV or JSON-lines file, in order.
+
+    An image that cannot be read gets a row that says so, without a score.
+
+    Args:
+        scoring: how.
+        places: images and folders of images.
+        out: ``.csv`` or ``.jsonl``: path, pred_score (higher is more abnormal), pred_label (1: above the threshold).
+        resume: go on behind the rows that are there already; they must be of the same images and detector.
+
+    Raises:
+        InputError: another ending; the file is there and ``resume`` is false; it is of other images or of another
+            detector; with ``strict``, an image that cannot be read or is unusual.
+        OSError: the disk is full or the file not writable; whole rows stay.
+    """
+    rows = _rows_of(out)
+    if out.exists() and not resume:
+        raise InputError(f"{out}: is there already: --resume goes on with it, or name another file")
+    files = files_in(places)
+    counts = Counts()
+    if out.exists():
+        _skip_done(scoring, rows, files, out, counts)
+    while batch := list(islice(files, BATCH)):
+        rows.append(_scored(scoring, batch, counts))
+        if scoring.on_progress is not None:
+            scoring.on_progress(counts.resumed + counts.scored + counts.unreadable)
+    if not counts.scored + counts.unreadable + counts.resumed:
+        raise InputError(f"{', '.join(map(str, places))}: must hold at least 1 image, got none")
+    return counts
+
+
+class _Csv:
+    """Rows of a CSV file."""
+
+    head = ",".join(COLUMNS) + "\n"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as stream:
+                head = "" if self.path.stat().st_size else self.head
+                stream.write(head + "".join(map(self.text, rows)))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+
+    def text(self, row: dict[str, Any]) -> str:
+        line = io.StringIO()
+        csv.DictWriter(line, COLUMNS, lineterminator="\n", restval="").writerow(row)
+        return line.getvalue()
+
+    def read(self, line: str) -> dict[str, Any] | None:
+        found = next(csv.reader([line.rstrip("\n")]), [])
+        if len(found) != len(COLUMNS):
+            raise ValueError(line)
+        return None if tuple(found) == COLUMNS else dict(zip(COLUMNS, found, strict=True))
+
+
+class _JsonLines(_Csv):
+    """Rows of JSON objects."""
+
+    head = ""
+
+    def text(self, row: dict[str, Any]) -> str:
+        return to_json(row) + "\n"
+
+    def read(self, line: str) -> dict[str, Any]:
+        found = json.loads(line)
+        if not isinstance(found, dict) or "path" not in found:
+            raise ValueError(line)
+        return found
+
+
+def _rows_of(out: Path) -> _Csv:
+    kinds: dict[str, type[_Csv]] = {".csv": _Csv, ".jsonl": _JsonLines}
+    if out.suffix not in kinds:
+        raise InputError(f"{out}: must end in {' or '.join(kinds)}")
+    return kinds[out.suffix](out)
+
+
+def _skip_done(scoring: Scoring, rows: _Csv, files: Iterator[tuple[Path, str]], out: Path, counts: Counts) -> None:
+    """Pass over the files that have a row, and cut off a row that was torn."""
+    last: tuple[Path, dict[str, Any]] | None = None
+    whole = 0
+    with out.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            if not raw.endswith(b"\n"):
+                break
+            whole += len(raw)
+            try:
+                row = rows.read(raw.decode("utf-8"))
+            except ValueError:
+                raise InputError(f"{out}: line {number} must be a row of scores, got {raw[:60]!r}") from None
+            if row is None:
+                continue
+            file, name = next(files, (None, None))
+            if file is None or _written(name) != row["path"]:
+                raise InputError(
+                    f"{out}: line {number} must be of the image that comes there, {name}, got {row['path']}: "
+                    "other images, name another file"
+                )
+            counts.resumed += 1
+            last = (file, row) if row.get("pred_score") not in (None, "") else last
+    os.truncate(out, whole)
+    if last is not None:
+        _check_same(scoring, *last, out)
+
+
+def _check_same(scoring: Scoring, file: Path, row: dict[str, Any], out: Path) -> None:
+    image, _ = read_one(file, scoring.preprocessing)
+    again, before = float(scoring.detector.score_samples(image[None])[0]), float(row["pred_score"])
+    if abs(again - before) > SAME * max(1.0, abs(before)):
+        raise InputError(f"{out}: must be of this detector, which scores {row['path']} {again:.6g}, got {before:.6g}")
+
+
+def _scored(scoring: Scoring, batch: Sequence[tuple[Path, str]], counts: Counts) -> list[dict[str, Any]]:
+    """Return a row for each file of a batch, in order."""
+    rows: list[dict[str, Any]] = []
+    images: list[Tensor] = []
+    for file, name in batch:
+        row: dict[str, Any] = {"path": _written(name)}
+        rows.append(row)
+        try:
+            image, unusual = read_one(file, scoring.preprocessing)
+        except InputError as error:
+            counts.unreadable += 1
+            row["note"] = _written(str(error))
+        else:
+            images.append(image)
+            row["pred_score"] = None
+            if unusual:
+                counts.unusual += 1
+                row["note"] = "; ".join(unusual)
+        if "note" in row:
+            if scoring.strict:
+                raise InputError(f"{row['path']}: {row['note']} (--strict)")
+            if scoring.on_warning is not None:
+                scoring.on_warning(f"{row['path']}: {row['note']}")
+    if images:
+        stacked = torch.stack(images)
+        found = scoring.detector.results(stacked, maps=scoring.maps is not None)
+        with_score = [row for row in rows if "pred_score" in row]
+        for place, row in enumerate(with_score):
+            row["pred_score"] = float(f"{found.pred_score[place]:.9g}")
+            row["pred_label"] = int(found.pred_label[place])
+        counts.scored += len(images)
+        counts.abnormal += int(found.pred_label.sum())
+        _draw(scoring, [row["path"] for row in with_score], stacked, found)
+    return rows
+
+
+def _draw(scoring: Scoring, paths: Sequence[str], images: Tensor, found: Results) -> None:
+    if scoring.maps is None or found.anomaly_map is None:
+        return
+    high = scoring.detector.frozen.map_high
+    for path, image, values in zip(paths, images, found.anomaly_map, strict=True):
+        inside = Path(*(part for part in Path(path).parts if part not in ("/", "..")))
+        target = scoring.maps / f"{inside}.png"  # the whole name: a.png and a.jpg may both be there
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(overlay(image, values, high=high))
+
+
+def _written(name: str | None) -> str:
+    """Return a path as text in one line: what is not UTF-8, and control characters, are escaped."""
+    text = str(name).encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

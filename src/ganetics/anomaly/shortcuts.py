@@ -1,0 +1,99 @@
+"""What a detector has to beat, and what gives a test set away: trivial scores, and frozen features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from ganetics.anomaly.detectors import build
+from ganetics.anomaly.images import Images, masked, normalised
+from ganetics.anomaly.neighbours import brightness
+from ganetics.anomaly.results import Baseline, Shortcut, Variant
+from ganetics.anomaly.settings import NAMED, TRIVIAL
+from ganetics.metrics.detection import Resamples, auroc, paired_difference
+from ganetics.metrics.significance import holm
+
+Array = npt.NDArray[np.float64]
+VARIANTS: Mapping[Variant, Callable[[Tensor], Tensor]] = {
+    "as it is": lambda images: images,
+    "colour normalised": normalised,
+    "border masked": masked,
+    "both": lambda images: masked(normalised(images)),
+}
+NEAREST = 5
+
+
+def baseline_scores(fit: Images, held_out: Images, test: Images, *, skip: str = "") -> dict[str, Array]:
+    """Return the scores of the trivial detectors, of file sizes and of the neighbours in frozen features.
+
+    Args:
+        fit: what the detector was fitted on.
+        held_out: what it was chosen with.
+        test: what is tested on.
+        skip: the detector itself, if it is one of them.
+    """
+    found = {
+        name: build(NAMED[name]).fit_parts(fit.images, held_out.images).score_samples(test.images)
+        for name in (*TRIVIAL, "neighbours")
+        if name != skip
+    }
+    return {**found, "file size": file_size_scores(fit.files, test.files)}
+
+
+def file_size_scores(fit: Sequence[Path], test: Sequence[Path]) -> Array:
+    """Return the mean distance of the logarithm of each file's size to the five nearest of those fitted on."""
+    normal, others = _log_sizes(fit), _log_sizes(test)
+    distances = np.sort(np.abs(others[:, None] - normal[None]), axis=1)
+    return np.asarray(distances[:, :NEAREST].mean(axis=1))
+
+
+def baselines(
+    labels: Sequence[int], scores: Array, others: Mapping[str, Array], *, resamples: Resamples
+) -> tuple[Baseline, ...]:
+    """Return how much higher the AUROC of the scores is than each other's, corrected for their number (Holm)."""
+    differences = {
+        name: paired_difference(labels, scores, other, resamples=resamples) for name, other in others.items()
+    }
+    corrected = holm([difference.p for difference in differences.values()])
+    return tuple(
+        Baseline(name=name, auroc=auroc(labels, others[name], resamples=resamples), difference=difference, p_holm=p)
+        for (name, difference), p in zip(differences.items(), corrected, strict=True)
+    )
+
+
+def shortcuts(
+    fit: Images, held_out: Images, test: Images, labels: Sequence[int], *, resamples: Resamples
+) -> tuple[Shortcut, ...]:
+    """Return what the trivial scores reach, with and without normalising colours and masking the border.
+
+    What falls when colours are normalised lay in the colours; what falls when the border is masked lay there.
+    """
+    found = []
+    for variant, change in VARIANTS.items():
+        sets = [change(part.images) for part in (fit, held_out, test)]
+        for name in TRIVIAL:
+            scores = build(NAMED[name]).fit_parts(*sets[:2]).score_samples(sets[2])
+            value = brightness(sets[2])[:, 0].numpy() if name == "brightness" else None
+            found.append(_shortcut(name, variant, labels, scores, value, resamples))
+    scores, value = file_size_scores(fit.files, test.files), _log_sizes(test.files)
+    return (*found, _shortcut("file size", "as it is", labels, scores, value, resamples))
+
+
+def _shortcut(
+    name: str, variant: Variant, labels: Sequence[int], scores: Array, value: Array | None, resamples: Resamples
+) -> Shortcut:
+    area = None if value is None else auroc(labels, value).value
+    return Shortcut(
+        name=name,
+        variant=variant,
+        auroc=auroc(labels, scores, resamples=resamples),
+        separates=None if area is None else max(area, 1 - area),
+    )
+
+
+def _log_sizes(files: Sequence[Path]) -> Array:
+    return np.log([max(1, file.stat().st_size) for file in files])

@@ -1,0 +1,169 @@
+"""The labelled images that a detector is tested on, and the note that they were looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganetics._check import InputError
+from ganetics._files import write_atomically
+from ganetics.anomaly.fit import Prepared, refuse_same_files
+from ganetics.anomaly.images import Images, Progress, list_of, read_images
+from ganetics.anomaly.protocol import refuse_seen
+from ganetics.data.imageset import hash_of
+from ganetics.metrics.detection import RESAMPLES
+from ganetics.records import to_json
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an evaluation is made.
+
+    Attributes:
+        abnormal: folder or table of abnormal images; None: there is one class alone.
+        normal: of normal images of other groups; None: those that the run has kept for the test.
+        no_normal: test on abnormal images alone, for figures of pixels.
+        masks: folder of masks of the abnormal images.
+        groups: regular expression for ``abnormal`` and ``normal``; None: the run's.
+        leave_out_seen: leave images of seen groups out, where else they are refused.
+        sliding: pixels between two windows over images at their own resolution; None: whole images.
+        pictures: whether the folder gets pictures of images with their maps.
+        headline: whether the run counts among those whose figures are told first.
+        resamples: of the intervals.
+        command: what makes the evaluation again, for its page.
+    """
+
+    abnormal: str | None = None
+    normal: str | None = None
+    no_normal: bool = False
+    masks: Path | None = None
+    groups: str | None = None
+    leave_out_seen: bool = False
+    sliding: int | None = None
+    pictures: bool = True
+    headline: bool = False
+    resamples: int = RESAMPLES
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Images of groups that were not seen, normal ones first."""
+
+    images: Images
+    names: tuple[str, ...]
+    """What each is called, with its folder."""
+    labels: tuple[int, ...]
+    left_out: int = 0
+    """Images of seen groups that were left out."""
+    duplicates: int = 0
+    """Normal ones that equal an image that was seen, pixel by pixel."""
+
+    __test__ = False  # not a class of tests
+
+
+def assembled(prepared: Prepared, options: Options, *, on_progress: Progress | None = None) -> TestSet:
+    """Return the test set: normal images of unseen groups, and abnormal ones.
+
+    Raises:
+        InputError: an abnormal image is among the normal ones, by its file or pixel by pixel; a group was seen, and
+            ``leave_out_seen`` is false; nothing is left.
+    """
+    config = prepared.config
+    sets: list[tuple[int, Images]] = []
+    if options.normal is not None:
+        sets.append((0, _others(prepared, options.normal, options, "normal", on_progress)))
+    elif not options.no_normal:
+        sets.append((0, prepared.part(config.parts.test)))
+    if options.abnormal is not None:
+        sets.append((1, _others(prepared, options.abnormal, options, "abnormal", on_progress)))
+    kept, left_out = [], 0
+    for label, images in sets:
+        if options.leave_out_seen:
+            places = [place for place, group in enumerate(images.groups) if group not in config.seen]
+            left_out += len(images) - len(places)
+            images = images.at(places)
+        refuse_seen(images.groups, config.seen, "abnormal" if label else "normal")
+        kept.append((label, images))
+    if not any(len(images) for _, images in kept):
+        raise InputError(
+            f"the test must have at least 1 image of an unseen group, got none ({left_out} of seen groups left out)"
+        )
+    duplicates = _duplicates(prepared, kept, options)
+    images = _joined([images for _, images in kept])
+    labels = tuple(label for label, part in kept for _ in range(len(part)))
+    names = tuple(f"{part.name}/{path}" for _, part in kept for path in part.paths)
+    return TestSet(images, names, labels, left_out, duplicates)
+
+
+def _duplicates(prepared: Prepared, sets: Sequence[tuple[int, Images]], options: Options) -> int:
+    """Return how many normal test images equal one that was seen.
+
+    Raises:
+        InputError: an abnormal one does.
+    """
+    parts = prepared.config.parts
+    known = {_hash(image) for part in (parts.fit, parts.held_out) for image in prepared.part(part).images}
+    total = 0
+    for label, images in sets:
+        count = sum(_hash(image) in known for image in images.images)
+        if label and count:
+            raise InputError(
+                f"abnormal: {options.abnormal}: no image may be among those that the run was fitted on or chosen with, "
+                f"got {count} of {len(images)} that equal one pixel by pixel"
+            )
+        total += count
+    return total
+
+
+def note_look(run: Path, test: TestSet) -> dict[str, Any]:
+    """Write down that labelled images are looked at now; return the first time, and how often it was done."""
+    path = run / "looks.json"
+    try:
+        looks = list(json.loads(path.read_text(encoding="utf-8"))["looks"])
+    except FileNotFoundError:
+        looks = []
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+        raise InputError(f"{path}: must say when labelled images were looked at, it is damaged") from None
+    names = "\n".join(f"{label} {path}" for path, label in zip(test.names, test.labels, strict=True))
+    digest = hashlib.sha256(names.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    looks.append({"at": now, "images": len(test.labels), "abnormal": sum(test.labels), "test_set": digest})
+    value = {"first": looks[0]["at"], "count": len(looks), "looks": looks}
+    write_atomically(path, (to_json(value, indent=1) + "\n").encode())
+    return {"first_look": str(looks[0]["at"]), "looks": len(looks)}
+
+
+def _joined(parts: Sequence[Images]) -> Images:
+    """Return several sets as one."""
+    first = parts[0]
+    return Images(
+        images=torch.cat([part.images for part in parts]),
+        paths=sum((part.paths for part in parts), ()),
+        files=sum((part.files for part in parts), ()),
+        groups=sum((part.groups for part in parts), ()),
+        identity=first.identity,
+        name=first.name,
+    )
+
+
+def _others(prepared: Prepared, where: str, options: Options, what: str, on_progress: Progress | None) -> Images:
+    config = prepared.config
+    listing = list_of(where, options.groups or config.groups, what)
+    if what == "abnormal":
+        refuse_same_files(list_of(prepared.places.normal, config.groups, "normal"), listing)
+        if options.normal is not None:
+            refuse_same_files(list_of(options.normal, options.groups or config.groups, "normal"), listing)
+    return read_images(listing, config.preprocessing, on_progress=on_progress)
+
+
+def _hash(image: Tensor) -> str:
+    return hash_of(image[None].numpy())

@@ -1,0 +1,85 @@
+"""The settings of a detector that a command line asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ganetics import _check
+from ganetics._check import InputError
+from ganetics.anomaly.settings import Settings, named
+from ganetics.cli.losses_given import PENALTY, loss_text
+from ganetics.records import from_values
+
+
+def given_settings(
+    detector: str,
+    *,
+    loss: str | None = None,
+    penalties: Sequence[str] | None = None,
+    adversarial: str | None = None,
+    score: str | None = None,
+    steps: int | None = None,
+    rate: float | None = None,
+    others: Sequence[str] | None = None,
+) -> Settings:
+    """Return the settings of a detector with what was given changed.
+
+    Raises:
+        InputError: no such detector, it has no such setting, or a value is out of range.
+
+    >>> given_settings("fanogan", penalties=["none"], others=["kappa=0.5"]).kappa
+    0.5
+    >>> given_settings("colour", steps=5)
+    Traceback (most recent call last):
+    ganetics._check.InputError: --steps: the detector colour has no such setting
+    """
+    settings = named(detector)
+    given: dict[str, tuple[str, Any]] = {
+        "loss": ("--loss", None if loss is None else loss_text(loss)),
+        "penalties": ("--penalty", None if not penalties else _penalties(penalties)),
+        "adversarial": ("--adversarial", adversarial),
+        "score": ("--score", None if score is None else _score(score)),
+        "steps": ("--steps", steps),
+        "learning_rate": ("--rate", rate),
+    }
+    for text in others or ():
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise InputError(f"--set: must be NAME=VALUE, got {text!r}")
+        open_to = [field for field in type(settings).model_fields if field not in (*given, "kind")]
+        given[_check.one_of("setting", name, open_to)] = (f"--set {name}", value)
+    changes = {}
+    for field, (option, value) in given.items():
+        if value is None:
+            continue
+        if field not in type(settings).model_fields:
+            raise InputError(f"{option}: the detector {detector} has no such setting")
+        changes[field] = value
+    return from_values(type(settings), {**settings.model_dump(), **changes}, where=f"detector {detector}")
+
+
+def _penalties(texts: Sequence[str]) -> list[dict[str, Any]]:
+    if list(texts) == ["none"]:
+        return []
+    found = []
+    for text in texts:
+        match = PENALTY.fullmatch(f"+{text}")
+        if match is None:
+            raise InputError(f"--penalty: must be KIND:WEIGHT or KIND:WEIGHT/STEPS, or none alone, got {text!r}")
+        kind, weight, every = match.groups()
+        found.append({"kind": kind, "weight": weight, "every": every or 1})
+    return found
+
+
+def _score(text: str) -> dict[str, Any]:
+    """Return component → weight.
+
+    >>> _score("residual=1, ratio=0.5")
+    {'residual': '1', 'ratio': '0.5'}
+    """
+    parts = [part.partition("=") for part in text.split(",")]
+    for name, sign, _ in parts:
+        if not sign:
+            raise InputError(f"--score: must be PART=WEIGHT, separated by commas, got {name!r}")
+    return {name.strip(): value.strip() for name, _, value in parts}

@@ -1,0 +1,298 @@
+"""How well scores tell abnormal images from normal ones; intervals by resampling groups of images.
+
+Scores: higher is more abnormal. Labels: 1 is abnormal, 0 normal. Images of one patient, sequence … are alike, so what
+is resampled is groups, never images (the cluster bootstrap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from ganetics._check import InputError, number
+
+Array = npt.NDArray[np.float64]
+Statistic = Callable[[Array], Array]
+"""Weights of the images ``[b, n]`` to a value of each row ``[b]``, NaN where it is not defined."""
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+BLOCK = 2**21
+"""Weights that are held at a time."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value with its 95 % interval.
+
+    Attributes:
+        value: None where it is not defined.
+        low: lower end; None without a value, or with fewer than two groups.
+        high: upper end.
+        reason: why there is no value.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference with its 95 % interval and two-sided p-value; None where they are not defined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    reason: str = ""
+
+
+class Resamples:
+    """Draws of groups with replacement, as many as there are; the same for everything that is compared."""
+
+    def __init__(self, groups: Sequence[str], *, generator: np.random.Generator, resamples: int = RESAMPLES) -> None:
+        """Draw.
+
+        Args:
+            groups: patient, sequence … of each image.
+            generator: of the draws.
+            resamples: how many.
+
+        Raises:
+            InputError: no image, or fewer than 1 resample.
+        """
+        number("resamples", resamples, low=1)
+        if not len(groups):
+            raise InputError("groups must be those of at least 1 image, got none")
+        names, self.index = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
+        self.groups = len(names)
+        self.counts = generator.multinomial(self.groups, np.full(self.groups, 1 / self.groups), size=resamples)
+
+    def values(self, statistic: Statistic) -> Array:
+        """Return the statistic of each resample ``[resamples]``."""
+        return np.concatenate([statistic(weights) for weights in self._blocks()])
+
+    def _blocks(self) -> Iterator[Array]:
+        rows = max(1, BLOCK // len(self.index))
+        for start in range(0, len(self.counts), rows):
+            yield self.counts[start : start + rows][:, self.index].astype(np.float64)
+
+    def interval(self, statistic: Statistic) -> tuple[float | None, float | None]:
+        """Return the percentile interval; resamples in which the statistic is not defined are left out."""
+        return interval_of(self.values(statistic)) if self.groups > 1 else (None, None)
+
+
+def interval_of(values: Array) -> tuple[float | None, float | None]:
+    """Return the 2.5 and the 97.5 % quantile of those values that are finite; None if none is."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return None, None
+    low, high = np.quantile(finite, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def one_class(labels: npt.ArrayLike) -> str:
+    """Return why nothing can be said of telling two classes apart; empty if it can.
+
+    >>> one_class([1, 1]), one_class([0, 1])
+    ('all 2 test images are abnormal, and two classes are needed', '')
+    """
+    y = np.asarray(labels)
+    if 0 < np.count_nonzero(y) < len(y):
+        return ""
+    what = "abnormal" if len(y) and y[0] else "normal"
+    return f"all {len(y)} test images are {what}, and two classes are needed"
+
+
+def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, resamples: Resamples | None = None) -> Figure:
+    """Return the area under the receiver operating characteristic: how often an abnormal image is above a normal one.
+
+    Ties count half. No value, and the reason, with one class alone.
+
+    Raises:
+        InputError: as for :func:`checked`.
+
+    >>> auroc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value
+    0.75
+    """
+    y, s = checked(labels, scores)
+    if reason := one_class(y):
+        return Figure(None, reason=reason)
+    low, high = (None, None) if resamples is None else resamples.interval(weighted_auroc(y, s))
+    return Figure(float(roc_auc_score(y, s)), low, high)
+
+
+def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike, *, resamples: Resamples | None = None) -> Figure:
+    """Return the average precision. Chance is the prevalence of the test set: report it beside.
+
+    Raises:
+        InputError: as for :func:`checked`.
+    """
+    y, s = checked(labels, scores)
+    if reason := one_class(y):
+        return Figure(None, reason=reason)
+    low, high = (None, None) if resamples is None else resamples.interval(weighted_average_precision(y, s))
+    return Figure(float(average_precision_score(y, s)), low, high)
+
+
+def share_above(
+    labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    threshold: float,
+    *,
+    label: int,
+    resamples: Resamples | None = None,
+) -> Figure:
+    """Return the share of the images with this label whose score is above the threshold.
+
+    For ``label`` 1 the sensitivity; for 0 one minus the specificity.
+
+    Raises:
+        InputError: as for :func:`checked`.
+    """
+    y, s = checked(labels, scores)
+    chosen, above = (y == label).astype(np.float64), (s > threshold).astype(np.float64)
+    if not chosen.any():
+        return Figure(None, reason=f"no test image is {'abnormal' if label else 'normal'}")
+
+    def statistic(weights: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            found: Array = (weights @ (chosen * above)) / (weights @ chosen)
+        return found
+
+    low, high = (None, None) if resamples is None else resamples.interval(statistic)
+    return Figure(float(above[y == label].mean()), low, high)
+
+
+def mean_auroc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, resamples: Resamples | None = None) -> Figure:
+    """Return the mean of the AUROCs of several trainings on the same images.
+
+    The interval says what other groups of images would change, not what other trainings would: report their spread.
+
+    Args:
+        labels: of the images ``[n]``.
+        scores: ``[seeds, n]``.
+        resamples: of the images' groups.
+
+    Raises:
+        InputError: as for :func:`checked`.
+    """
+    y = np.asarray(labels)
+    if reason := one_class(y):
+        return Figure(None, reason=reason)
+    statistic = _mean_of_aurocs(labels, scores)
+    low, high = (None, None) if resamples is None else resamples.interval(statistic)
+    return Figure(float(statistic(np.ones((1, len(y))))[0]), low, high)
+
+
+def paired_difference(
+    labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike, *, resamples: Resamples
+) -> Difference:
+    """Return how much higher the AUROC of ``one`` is than that of ``other`` on the same images.
+
+    Args:
+        labels: of the images ``[n]``.
+        one: scores ``[n]``, or ``[seeds, n]`` of several trainings: the mean of their AUROCs is compared.
+        other: as ``one``; may be of another number of trainings.
+        resamples: of the images' groups; both sides see the same draws.
+
+    Raises:
+        InputError: as for :func:`checked`.
+    """
+    y = np.asarray(labels)
+    if reason := one_class(y):
+        return Difference(None, reason=reason)
+    first, second = _mean_of_aurocs(labels, one), _mean_of_aurocs(labels, other)
+
+    def statistic(weights: Array) -> Array:
+        return first(weights) - second(weights)
+
+    value = float(statistic(np.ones((1, len(y))))[0])
+    if resamples.groups < 2:
+        return Difference(value, reason="an interval needs at least 2 groups")
+    drawn = resamples.values(statistic)
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = interval_of(drawn)
+    # the draw that was made counts as one, so that no p-value is 0
+    tails = [(1 + np.count_nonzero(side)) / (1 + len(drawn)) for side in (drawn <= 0, drawn >= 0)]
+    return Difference(value, low, high, min(1.0, 2 * float(min(tails))))
+
+
+def _mean_of_aurocs(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Statistic:
+    singles = [weighted_auroc(*checked(labels, row)) for row in np.atleast_2d(np.asarray(scores))]
+
+    def statistic(weights: Array) -> Array:
+        return np.asarray(np.mean([single(weights) for single in singles], axis=0))
+
+    return statistic
+
+
+def checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], Array]:
+    """Return both as arrays ``[n]``.
+
+    Raises:
+        InputError: another shape, no image, labels other than 0 and 1, scores that are not finite.
+    """
+    y, s = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if y.ndim != 1 or y.shape != s.shape or not len(y):
+        raise InputError(f"labels and scores must have one shape [n], got {list(y.shape)} and {list(s.shape)}")
+    if not np.isin(y, (0, 1)).all():
+        raise InputError(f"labels must be 0 (normal) or 1 (abnormal), got {y[~np.isin(y, (0, 1))][0]}")
+    if not np.isfinite(s).all():
+        raise InputError(f"scores must be finite, got {np.count_nonzero(~np.isfinite(s))} of {len(s)} that are not")
+    return y.astype(np.int64), s
+
+
+def counted(labels: npt.NDArray[np.int64], scores: Array) -> Callable[[Array], tuple[Array, Array]]:
+    """Return what counts hits and false alarms at every threshold, from the highest, for weights of the images.
+
+    Weights ``[b, n]`` to two arrays ``[b, t]`` of the t different scores: the weight of the abnormal, and of the normal
+    images at or above each.
+    """
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))
+    abnormal = labels[order] == 1
+
+    def count(weights: Array) -> tuple[Array, Array]:
+        ranked = weights[:, order]
+        hits, alarms = (np.add.reduceat(ranked * side, starts, axis=1) for side in (abnormal, ~abnormal))
+        return np.cumsum(hits, axis=1), np.cumsum(alarms, axis=1)
+
+    return count
+
+
+def weighted_auroc(labels: npt.NDArray[np.int64], scores: Array) -> Statistic:
+    """Return the AUROC as a function of the images' weights."""
+    count = counted(labels, scores)
+
+    def statistic(weights: Array) -> Array:
+        hits, alarms = count(weights)
+        new = np.diff(hits, axis=1, prepend=0.0)
+        below = alarms[:, -1:] - alarms + np.diff(alarms, axis=1, prepend=0.0) / 2
+        with np.errstate(invalid="ignore"):
+            found: Array = (new * below).sum(axis=1) / (hits[:, -1] * alarms[:, -1])
+        return found
+
+    return statistic
+
+
+def weighted_average_precision(labels: npt.NDArray[np.int64], scores: Array) -> Statistic:
+    """Return the average precision as a function of the images' weights."""
+    count = counted(labels, scores)
+
+    def statistic(weights: Array) -> Array:
+        hits, alarms = count(weights)
+        new = np.diff(hits, axis=1, prepend=0.0)
+        with np.errstate(invalid="ignore"):
+            precision = np.where(new > 0, hits / (hits + alarms), 0.0)
+            found = (new * precision).sum(axis=1) / hits[:, -1]
+        # without any normal image every order is perfect: that says nothing
+        return np.where(alarms[:, -1] > 0, found, np.nan)
+
+    return statistic

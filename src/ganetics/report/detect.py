@@ -1,0 +1,256 @@
+"""The page of a detector: one HTML file that needs no script and no network, made from the run's records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+import ganetics
+from ganetics._files import write_atomically
+from ganetics.anomaly.results import Baseline, Evaluation, FitResult, Histogram, Picture, Points, Shortcut, Variant
+from ganetics.anomaly.settings import DetectConfig
+from ganetics.execution.log import read_config_as
+from ganetics.metrics.detection import Figure
+from ganetics.records import from_json, read_text
+from ganetics.report.charts import Axis, Chart, linear_axis, tick
+from ganetics.report.page import environment, picture
+from ganetics.report.verdict import counted
+
+LEVEL = 0.05
+"""Of the tests against all baselines together."""
+PLACES = np.linspace(0.0, 1.0, 101)
+NAMES: Mapping[str, str] = {
+    "fanogan": "f-AnoGAN",
+    "ganomaly": "GANomaly",
+    "autoencoder": "auto-encoder",
+    "padim": "PaDiM",
+    "neighbours": "neighbours in frozen features",
+    "pixels": "16×16 pixels",
+    "colour": "mean colour",
+}
+"""Of detectors, for people."""
+KINDS: Mapping[str, str] = {
+    "best": "Clearest: abnormal images with the highest scores",
+    "worst": "Least clear: abnormal images with the lowest scores; those below the threshold are missed",
+    "false alarm": "False alarms: normal images above the threshold",
+    "borderline": "Borderline: nearest to the threshold",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture with what is known of it; ``url`` is a data: URI, None where there is none."""
+
+    picture: Picture
+    url: str | None
+
+
+def write_detect_report(run: Path, folder: Path | None = None) -> Path:
+    """Write ``report.html`` from what a run has recorded so far, and return its path.
+
+    Args:
+        run: folder of the run.
+        folder: of its evaluation, and of the page; None: the run's.
+
+    Raises:
+        InputError: it holds no run of a detector, or a file in it is damaged.
+        OSError: the disk is full or the folder not writable.
+    """
+    folder = folder or run
+    config = read_config_as(DetectConfig, run)
+    fit = _read(FitResult, run / "fit.json")
+    found = _read(Evaluation, folder / "evaluation.json")
+    page = environment().get_template("detect.html").render(**_content(run, folder, config, fit, found))
+    path = folder / "report.html"
+    write_atomically(path, page.encode("utf-8", "backslashreplace"))
+    return path
+
+
+def _read(kind: type[Any], path: Path) -> Any:
+    return from_json(kind, read_text(path, path.stem), where=str(path)) if path.exists() else None
+
+
+def _content(
+    run: Path, folder: Path, config: DetectConfig, fit: FitResult | None, found: Evaluation | None
+) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "config": config,
+        "fit": fit,
+        "found": found,
+        "name": called(config.name),
+        "called": called,
+        "counted": counted,
+        "words": words,
+        "figure": figure,
+        "signed": signed,
+        "title": title(config, fit, found),
+        "facts_of": card(config, fit),
+        "version": ganetics.__version__,
+        "command": f"ganetics report {run}",
+    }
+    if found is not None:
+        content |= {
+            "roc": receiver(found.roc),
+            "precision_recall": precision(found.precision_recall, found.prevalence),
+            "scores": scores(found.histogram, found.threshold),
+            "audit": audit_rows(found.shortcuts),
+            "variants": VARIANTS,
+            "sets": [
+                (heading, [Shown(one, picture(folder, one.file)) for one in found.pictures if one.kind == kind])
+                for kind, heading in KINDS.items()
+            ],
+        }
+    return content
+
+
+VARIANTS: tuple[Variant, ...] = ("as it is", "colour normalised", "border masked", "both")
+
+
+def title(config: DetectConfig, fit: FitResult | None, found: Evaluation | None) -> str:
+    """Return what it came to, in a sentence."""
+    name, data = called(config.name), config.dataset
+    if fit is not None and fit.failure is not None:
+        return f"{name} on {data}: training {fit.failure.kind}"
+    if fit is None:
+        return f"{name} on {data}: not fitted yet"
+    if found is None:
+        return f"{name} on {data}: fitted, not tested yet"
+    if found.auroc.value is None:
+        return f"{name} on {data}: no AUROC, since {found.auroc.reason}"
+    return f"{name} on {data}: AUROC {words(found.auroc)}, {_standing(found.baselines)}"
+
+
+def _standing(baselines: Sequence[Baseline]) -> str:
+    def beaten(one: Baseline) -> bool:
+        return one.p_holm is not None and one.p_holm < LEVEL and (one.difference.value or 0.0) > 0
+
+    others = [called(one.name) for one in baselines if not beaten(one)]
+    if not others:
+        return "better than everything beside it"
+    return f"not shown to be better than {', '.join(others[:-1]) + ' and ' if others[1:] else ''}{others[-1]}"
+
+
+def called(name: str) -> str:
+    """Return a detector's name for people.
+
+    >>> called("fanogan"), called("brightness")
+    ('f-AnoGAN', 'brightness')
+    """
+    return NAMES.get(name, name)
+
+
+def figure(value: float | None) -> str:
+    """Return a share or an area for people.
+
+    >>> figure(0.8126), figure(None)
+    ('0.813', '–')
+    """
+    return "–" if value is None else f"{value:.3f}"
+
+
+def signed(value: float | None) -> str:
+    """Return a difference for people.
+
+    >>> signed(0.0312), signed(-0.2)
+    ('+0.031', '−0.200')
+    """
+    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def words(found: Figure) -> str:
+    """Return a figure with its interval for people.
+
+    >>> words(Figure(0.8126, 0.75, 0.9)), words(Figure(None))
+    ('0.813 (0.750 to 0.900)', '–')
+    """
+    interval = "" if found.low is None else f" ({figure(found.low)} to {figure(found.high)})"
+    return figure(found.value) + interval
+
+
+def receiver(found: Points | None) -> Markup:
+    """Return the plot of sensitivity over one minus specificity with its band; empty without one."""
+    chart = Chart(_unit("1 − specificity: normal images above a threshold"), _unit("sensitivity"), 300, gutter=40)
+    if found is None:
+        return Markup("")
+    marks = [chart.line((0.0, 0.0), (1.0, 1.0), "floor"), *_band(chart, found)]
+    return chart.draw([*marks, chart.curve(found.xs, found.ys, "thick found")], "receiver operating characteristic")
+
+
+def precision(found: Points | None, prevalence: float) -> Markup:
+    """Return the plot of precision over recall with its band; empty without one."""
+    chart = Chart(_unit("recall (sensitivity)"), _unit("precision"), 300, gutter=40)
+    if found is None:
+        return Markup("")
+    # each precision holds back to the recall before it
+    xs, ys = np.repeat(found.xs, 2)[:-1], np.repeat(found.ys, 2)[1:]
+    marks = [chart.line((0.0, prevalence), (1.0, prevalence), "floor"), *_band(chart, found)]
+    return chart.draw([*marks, chart.curve(xs, ys, "thick found")], "precision over recall")
+
+
+def scores(found: Histogram, threshold: float) -> Markup:
+    """Return the plot of the shares of images over their scores."""
+    rows = {"c2": found.held_out, "thick rival": found.normal, "thick found": found.abnormal}
+    shares = {kind: np.array(counts) / max(1, sum(counts)) for kind, counts in rows.items()}
+    highest = max(float(row.max()) for row in shares.values())
+    low, high = min(found.edges[0], threshold), max(found.edges[-1], threshold)
+    chart = Chart(
+        linear_axis(low, high, "score, in standard deviations of held-out normals"),
+        linear_axis(0.0, 1.05 * highest or 1.0, "share of the images of its kind, in each of 40 bins"),
+        240,
+    )
+    edges = np.repeat(found.edges, 2)[1:-1]
+    curves = [chart.curve(edges, np.repeat(row, 2), kind) for kind, row in shares.items()]
+    line = chart.line((threshold, 0.0), (threshold, chart.y.high), "baseline")
+    return chart.draw([line, *curves], "histograms of the scores")
+
+
+def audit_rows(found: Sequence[Shortcut]) -> list[tuple[str, dict[str, Shortcut]]]:
+    """Return name → variant → what it reaches, in the order in which they were made."""
+    rows: dict[str, dict[str, Shortcut]] = {}
+    for one in found:
+        rows.setdefault(one.name, {})[one.variant] = one
+    return list(rows.items())
+
+
+def card(config: DetectConfig, fit: FitResult | None) -> list[tuple[str, str]]:
+    """Return what the detector is and was made from, name and value."""
+    parts, before = config.parts, config.preprocessing
+    settings = config.detector.model_dump(mode="json", exclude={"kind"})
+    steps = f"middle square, {before.image_size}×{before.image_size}, {'gray' if before.channels == 1 else 'colour'}"
+    steps += ", colours normalised" if before.normalise_colour else ""
+    steps += ", border masked" if before.mask_border else ""
+    rows = [
+        ("detector", called(config.name)),
+        ("settings", ", ".join(f"{name} {_told(value)}" for name, value in settings.items())),
+        ("normal images", f"{config.data.count:,} of {config.dataset}"),
+        ("groups fitted on", f"{len(parts.fit):,}"),
+        ("groups held out to choose with", f"{len(parts.held_out):,}"),
+        ("groups kept for the test", f"{len(parts.test):,}"),
+        ("split, training seed", f"{config.split}, {config.seed}"),
+        ("preprocessing", steps),
+    ]
+    if fit is not None and fit.threshold is not None:
+        rows += [("images", f"{fit.fit:,} fitted on, {fit.held_out:,} held out")]
+        rows += [("threshold", f"{fit.threshold:.3g}, from {fit.threshold_from}")]
+    return rows
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return " + ".join(f"{weight:g} · {name}" for name, weight in value.items())
+    if isinstance(value, list):
+        return " + ".join(f"{one['kind']}:{one['weight']:g}" for one in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _unit(label: str) -> Axis:
+    return Axis(0.0, 1.0, tuple((i / 4, tick(i / 4)) for i in range(5)), label)
+
+
+def _band(chart: Chart, found: Points) -> list[Markup]:
+    return [chart.band(PLACES, found.lows, found.highs, "found")] if found.lows else []

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from ganetics._check import InputError
+from ganetics.anomaly.compare import compare, to_csv
+from ganetics.anomaly.results import RunSummary
+from ganetics.records import to_json
+
+LABELS = np.tile([0, 0, 1], 20)
+GROUPS = [f"g{i // 3}" for i in range(60)]
+
+
+def write(folder: Path, loss: str, seed: int, gain: float, **changes: object) -> np.ndarray:
+    """Write a run whose scores see the classes this well, in another order of rows for each seed."""
+    random = np.random.default_rng(seed)
+    scores = np.round(random.normal(size=60) + gain * LABELS, 4)
+    summary = RunSummary(
+        dataset="eyes", detector="fanogan", loss=loss, lr=1e-3, seed=seed, train_groups=("t",), test_groups=("g0",),
+        headline=True, score={"residual": 1.0}, split=0, auroc=None, looks=1, first_look="now",
+    ).model_copy(update=changes)  # fmt: skip
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(to_json(summary))
+    rows = [f"image {i:02d},{GROUPS[i]},{LABELS[i]},{scores[i]}" for i in random.permutation(60)]
+    (folder / "scores.csv").write_text("\n".join(["path,group,label,pred_score", *rows]) + "\n")
+    return scores
+
+
+def test_rows_are_means_over_seeds_compared_in_pairs(tmp_path: Path) -> None:
+    good = [write(tmp_path / f"good-{seed}", "ganetic", seed, 2.0) for seed in range(3)]
+    poor = [write(tmp_path / f"poor-{seed}", "wasserstein", seed, 0.5) for seed in range(2)]
+    same = [write(tmp_path / "same", "hinge", 0, 0.5)]
+    found = compare([tmp_path], reference="fanogan, wasserstein", resamples=400)
+    assert (found.normal, found.abnormal, found.groups) == (40, 20, 20)
+    rows = {row.label: row for row in found.rows}
+    best = rows["fanogan, ganetic"]
+    areas = [roc_auc_score(LABELS, scores) for scores in good]
+    others = [roc_auc_score(LABELS, scores) for scores in poor]
+    assert found.rows[0] is best
+    assert best.seeds == (0, 1, 2)
+    assert best.auroc.value == pytest.approx(np.mean(areas))
+    assert best.sd == pytest.approx(np.std(areas, ddof=1))
+    assert best.auroc.low < best.auroc.value < best.auroc.high  # type: ignore[operator]
+    assert best.difference.value == pytest.approx(np.mean(areas) - np.mean(others))  # type: ignore[union-attr]
+    assert best.difference.low > 0  # type: ignore[operator,union-attr]
+    assert best.p_holm == pytest.approx(2 * best.difference.p)  # type: ignore[operator,union-attr]
+    reference = rows["fanogan, wasserstein"]
+    assert (reference.difference, reference.p_holm) == (None, None)
+    single = rows["fanogan, hinge"]
+    assert single.sd is None
+    assert single.auroc.value == pytest.approx(roc_auc_score(LABELS, same[0]))
+    table = list(csv.DictReader(to_csv(found).splitlines()))
+    assert [row["label"] for row in table] == [row.label for row in found.rows]
+    assert table[0]["auroc"] == f"{np.mean(areas):.4f}"
+
+
+def test_another_score_is_another_row(tmp_path: Path) -> None:
+    write(tmp_path / "a", "ganetic", 0, 1.0)
+    write(tmp_path / "b", "ganetic", 0, 1.0, score={"residual": 1.0, "ratio": 0.5})
+    labels = [row.label for row in compare([tmp_path / "a", tmp_path / "b"], resamples=10).rows]
+    assert sorted(labels) == ["fanogan, ganetic", "fanogan, ganetic, 0.5·ratio+1·residual"]
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a", "ganetic", 0, 1.0)
+    with pytest.raises(InputError, match=r"unknown reference 'hinge'"):
+        compare([tmp_path], reference="hinge", resamples=10)
+    write(tmp_path / "b", "ganetic", 0, 1.0)
+    with pytest.raises(InputError, match=r"^fanogan, ganetic: each seed must occur once, got 0, 0$"):
+        compare([tmp_path], resamples=10)
+    file = tmp_path / "b" / "scores.csv"
+    file.write_text(file.read_text().replace("image 07", "image 99"))
+    with pytest.raises(InputError, match=r"b: must be tested on the same images as .*a, got others$"):
+        compare([tmp_path], resamples=10)
+    file.write_text("path,score\nx,1\n")
+    with pytest.raises(InputError, match=r"scores.csv: must be a table of path, group, label, pred_score$"):
+        compare([tmp_path], resamples=10)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: must hold at least 1 evaluated run, got none$"):
+        compare([tmp_path / "empty"])

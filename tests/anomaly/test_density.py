@@ -1,0 +1,61 @@
+"""The density ratio that is read from a discriminator."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize
+
+from ganetics.anomaly.density import LOG_ODDS, log_ratio_of
+from ganetics.catalogue import CATALOGUE
+from ganetics.losses import GANetic, LeastSquares, NonSaturating
+from ganetics.losses.contract import SeparableLoss
+
+READABLE = [name for name, entry in CATALOGUE.items() if log_ratio_of(entry.make()) is not None]
+
+
+def test_what_the_optimal_discriminator_does_not_say_is_not_read() -> None:
+    assert {"ganetic", "non-saturating", "least-squares", "f-kl", "f-hellinger"} <= set(READABLE)
+    assert not {"wasserstein", "hinge", "relativistic-pairing", "ganetic-batch-sum", "ra-hinge"} & set(READABLE)
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_the_reading_of_the_best_logit_is_the_ratio(name: str) -> None:
+    loss = CATALOGUE[name].make()
+    reader = log_ratio_of(loss)
+    assert isinstance(loss, SeparableLoss)
+    assert reader is not None
+    for odds in (-2.0, -0.5, 0.0, 0.7, 2.0):
+        share = 1 / (1 + math.exp(-odds))
+
+        def cost(logit: float, share: float = share) -> float:
+            x = torch.tensor([logit], dtype=torch.float64)
+            return float(share * loss.real_term(x) + (1 - share) * loss.fake_term(x))
+
+        start = min(np.linspace(-20, 20, 4001), key=cost)
+        best = optimize.minimize_scalar(
+            cost, bounds=(start - 0.02, start + 0.02), method="bounded", options={"xatol": 1e-10}
+        )
+        assert float(reader(torch.tensor([best.x]))[0]) == pytest.approx(odds, abs=5e-3)
+
+
+def test_published_optima() -> None:
+    # the paper's: D*(r) = (√3.985/6 · r)^(2/7); least squares on logits: the share itself; BCE: its logit
+    share = torch.tensor([0.1, 0.5, 0.9])
+    odds = torch.logit(share).double()
+    ganetic = torch.logit((math.sqrt(3.985) / 6 * share) ** (2 / 7))
+    for loss, logits in ((GANetic(), ganetic), (LeastSquares(), share), (NonSaturating(), torch.logit(share))):
+        reader = log_ratio_of(loss)
+        assert reader is not None
+        torch.testing.assert_close(reader(logits), odds, atol=5e-3, rtol=0)
+
+
+def test_readings_rise_and_end_at_the_table() -> None:
+    reader = log_ratio_of(GANetic())
+    assert reader is not None
+    found = reader(torch.linspace(-50, 50, 2001)).numpy()
+    assert (np.diff(found) >= 0).all()
+    assert (found[0], found[-1]) == pytest.approx((LOG_ODDS[0], LOG_ODDS[-1]))

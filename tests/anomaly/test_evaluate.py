@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from ganetics._check import InputError
+from ganetics.anomaly.evaluate import chosen, evaluate, histogram
+from ganetics.anomaly.fit import fit, fitted_detector, prepare_run
+from ganetics.anomaly.results import Evaluation, RunSummary
+from ganetics.anomaly.settings import AutoEncoderSettings, NeighboursSettings, Preprocessing, Settings
+from ganetics.anomaly.sliding import slide
+from ganetics.anomaly.testset import Options
+from ganetics.records import from_json
+
+from .conftest import Folder, textures
+
+PATIENT = r"p\d+"
+PIXELS = NeighboursSettings(features="pixels")
+QUICK = AutoEncoderSettings(width=4, latent_dim=4, steps=2, check_every=2)
+TINY = AutoEncoderSettings(width=4, latent_dim=8, steps=100, check_every=25, learning_rate=3e-3)
+
+
+def made(folder: Folder, tmp_path: Path, detector: Settings = PIXELS) -> Path:
+    normal = folder("normal", range(30))
+    prepared = prepare_run(str(normal), detector, groups=PATIENT, preprocessing=Preprocessing(image_size=16))
+    fit(tmp_path / "run", prepared)
+    return tmp_path / "run"
+
+
+def quick(**options: object) -> Options:
+    return Options(**{"resamples": 60, "pictures": False, **options})  # type: ignore[arg-type]
+
+
+def test_what_is_written_agrees_with_itself(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path, TINY)
+    bad = image_folder("bad", range(100, 110), abnormal=True)
+    found = evaluate(run, quick(abnormal=str(bad), pictures=True, headline=True, command="ganetics detect"))
+    with (run / "scores.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["path", "group", "label", "pred_score"]
+    labels, scores = [int(row["label"]) for row in rows], [float(row["pred_score"]) for row in rows]
+    assert (found.abnormal, found.normal) == (sum(labels), len(labels) - sum(labels)) == (20, 18)
+    assert found.auroc.value == pytest.approx(roc_auc_score(labels, scores))
+    assert found.average_precision.value == pytest.approx(average_precision_score(labels, scores))
+    assert found.prevalence == pytest.approx(20 / 38)
+    above = [score > found.threshold for score in scores]
+    assert found.sensitivity.value == pytest.approx(np.mean([a for a, y in zip(above, labels, strict=True) if y]))
+    assert found.specificity.value == pytest.approx(
+        np.mean([not a for a, y in zip(above, labels, strict=True) if not y])
+    )
+    for figure in (found.auroc, found.sensitivity, found.specificity):
+        assert figure.low <= figure.value <= figure.high  # type: ignore[operator]
+    assert {row["path"].split("/")[0] for row in rows if row["label"] == "1"} == {"bad"}
+    summary = from_json(RunSummary, (run / "run.json").read_text(), where="run.json")
+    assert set(summary.test_groups) == {row["group"] for row in rows}
+    assert not set(summary.test_groups) & set(summary.train_groups)
+    assert (summary.headline, summary.detector, summary.loss, summary.lr) == (True, "autoencoder", None, 3e-3)
+    stored = from_json(Evaluation, (run / "evaluation.json").read_text(), where="evaluation.json")
+    assert stored == found
+    assert [one.name for one in found.baselines] == ["pixels", "colour", "brightness", "neighbours", "file size"]
+    assert {one.variant for one in found.shortcuts} == {"as it is", "colour normalised", "border masked", "both"}
+    assert all((run / one.file).read_bytes().startswith(b"\x89PNG") for one in found.pictures)
+    kinds = [one.kind for one in found.pictures]
+    assert kinds[:12] == ["best"] * 6 + ["worst"] * 6
+    assert len({one.path for one in found.pictures}) == len(found.pictures)
+    # as often again as is liked: the same figures
+    again = evaluate(run, quick(abnormal=str(bad), pictures=True, headline=True, command="ganetics detect"))
+    assert again.model_copy(update={"looks": 1}) == found
+
+
+def test_a_group_that_was_seen_is_refused_or_left_out(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path)
+    bad = image_folder("bad", range(40), abnormal=True, seed=3)
+    with pytest.raises(InputError, match=r"^abnormal: group 'p0\d\d' is among those that the run was fitted on"):
+        evaluate(run, quick(abnormal=str(bad)))
+    assert not (run / "looks.json").exists()  # nothing was looked at
+    found = evaluate(run, quick(abnormal=str(bad), leave_out_seen=True))
+    seen = json.loads((run / "run.json").read_text())["train_groups"]
+    assert found.left_out == 2 * len(seen)
+    assert found.abnormal == 80 - found.left_out
+    other = image_folder("others", range(10))
+    with pytest.raises(InputError, match=r"^normal: group 'p00\d' is among"):
+        evaluate(run, quick(normal=str(other)))
+
+
+def test_one_class_has_no_auroc_and_the_other_figures(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path)
+    found = evaluate(run, quick())
+    assert found.auroc.value is None
+    assert found.auroc.reason == "all 18 test images are normal, and two classes are needed"
+    assert found.sensitivity.reason == "no test image is abnormal"
+    assert found.specificity.value is not None
+    assert found.roc is None
+    bad = image_folder("bad", range(100, 105), abnormal=True)
+    alone = evaluate(run, quick(abnormal=str(bad), no_normal=True))
+    assert (alone.auroc.value, alone.specificity.value, alone.prevalence) == (None, None, 1.0)
+    assert alone.sensitivity.value is not None
+    with pytest.raises(InputError, match="the test must have at least 1 image of an unseen group, got none"):
+        evaluate(run, quick(no_normal=True))
+
+
+def test_abnormal_images_among_the_normal_ones_are_found(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path)
+    config, _, _ = fitted_detector(run)
+    normal = tmp_path / "normal"
+    with pytest.raises(InputError, match=r"no image may be among the normal ones of .*normal, got p000_a.png"):
+        evaluate(run, quick(abnormal=str(normal)))
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for number, letter in enumerate("ab"):
+        shutil.copy(normal / f"{config.parts.fit[0]}_{letter}.png", copies / f"p90{number}_x.png")
+    with pytest.raises(InputError, match=r"fitted on or chosen with, got 2 of 2 that equal one pixel by pixel$"):
+        evaluate(run, quick(abnormal=str(copies)))
+    found = evaluate(run, quick(normal=str(copies)))
+    assert (found.normal, found.duplicates) == (2, 2)
+
+
+def masked(folder: Path, image: Path, size: tuple[int, int] = (16, 16)) -> None:
+    """Write the mask of an image: its left half."""
+    folder.mkdir(exist_ok=True)
+    values = np.zeros((size[1], size[0]), dtype=np.uint8)
+    values[:, : size[0] // 2] = 255
+    Image.fromarray(values).save(folder / f"{image.stem}.png")
+
+
+def test_masks_give_figures_of_pixels(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path, TINY)
+    bad, masks = image_folder("bad", range(100, 104), abnormal=True), tmp_path / "masks"
+    for image in bad.iterdir():
+        values = np.asarray(Image.open(image)).astype(int)
+        # a checkerboard differs from its neighbours by far
+        steps = np.abs(np.diff(values, axis=0)).max(axis=2)[:, :15] > 50
+        mask = np.zeros((16, 16), dtype=np.uint8)
+        mask[:15, :15][steps] = 255
+        masks.mkdir(exist_ok=True)
+        Image.fromarray(mask).save(masks / image.name)
+    found = evaluate(run, quick(abnormal=str(bad), masks=masks))
+    assert found.masks == 8
+    assert found.pixel_auroc is not None
+    assert found.region_overlap is not None
+    assert found.pixel_auroc.value > 0.8  # type: ignore[operator]
+    assert found.region_overlap.value > 0.4  # type: ignore[operator]
+
+
+def test_masks_must_fit(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path, QUICK)
+    bad, masks = image_folder("bad", range(100, 102), abnormal=True), tmp_path / "masks"
+    with pytest.raises(InputError, match=r"^masks: .*masks must be a folder, got nothing there$"):
+        evaluate(run, quick(abnormal=str(bad), masks=masks))
+    for image in sorted(bad.iterdir())[:3]:
+        masked(masks, image)
+    with pytest.raises(InputError, match=r"must hold a mask for each abnormal image, got none for p101_b.png$"):
+        evaluate(run, quick(abnormal=str(bad), masks=masks))
+    masked(masks, bad / "p101_b.png", (20, 16))
+    with pytest.raises(InputError, match=r"p101_b.png must be 16×16 as its image is, got 20×16$"):
+        evaluate(run, quick(abnormal=str(bad), masks=masks))
+    blind = prepare_run(str(tmp_path / "normal"), PIXELS, groups=PATIENT, preprocessing=Preprocessing(image_size=16))
+    fit(tmp_path / "blind", blind)
+    with pytest.raises(InputError, match=r"^masks: the detector must say where an image is abnormal, pixels does not$"):
+        evaluate(tmp_path / "blind", quick(abnormal=str(bad), masks=masks))
+
+
+def test_sliding_windows_are_what_is_seen_through_them(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path, QUICK)
+    _, detector, preprocessing = fitted_detector(run)
+    large = np.random.default_rng(0).integers(60, 190, (24, 40, 3), dtype=np.uint8)
+    Image.fromarray(large).save(tmp_path / "large.png")
+    scores, maps = slide(detector, preprocessing, [tmp_path / "large.png"], stride=12)
+    tops, lefts = (0, 8), (0, 12, 24)
+    expected, total, count = [], np.zeros((24, 40)), np.zeros((24, 40))
+    for top in tops:
+        for left in lefts:
+            window = large[top : top + 16, left : left + 16].transpose(2, 0, 1)[None]
+            found = detector.results(torch.from_numpy(window.copy()))
+            expected.append(found.pred_score[0])
+            total[top : top + 16, left : left + 16] += found.anomaly_map[0]  # type: ignore[index]
+            count[top : top + 16, left : left + 16] += 1
+    assert scores[0] == pytest.approx(max(expected), rel=1e-4)
+    np.testing.assert_allclose(maps[0], total / count, atol=1e-4)
+    with pytest.raises(InputError, match="pixels between windows must be at most 16, got 17"):
+        slide(detector, preprocessing, [tmp_path / "large.png"], stride=17)
+    Image.fromarray(large[:10]).save(tmp_path / "low.png")
+    with pytest.raises(InputError, match=r"low.png: must be at least 16×16 to slide over, got 40×10"):
+        slide(detector, preprocessing, [tmp_path / "low.png"], stride=8)
+
+
+def test_an_evaluation_by_windows(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path, TINY)
+    frames, masks = tmp_path / "frames", tmp_path / "masks"
+    frames.mkdir()
+    smooth, board = textures(4, 9), textures(4, 9, abnormal=True)
+    for place in range(4):
+        frame = np.concatenate([board[place].numpy(), smooth[place].numpy()], axis=2).transpose(1, 2, 0)
+        Image.fromarray(np.ascontiguousarray(frame)).save(frames / f"p20{place}.png")
+        masked(masks, frames / f"p20{place}.png", (32, 16))
+    found = evaluate(run, quick(abnormal=str(frames), masks=masks, sliding=8, no_normal=True))
+    assert (found.sliding, found.masks, found.auroc.value) == (8, 4, None)
+    assert found.pixel_auroc.low > 0.5  # type: ignore[operator,union-attr]
+    assert found.components == {}
+
+
+def test_pictures_are_the_extremes_and_none_twice() -> None:
+    scores, labels = np.arange(40.0), np.tile([0, 1], 20)
+    found = chosen(scores, labels, 30.0)
+    kinds: dict[str, list[int]] = {}
+    for kind, place in found:
+        kinds.setdefault(kind, []).append(place)
+    assert kinds["best"] == [39, 37, 35, 33, 31, 29]
+    assert kinds["worst"] == [1, 3, 5, 7, 9, 11]
+    assert kinds["false alarm"] == [38, 36, 34, 32]
+    assert kinds["borderline"] == [30, 28, 27, 26, 25, 24]
+
+
+def test_the_histogram_counts_everything_once() -> None:
+    random = np.random.default_rng(0)
+    held_out, scores, labels = random.normal(size=50), random.normal(size=80), np.tile([0, 1], 40)
+    scores[0] = 1e6
+    found = histogram(held_out, scores, labels)
+    assert (sum(found.held_out), sum(found.normal), sum(found.abnormal)) == (50, 40, 40)
+    assert found.edges[-1] < 1e6
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("folder", "normal", "abnormal", "groups"),
+    [("polyp-patches", "normal", "polyp", r"seq\d+"), ("fundus", "normal", "glaucoma", r"patient\d+")],
+)
+def test_the_real_sets_are_split_by_sequence_and_by_patient(
+    data_root: Path, tmp_path: Path, folder: str, normal: str, abnormal: str, groups: str
+) -> None:
+    source, sick = data_root / folder / normal, data_root / folder / abnormal
+    prepared = prepare_run(str(source), NeighboursSettings(features="colour"), groups=groups)
+    assert prepared.config.dataset == folder
+    fit(tmp_path / "run", prepared)
+    parts = prepared.config.parts
+    shares = np.array([len(prepared.part(part)) for part in (parts.fit, parts.held_out, parts.test)])
+    assert shares / len(prepared.normals) == pytest.approx([0.5, 0.2, 0.3], abs=0.05)
+    # every sequence has polyps, and some patients have one healthy eye: what was seen must not be tested on
+    with pytest.raises(InputError, match=r"^abnormal: group '(seq|patient)\d+' is among those that the run was fitted"):
+        evaluate(tmp_path / "run", quick(abnormal=str(sick)))
+    assert not (tmp_path / "run" / "looks.json").exists()

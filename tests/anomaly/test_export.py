@@ -1,0 +1,113 @@
+"""What is exported scores as the detector does, without PyTorch."""
+
+from __future__ import annotations
+
+import builtins
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ganetics._check import InputError, MissingDependencyError
+from ganetics.anomaly import export as module
+from ganetics.anomaly.export import Exported, differences, export
+from ganetics.anomaly.fit import fit, fitted_detector, prepare_run
+from ganetics.anomaly.images import list_of, read_images
+from ganetics.anomaly.settings import (
+    AutoEncoderSettings,
+    FAnoGANSettings,
+    GANomalySettings,
+    NeighboursSettings,
+    Preprocessing,
+    Settings,
+)
+
+from .conftest import Folder, textures
+
+SMALL = {"width": 4, "latent_dim": 4, "batch_size": 8, "steps": 4, "check_every": 2}
+NETWORKS: dict[str, tuple[Settings, Preprocessing]] = {
+    "fanogan": (
+        FAnoGANSettings(**SMALL, encoder_steps=4, loss="ganetic", score={"residual": 1.0, "ratio-gap": 0.5}),  # type: ignore[arg-type]
+        Preprocessing(image_size=16, normalise_colour=True, mask_border=True),
+    ),
+    "ganomaly": (GANomalySettings(**SMALL, score={"latent": 1.0, "image": 2.0}), Preprocessing(image_size=16)),  # type: ignore[arg-type]
+    "autoencoder": (AutoEncoderSettings(**SMALL), Preprocessing(image_size=16)),  # type: ignore[arg-type]
+}  # fmt: skip
+
+
+def made(folder: Folder, run: Path, settings: Settings, preprocessing: Preprocessing) -> Path:
+    normal = folder("normal", range(12))
+    fit(run, prepare_run(str(normal), settings, groups=r"p\d+", preprocessing=preprocessing))
+    return run
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_graph_and_the_script_score_as_the_detector_does(name: str, image_folder: Folder, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    settings, preprocessing = NETWORKS[name]
+    run, out = made(image_folder, tmp_path / "run", settings, preprocessing), tmp_path / "out"
+    files = export(run, out)
+    assert sorted(files) == sorted(file.name for file in out.iterdir())
+    _, detector, stored = fitted_detector(run)
+    images = torch.cat([textures(20, 4), textures(11, 5, abnormal=True)])
+    score, maps, labels = differences(out / "model.onnx", Exported(detector, stored).eval(), images)  # type: ignore[arg-type]
+    assert (score < 1e-3, maps < 1e-3, labels) == (True, True, 0)
+
+    bad = image_folder("bad", range(20, 25), abnormal=True)
+    expected = detector.results(read_images(list_of(str(bad), "p", "x"), stored).images)
+    np.save(tmp_path / "images.npy", textures(10, 7, abnormal=True).numpy())
+    program = "import runpy, sys; sys.modules['torch'] = sys.modules['ganetics'] = None; sys.argv = sys.argv[1:]; " \
+              "runpy.run_path(sys.argv[0], run_name='__main__')"  # fmt: skip
+    for place in (bad, tmp_path / "images.npy"):
+        command = [sys.executable, "-c", program, out / "score.py", tmp_path / "scores.csv", place]
+        subprocess.run([str(part) for part in command], check=True)
+        with (tmp_path / "scores.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert [float(row["pred_score"]) for row in rows] == pytest.approx(expected.pred_score.tolist(), abs=1e-3)
+        assert [int(row["pred_label"]) for row in rows] == expected.pred_label.tolist()
+    about = json.loads((out / "about.json").read_text())
+    assert about["shape"] == [3, 16, 16]
+    assert about["threshold"] == detector.frozen.threshold
+
+
+def test_a_graph_that_differs_is_not_given_out(
+    image_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript")
+    run = made(image_folder, tmp_path / "run", *NETWORKS["autoencoder"])
+    monkeypatch.setattr(module, "differences", lambda *_: (0.5, 0.0, 0))
+    monkeypatch.setattr(torch.onnx, "export", lambda _, __, path, **options: Path(path).write_bytes(b"x"))
+    with pytest.raises(RuntimeError, match=r"the ONNX graph gives other results: scores differ by 0\.5, maps 0"):
+        export(run, tmp_path / "out")
+    assert not (tmp_path / "out" / "model.onnx").exists()
+
+
+def test_what_is_no_network_has_no_graph(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path / "run", NeighboursSettings(features="colour"), Preprocessing(image_size=16))
+    assert export(run, tmp_path / "out") == ["detector.json", "detector.safetensors"]
+    with pytest.raises(InputError, match="out: must be an empty folder or not be there yet"):
+        export(run, tmp_path / "out")
+
+
+def test_without_onnx_the_message_says_what_to_install(
+    image_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(image_folder, tmp_path / "run", *NETWORKS["autoencoder"])
+    plain = builtins.__import__
+
+    def without(name: str, *rest: Any, **options: Any) -> Any:
+        if name == "onnx":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return plain(name, *rest, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingDependencyError, match="export to ONNX: onnx is not installed: pip install onnx"):
+        export(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,138 @@
+"""``ganetics doctor --data``, and the audit at the start of ``ganetics train``."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganetics.cli.search import prepared
+from ganetics.data import load
+from ganetics.data.audit import Audit
+from ganetics.records import from_json
+from ganetics.search.ladder import ladder
+from ganetics.training import RECIPES
+
+GROUPS = r"^p\d+"
+SMALL = ("--recipe", "digits", "--steps", 10)
+
+
+@pytest.fixture
+def copied(gray_images: Path) -> Path:
+    """Return a folder of which a held-out image is in train, too."""
+    parts = {
+        split: {tuple(image.flatten().tolist()) for image in load(str(gray_images), split=split).images}
+        for split in ("train", "test")
+    }
+    files = {}
+    for file in sorted(gray_images.rglob("*.png")):
+        pixels = tuple(read(file))
+        files.setdefault(next((split for split in parts if pixels in parts[split]), ""), file)
+    files["test"].write_bytes(files["train"].read_bytes())
+    return gray_images
+
+
+def read(file: Path) -> list[int]:
+    from ganetics.data.decode import read_image
+
+    values: list[int] = read_image(file).flatten().tolist()
+    return values
+
+
+def test_images_are_audited_and_shown(command: Any, gray_images: Path) -> None:
+    ended = command("doctor", "--data", gray_images, "--groups", GROUPS)
+    assert ended.status == 0
+    assert ended.err == ""
+    for words in ("images: 60 images", "30 groups; sizes: 24×24 (60); 8-bit gray (60)", "nothing was found"):
+        assert words in ended.out
+    assert "device" not in ended.out
+
+
+def test_json_is_the_audit(command: Any, gray_images: Path) -> None:
+    ended = command("doctor", "--data", gray_images, "--json")
+    found = from_json(Audit, ended.out, where="audit")
+    assert ended.json["images"] == 60
+    assert [finding.rule for finding in found.findings] == ["groups-not-given"]
+
+
+def test_errors_are_told_in_a_line_and_the_exit_status_is_2(command: Any, copied: Path, tmp_path: Path) -> None:
+    page = tmp_path / "audit.html"
+    ended = command("doctor", "--data", copied, "--html", page)
+    assert ended.status == 2
+    assert "\nerror    duplicates-across-splits: 1 image is in train and held out too" in ended.out
+    assert re.fullmatch(rf"ganetics: {copied}: the audit refuses these images: 1 image [^\n]+\n", ended.err)
+    content = page.read_text()
+    assert "1 error, training does not start" in content
+    assert content.count("data:image/png;base64,") >= 2
+    assert f"ganetics doctor --data {copied} --html {page}" in content
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--groups", "x"], "--groups: belongs to --data, got 'x' without it"),
+        (["--html", "x.html"], "--html: belongs to --data, got 'x.html' without it"),
+        (["--data", "digits"], "--data: must be images of your own, got the public data set 'digits'"),
+        (["--data", "{images}", "--groups", "q"], "groups: 'q' must match every file name, got 'p00_0.png'"),
+        (["--data", "{images}/absent"], "{images}/absent: must be a folder of images, got nothing there"),
+        (["--data", "medmnist:x"], "medmnist:x: is not fetched: put x.npz of MedMNIST into a folder and name it .+"),
+    ],
+)
+def test_wrong_options_are_one_line(options: list[str], told: str, command: Any, gray_images: Path) -> None:
+    ended = command("doctor", *(option.format(images=gray_images) for option in options))
+    assert ended.status == 2
+    assert re.fullmatch(told.format(images=gray_images), ended.complaint)
+
+
+def test_training_refuses_what_the_audit_refuses_unless_it_is_accepted(
+    command: Any, copied: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    ended = command("train", run, "--dataset", copied, *SMALL)
+    assert ended.status == 2
+    assert ended.complaint.startswith(f"{copied}: the audit refuses these images: 1 image is in train")
+    assert f"ganetics doctor --data {copied} --html audit.html shows them" in ended.complaint
+    assert ended.complaint.endswith("--accept-audit trains all the same")
+    assert not run.exists()
+    accepted = command("train", run, "--dataset", copied, *SMALL, "--accept-audit", "--json")
+    assert accepted.json["step"] == 10
+    assert "audit: error: 1 image is in train" in accepted.err
+    config = json.loads((run / "config.json").read_text())
+    assert config["accept_audit"] is True
+    audit = from_json(Audit, (run / "audit.json").read_text(), where="audit")
+    assert [finding.rule for finding in audit.errors] == ["duplicates-across-splits"]
+    again = command("train", run, "--resume", "--json")
+    assert again.json == accepted.json
+
+
+def test_training_keeps_groups_together_and_remembers_how(command: Any, gray_images: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    ended = command("train", run, "--dataset", gray_images, "--groups", GROUPS, *SMALL, "--json")
+    assert ended.json["step"] == 10
+    config = json.loads((run / "config.json").read_text())
+    assert config["groups"] == GROUPS
+    assert "accept_audit" not in config
+    expected = load(str(gray_images), split="train", image_size=8, channels=1, groups=GROUPS)
+    assert config["data"]["sha256"] == expected.identity.sha256
+    assert json.loads((run / "audit.json").read_text())["groups"] == 30
+    assert command("train", run, "--resume", "--json").json == ended.json
+    other = command("train", run, "--resume", "--groups", "p")
+    assert other.status == 2
+
+
+def test_public_data_are_not_audited(train_run: Any) -> None:
+    assert "audit.json" not in train_run.files()
+    assert {"groups", "accept_audit"}.isdisjoint(json.loads(train_run.files()["config.json"]))
+
+
+def test_a_search_keeps_groups_together(gray_images: Path) -> None:
+    recipe = RECIPES["digits"]
+    settings = {"trials": 4, "rungs": ladder(recipe)}
+    search = prepared(str(gray_images), None, recipe, {**settings, "groups": GROUPS})
+    expected = load(str(gray_images), split="train", image_size=8, channels=1, groups=GROUPS)
+    assert search.config.data == expected.identity
+    assert search.config.model_dump(mode="json")["groups"] == GROUPS
+    assert "groups" not in prepared(str(gray_images), None, recipe, settings).config.model_dump(mode="json")

@@ -1,0 +1,31 @@
+"""How often a run's page is written while the run is made."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from ganetics.cli import pages
+
+
+@pytest.mark.parametrize(("takes", "apart"), [(0.1, 30.0), (2.0, 100.0)])
+def test_it_is_written_at_most_every_half_minute_and_for_a_small_share_of_the_time(
+    takes: float, apart: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, written = 0.0, []
+
+    def write() -> None:
+        nonlocal now
+        written.append(now)
+        now += takes
+
+    monkeypatch.setattr(pages.time, "monotonic", lambda: now)
+    perhaps = pages.now_and_then(write)
+    while now < 1000.0:
+        perhaps()
+        now += 0.25
+    gaps = [later - earlier for earlier, later in pairwise(written)]
+    assert written[0] == pytest.approx(30.0)
+    assert gaps == pytest.approx([apart] * len(gaps), abs=0.5)
+    assert len(gaps) > 5
