@@ -184,3 +184,24 @@ def test_training_that_diverges_ends_with_status_1(command: Any, normal: Path, t
     ended = command("detect", "fit", tmp_path / "run", "--normal", normal, *gan)
     assert ended.status == 1
     assert ended.out.startswith("fanogan: diverged: the ")
+
+
+def test_compare_and_export(command: Any, normal: Path, tmp_path: Path) -> None:
+    bad = write(tmp_path / "bad", range(50, 56), bright=90)
+    for name in ("pixels", "colour"):
+        run = tmp_path / "runs" / name
+        given = ["--detector", name, "--image-size", "16", "--groups", GROUPS]
+        assert command("detect", "fit", run, "--normal", normal, *given).status == 0
+        assert command("detect", "evaluate", run, "--abnormal", bad, "--no-pictures").status == 0
+    ended = command("detect", "compare", tmp_path / "runs", "--reference", "colour", "--out", tmp_path / "tables")
+    words = " ".join(ended.out.split())
+    assert "eyes: 12 abnormal and 12 normal images, 12 groups; reference: colour" in words
+    found = command("detect", "compare", tmp_path / "runs", "--json").json
+    assert {row["label"] for row in found["rows"]} == {"pixels", "colour"}
+    with (tmp_path / "tables" / "comparison.csv").open(newline="") as stream:
+        assert {row["label"] for row in csv.DictReader(stream)} == {"pixels", "colour"}
+    assert command("detect", "compare", normal).complaint.endswith("must hold at least 1 evaluated run, got none")
+
+    ended = command("detect", "export", tmp_path / "runs" / "colour", tmp_path / "out", "--json")
+    assert ended.json["files"] == ["detector.json", "detector.safetensors"]
+    assert "the detector is not one network: no ONNX graph was written" in ended.err

@@ -75,14 +75,14 @@ def export(run: Path, out: Path) -> list[str]:
         raise InputError(f"{out}: must be an empty folder or not be there yet")
     network = isinstance(detector, NetworkDetector)
     if network:
-        _runtime()  # before anything is written
+        runtime()  # before anything is written
     out.mkdir(parents=True, exist_ok=True)
     for name in (FILE, TENSORS):
         shutil.copy(run / "checkpoint" / name, out / name)
     if not isinstance(detector, NetworkDetector):
         return [FILE, TENSORS]
     module = Exported(detector, preprocessing).eval()
-    _write_onnx(module, detector.frozen.shape, out / "model.onnx")
+    write_onnx(module, detector.frozen.shape, out / "model.onnx")
     about = {
         "detector": config.name,
         "dataset": config.dataset,
@@ -101,7 +101,7 @@ def export(run: Path, out: Path) -> list[str]:
 
 def differences(model: Path, module: nn.Module, images: Tensor) -> tuple[float, float, int]:
     """Return the largest differences of scores and of maps, and how many labels differ, between ONNX and PyTorch."""
-    session = _runtime().InferenceSession(model, providers=["CPUExecutionProvider"])
+    session = runtime().InferenceSession(model, providers=["CPUExecutionProvider"])
     found = session.run(list(OUTPUTS), {"images": images.numpy()})
     with torch.inference_mode():
         score, label, maps = (part.numpy() for part in module(images))
@@ -112,7 +112,12 @@ def differences(model: Path, module: nn.Module, images: Tensor) -> tuple[float, 
     )
 
 
-def _write_onnx(module: Exported, shape: tuple[int, int, int], path: Path) -> None:
+def write_onnx(module: Exported, shape: tuple[int, int, int], path: Path) -> None:
+    """Write the graph of a module for images ``(c, h, w)``, once it is found equal on random ones.
+
+    Raises:
+        RuntimeError: it is not.
+    """
     random = torch_generator(0, "export")
     images = torch.randint(0, 256, (CHECKED, *shape), dtype=torch.uint8, generator=random)
     with in_place_of(path) as temporary, _quiet():
@@ -134,7 +139,12 @@ def _write_onnx(module: Exported, shape: tuple[int, int, int], path: Path) -> No
                 raise RuntimeError(f"the ONNX graph gives other results: scores differ by {score:.3g}, maps {maps:.3g}")
 
 
-def _runtime() -> Any:
+def runtime() -> Any:
+    """Return ONNX Runtime.
+
+    Raises:
+        MissingDependencyError: it, or what writes graphs, is not installed.
+    """
     try:
         import onnx  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
         import onnxruntime  # type: ignore[import-not-found, import-untyped, unused-ignore]
