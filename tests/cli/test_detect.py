@@ -120,6 +120,7 @@ BAD = {
         [*NORMAL, "--set", "kappa=-1"],
         "detector fanogan: kappa: Input should be greater than or equal to 0, got '-1'",
     ),
+    "a setting with an option": ([*NORMAL, "--set", "steps=3"], "--set: steps has an option of its own, --steps"),
     "an unknown setting": ([*NORMAL, "--set", "witdh=3"], "unknown setting 'witdh', nearest: width"),
     "a setting without a value": ([*NORMAL, "--set", "width"], "--set: must be NAME=VALUE, got 'width'"),
     "no penalty": (

@@ -125,3 +125,9 @@ def test_without_ray_the_line_says_what_to_install(
         "ray is not installed: jobs on a cluster need it: pip install 'ganetics[cluster]'",
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_search_that_cannot_be_leaves_nothing(command: Any, tmp_path: Path) -> None:
+    ended = command("search", tmp_path / "run", "--trials", 4, "--rival", "hinj")
+    assert (ended.status, ended.complaint) == (2, "unknown rival 'hinj', nearest: hinge, ra-hinge")
+    assert not (tmp_path / "run").exists()

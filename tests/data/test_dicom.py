@@ -18,6 +18,7 @@ from ganetics.data.decode import read_image
 pydicom = pytest.importorskip("pydicom", reason="the extra `medical` is not installed")
 from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
 from pydicom.encaps import encapsulate  # noqa: E402
+from pydicom.pixels.decoders.base import Decoder  # noqa: E402
 from pydicom.uid import (  # noqa: E402
     CTImageStorage,
     ExplicitVRLittleEndian,
@@ -193,7 +194,10 @@ def test_a_folder_of_dicom_keeps_its_bits(tmp_path: Path) -> None:
     assert channels_of(str(tmp_path)) == 3
 
 
-def test_a_codec_that_is_missing_stops_and_says_what_to_install(tmp_path: Path) -> None:
+def test_a_codec_that_is_missing_stops_and_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Decoder, "is_available", property(lambda _: False))  # whatever is installed here
     for number in range(40):
         Image.fromarray(np.full((2, 3), number, dtype=np.uint8)).save(tmp_path / f"{number:02d}.png")
     dicom(tmp_path / "a.dcm", GRAY, syntax=JPEGLosslessSV1, PixelData=encapsulate([b"\xff\xd8\xff\xd9"]))

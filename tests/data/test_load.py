@@ -19,7 +19,9 @@ def test_unknown_names_suggest_the_nearest() -> None:
 
 
 def test_what_looks_like_a_path_is_one(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=rf"^{tmp_path}/digit: must be a folder of images, got nothing there$"):
+    with pytest.raises(
+        InputError, match=rf"^{tmp_path}/digit: must be a folder of images, or a .csv or .npz file, got nothing there$"
+    ):
         load(f"{tmp_path}/digit", split="train")
     (tmp_path / "digit").touch()
     with pytest.raises(

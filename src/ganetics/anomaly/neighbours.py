@@ -34,7 +34,11 @@ TRIVIAL: Mapping[str, Callable[[Tensor], Tensor]] = {"colour": colour, "brightne
 
 
 class Neighbours(Detector[NeighboursSettings]):
-    """Mean Euclidean distance to the k nearest images that it was fitted on."""
+    """Mean Euclidean distance to the k nearest images that it was fitted on.
+
+    Features of a network are brought to unit length, as in Sun et al. 2022 (arXiv 2204.06507): their length says
+    much of contrast and little of what is seen.
+    """
 
     _normal: Tensor
     """Features ``[m, d]`` of the images that it was fitted on."""
@@ -74,4 +78,5 @@ class Neighbours(Detector[NeighboursSettings]):
         if self._extractor is None:
             return TRIVIAL[self.settings.features](images)
         on_progress = None if place is None else place.tell
-        return torch.from_numpy(self._extractor(images, on_progress=on_progress))
+        features = torch.from_numpy(self._extractor(images, on_progress=on_progress))
+        return nn.functional.normalize(features, dim=1)

@@ -47,6 +47,8 @@ def given_settings(
         name, sign, value = text.partition("=")
         if not sign:
             raise InputError(f"--set: must be NAME=VALUE, got {text!r}")
+        if name in given:
+            raise InputError(f"--set: {name} has an option of its own, {given[name][0]}, got {text!r}")
         open_to = [field for field in type(settings).model_fields if field not in (*given, "kind")]
         given[_check.one_of("setting", name, open_to)] = (f"--set {name}", value)
     changes = {}

@@ -162,6 +162,7 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     from ganetics.data import resolved
     from ganetics.execution.process import prepare
     from ganetics.search.evolve import guessed
+    from ganetics.search.finals import rivals
     from ganetics.trial import load_trial_data
 
     prepare()
@@ -180,6 +181,7 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     }
     config = from_values(SearchConfig, {**settings, **facts}, where="search")
     guessed(config)
+    rivals(config)
     return Prepared(config, data)
 
 

@@ -62,8 +62,9 @@ def listed(dataset: str, *, data_dir: Path | None = None, groups: str | None = N
             _check.one_of("dataset", dataset, NAMED)
         except InputError as error:
             raise InputError(f"{error}; or give a folder, .csv or .npz of images") from None
-    if path.is_file():
-        raise InputError(f"{dataset}: must be a folder of images, or a .csv or .npz file, got another file")
+    if not path.is_dir():
+        got = "another file" if path.exists() else "nothing there"
+        raise InputError(f"{dataset}: must be a folder of images, or a .csv or .npz file, got {got}")
     return list_folder(path, groups)
 
 
