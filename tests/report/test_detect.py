@@ -125,7 +125,11 @@ def test_more_than_one_look_is_told(run: Path) -> None:
             evaluation(baselines=(baseline("pixels", 0.01), baseline("neighbours", 0.2), baseline("colour", None))),
             "not shown to be better than neighbours in frozen features and mean colour",
         ),
-        (evaluation(baselines=(baseline("pixels", 0.01, -0.1),)), "not shown to be better than 16×16 pixels"),
+        (evaluation(baselines=(baseline("pixels", 0.01, -0.1),)), "worse than 16×16 pixels"),
+        (
+            evaluation(baselines=(baseline("pixels", 0.01, -0.1), baseline("colour", 0.5, 0.1))),
+            "worse than 16×16 pixels, not shown to be better than mean colour",
+        ),
         (evaluation(auroc=Figure(None, reason="all 9 are normal")), "no AUROC, since all 9 are normal"),
         (None, "fitted, not tested yet"),
     ],

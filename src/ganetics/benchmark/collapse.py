@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 COVERAGE = 0.05
-"""Equal distributions have 0.97; runs that work, on MNIST and on 32-pixel tissue at our small budgets, 0.09 and more,
-and generators that give one image, or none of anything, below 0.02."""
+"""Of 5,000 against 5,000 images (``results/collapse-rule``): equal distributions have 0.94 to 0.97, runs at a right
+rate on MNIST 0.08 to 0.16, 32 real images repeated 0.03, noise below 0.01. A generator that repeats m images covers
+about 5 m / n of n real ones: the fewer real images, the fewer repeated ones it takes to pass (32 of 2,000: 0.08)."""
 RULE = f"failed, or at the last step fewer than {COVERAGE:.0%} of the real images have a generated one near (coverage)"
 
 

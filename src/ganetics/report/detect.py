@@ -126,13 +126,18 @@ def title(config: DetectConfig, fit: FitResult | None, found: Evaluation | None)
 
 
 def _standing(baselines: Sequence[Baseline]) -> str:
-    def beaten(one: Baseline) -> bool:
-        return one.p_holm is not None and one.p_holm < LEVEL and (one.difference.value or 0.0) > 0
+    told: dict[str, list[str]] = {"worse than": [], "not shown to be better than": []}
+    for one in baselines:
+        shown = one.p_holm is not None and one.p_holm < LEVEL
+        difference = one.difference.value or 0.0
+        if not (shown and difference > 0):
+            told["worse than" if shown and difference < 0 else "not shown to be better than"].append(called(one.name))
+    found = [f"{how} {_listed(names)}" for how, names in told.items() if names]
+    return ", ".join(found) or "better than everything beside it"
 
-    others = [called(one.name) for one in baselines if not beaten(one)]
-    if not others:
-        return "better than everything beside it"
-    return f"not shown to be better than {', '.join(others[:-1]) + ' and ' if others[1:] else ''}{others[-1]}"
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
 
 
 def called(name: str) -> str:
