@@ -90,6 +90,7 @@ def main() -> None:
         score_files(scoring, [folder / "images"] * 10, folder / "often.csv")
         more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     found = {
+        "command": f"python benchmarks/detection.py --detector {given.detector} --image-size {side} --n {given.n}",
         "detector": given.detector,
         "image_size": side,
         "images": given.n,
