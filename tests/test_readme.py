@@ -84,11 +84,11 @@ def test_figures_of_the_rate_sweep_are_those_of_the_results() -> None:
 
 
 def test_figures_of_the_search_are_those_of_the_results() -> None:
-    fame = json.loads((ROOT / "results/search-mnist-1/hall_of_fame.json").read_text())
-    by_name = {entry["name"] or f"trial {entry['search_index']}": entry["finals"] for entry in fame}
+    fame = json.loads((ROOT / "results/search-mnist-tied/hall_of_fame.json").read_text())
+    by_name = {entry["name"] or f"candidate {entry['candidate']}": entry["finals"] for entry in fame}
     rows = table("rate ×0.3")
-    assert len(rows) == 5
+    assert len(rows) == 6
     for name, *cells in rows:
-        runs = by_name[re.sub(r"^evolved, (trial \d+): .*", r"\1", name)]
+        runs = by_name[re.sub(r"^evolved, (candidate \d+): .*", r"\1", name)]
         means = [geometric_mean([run["fid"] for run in runs if run["rate"] == rate]) for rate in (0.3, 1.0, 3.0)]
         assert cells == [f"{value:.1f}" for value in (*means, max(run["fid"] for run in runs))]
