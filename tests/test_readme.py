@@ -92,3 +92,13 @@ def test_figures_of_the_search_are_those_of_the_results() -> None:
         runs = by_name[re.sub(r"^evolved, (candidate \d+): .*", r"\1", name)]
         means = [geometric_mean([run["fid"] for run in runs if run["rate"] == rate]) for rate in (0.3, 1.0, 3.0)]
         assert cells == [f"{value:.1f}" for value in (*means, max(run["fid"] for run in runs))]
+
+
+def test_every_folder_of_results_is_in_their_index() -> None:
+    index = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    listed = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", index, flags=re.MULTILINE)
+        for name in re.findall(r"`([\w-]+)`", row)
+    }
+    assert listed == {folder.name for folder in (ROOT / "results").iterdir() if folder.is_dir()}
