@@ -2,11 +2,11 @@
 
     python benchmarks/polish.py --data-dir DIR [--out results/polish]
 
-The parents are the two best losses that the search of results/search-mnist-1 found, GANetic and least squares. Each is
-polished with 18 candidates (3 rounds of 6), a candidate being trained for half the recipe's steps with two seeds, the
-same for all; what is then best is trained in full with five fresh seeds, as its parent is, and compared in pairs. The
-value that chose it is the smallest of 18 noisy ones, so the gain that counts is the confirmed one alone. Killed and
-started again, it goes on where it was.
+The parents are the two best losses that the search of results/search-mnist-separate found, GANetic and least squares.
+Each is polished with 18 candidates (3 rounds of 6), a candidate being trained for half the recipe's steps with two
+seeds, the same for all; what is then best is trained in full with five fresh seeds, as its parent is, and compared in
+pairs. The value that chose it is the smallest of 18 noisy ones, so the gain that counts is the confirmed one alone.
+Killed and started again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--out", type=Path, default=Path("results/polish"))
-    parser.add_argument("--hall-of-fame", type=Path, default=Path("results/search-mnist-1/hall_of_fame.json"))
+    parser.add_argument("--hall-of-fame", type=Path, default=Path("results/search-mnist-separate/hall_of_fame.json"))
     parser.add_argument("--elites", type=int, default=2)
     parser.add_argument("--rivals", nargs="*", default=["ganetic", "least-squares"])
     parser.add_argument("--budget", type=int, default=18)
