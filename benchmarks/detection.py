@@ -23,11 +23,12 @@ import torch
 from PIL import Image
 
 from ganetics.anomaly.detectors import build
-from ganetics.anomaly.export import Exported, differences, runtime, write_onnx
+from ganetics.anomaly.export import Exported, differences, write_onnx
 from ganetics.anomaly.networks import NetworkDetector
 from ganetics.anomaly.score import Scoring, score_files
 from ganetics.anomaly.settings import Preprocessing, named
 from ganetics.execution.process import environment, prepare
+from ganetics.models.graph import runtime
 
 ONE_STEP = {"steps": 1, "encoder_steps": 1}
 

@@ -1,0 +1,167 @@
+"""Is the loss that was found better than GANetic and than the best of the standard losses? Decided by frozen rules.
+
+    python benchmarks/discovery.py freeze LABEL LOSS results/bench-A results/bench-B … [--out results/discovery]
+    python benchmarks/discovery.py judge [--out results/discovery]
+
+``freeze`` writes ``protocol.json`` before the first of these benchmarks begins: which loss, which benchmarks, what is
+compared and how. ``judge`` follows it, from the benchmarks' archives alone: on each dataset the found loss against
+GANetic and against the best standard loss (that of the lowest mean log FID of the tuning runs at its own best rate:
+validation images, other seeds), each at its own best rate; paired t test on log FID over the final seeds, Holm over all
+comparisons. Second, steadiness: the worst case over all rates that every loss was tried at, at each tuning seed, the
+same way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from ganetics._check import InputError
+from ganetics._files import write_atomically
+from ganetics._random import numpy_generator
+from ganetics.benchmark.statistics import Comparison, Runs, as_family, compare
+from ganetics.benchmark.tables import Line, distance
+from ganetics.catalogue import loss_named_or_parsed
+from ganetics.execution.log import Log, read_config_as
+from ganetics.records import BenchConfig, Record, from_json, read_text, to_json
+
+GANETIC = "ganetic"
+VARIANTS = (GANETIC, "ganetic-batch-sum")
+"""What no standard loss is."""
+RULES = (
+    "benchmarks: each confirmatory, with a protocol of its own",
+    "best standard loss of a dataset: of the other contenders of its benchmark but ganetic-batch-sum the one with the "
+    "fewest failed tuning runs at its own best rate, of such the lowest mean log FID; only the found loss is compared",
+    "quality: log FID at the last step of the final runs, paired by seed, two-sided paired t test (signed-rank if a "
+    "run failed, a failure being larger than all others), Holm over two comparisons a dataset, 0.05",
+    "steadiness: at each tuning seed the largest log FID over the rates that all losses were tried at; the same test, "
+    "a family of its own",
+)
+
+
+class Discovery(Record):
+    """What is held to."""
+
+    schema_version: int = 1
+    loss: str
+    """Label in every benchmark."""
+    text: str
+    """The loss itself, as in the benchmarks' configurations."""
+    runs: tuple[str, ...]
+    rules: tuple[str, ...] = RULES
+
+
+def freeze(loss: str, text: str, folders: Sequence[Path]) -> Discovery:
+    """Return what is held to.
+
+    Raises:
+        InputError: a benchmark has begun, or it is no loss.
+    """
+    loss_named_or_parsed(text)
+    for folder in folders:
+        if folder.exists():
+            raise InputError(f"{folder}: must not have begun before the loss is frozen, is there")
+    return Discovery(loss=loss, text=text, runs=tuple(map(str, folders)))
+
+
+def judged(plan: Discovery) -> dict[str, Any]:
+    """Return what the benchmarks say of the found loss."""
+    found: dict[str, Any] = {}
+    quality: list[Comparison] = []
+    steadiness: list[Comparison] = []
+    for folder in map(Path, plan.runs):
+        config = read_config_as(BenchConfig, folder)
+        contenders = {one.label: one.loss for one in config.contenders}
+        if config.protocol is None or contenders.get(plan.loss) != plan.text:
+            raise InputError(f"{folder}: must be confirmatory, with {plan.loss} = {plan.text}, got {contenders}")
+        lines = Log(folder / "archive.jsonl").read()
+        rivals = (GANETIC, best_standard(plan.loss, lines))
+        dataset = str(lines[0]["dataset"])
+        final: dict[str, Runs] = {name: finals(lines, name) for name in (plan.loss, *rivals)}
+        worst = worst_cases(lines)
+        for rival in rivals:
+            for kind, runs, into in (("quality", final, quality), ("steadiness", worst, steadiness)):
+                generator = numpy_generator(0, f"discovery/{kind}/{dataset}/{rival}")
+                name = f"{plan.loss} on {dataset}"
+                into.append(compare(runs[plan.loss], runs[rival], loss=name, reference=rival, generator=generator))
+        found[dataset] = {"best_standard": rivals[1], "geometric_mean": {n: _mean(runs) for n, runs in final.items()}}
+        found[dataset]["worst_over_rates"] = {n: _finite(max(worst[n].values())) for n in final}
+    return {
+        "loss": plan.loss,
+        "datasets": found,
+        "quality": [asdict(one) for one in as_family(quality)],
+        "steadiness": [asdict(one) for one in as_family(steadiness)],
+    }
+
+
+def best_standard(loss: str, lines: Sequence[Line]) -> str:
+    """Return the standard loss that tuning runs say is best."""
+    tuning = [one for one in lines if one["phase"] == "tuning" and one["loss"] not in (loss, *VARIANTS)]
+    levels: dict[str, dict[float, list[float]]] = {}
+    for one in tuning:
+        levels.setdefault(one["loss"], {}).setdefault(one["rate"], []).append(math.log(distance(one)))
+    return min(levels, key=lambda name: (min(map(_score, levels[name].values())), name))
+
+
+def finals(lines: Sequence[Line], loss: str) -> dict[int, float]:
+    """Return seed → FID of a loss's final runs."""
+    return {one["seed"]: distance(one) for one in lines if one["phase"] == "final" and one["loss"] == loss}
+
+
+def worst_cases(lines: Sequence[Line]) -> dict[str, Runs]:
+    """Return loss → seed → the largest FID over the rates that all losses were tried at."""
+    tuning = [one for one in lines if one["phase"] == "tuning"]
+    tried: dict[str, set[float]] = {}
+    for one in tuning:
+        tried.setdefault(one["loss"], set()).add(one["rate"])
+    common = set.intersection(*tried.values())
+    worst: dict[str, dict[int, float]] = {name: {} for name in tried}
+    for one in (one for one in tuning if one["rate"] in common):
+        runs = worst[one["loss"]]
+        runs[one["seed"]] = max(runs.get(one["seed"], 0.0), distance(one))
+    return dict(worst)
+
+
+def _score(logs: Sequence[float]) -> tuple[int, float]:
+    ended = [value for value in logs if math.isfinite(value)]
+    return len(logs) - len(ended), fmean(ended) if ended else math.inf
+
+
+def _mean(runs: Mapping[int, float]) -> float | None:
+    return _finite(math.exp(fmean(map(math.log, runs.values())))) if runs else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("freeze", "judge"))
+    parser.add_argument("loss", nargs="?")
+    parser.add_argument("text", nargs="?")
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("results/discovery"))
+    given = parser.parse_args()
+    path = given.out / "protocol.json"
+    if given.what == "freeze":
+        if path.exists():
+            raise InputError(f"{path}: must not be there, what is frozen stays")
+        frozen = freeze(given.loss, given.text, given.runs)
+        given.out.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (to_json(frozen.model_dump(mode="json"), indent=1) + "\n").encode())
+        return
+    plan = from_json(Discovery, read_text(path, "protocol"), where=str(path))
+    result = {"command": "python benchmarks/discovery.py judge", **judged(plan)}
+    write_atomically(given.out / "summary.json", (to_json(result, indent=1) + "\n").encode())
+    for one in result["quality"]:
+        print(one["loss"], "against", one["reference"], one["ratio"], one["p_holm"])
+
+
+if __name__ == "__main__":
+    main()
