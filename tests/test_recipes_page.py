@@ -89,7 +89,8 @@ def test_figures_of_the_search_are_those_of_the_results(recipes: Recipes) -> Non
             r: geometric_mean([run["fid"] for run in entry["finals"] if run["rate"] == r]) for r in (0.3, 1.0, 3.0)
         }
         ratios[entry["name"]] = f"{means[3.0] / min(means.values()):.2f}"
-    said = re.search(r"([\d.]+) times its best, against ([\d.]+)\s+for non-saturating\s+\(`results/search-mnist-tied`\)", recipes.text)
+    pattern = r"([\d.]+) times its best, against ([\d.]+)\s+for non-saturating\s+\(`results/search-mnist-tied`\)"
+    said = re.search(pattern, recipes.text)
     assert said
     assert said.groups() == (ratios["ganetic"], ratios["non-saturating"])
 
