@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import ganetics
-from ganetics._check import InputError, MissingDependencyError
-from ganetics._files import in_place_of, write_atomically
+from ganetics._check import InputError
+from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.anomaly import onnx_script
 from ganetics.anomaly.detectors import FILE, TENSORS
@@ -24,10 +20,9 @@ from ganetics.anomaly.fit import fitted_detector
 from ganetics.anomaly.images import prepared
 from ganetics.anomaly.networks import NetworkDetector, Scorer
 from ganetics.anomaly.settings import Preprocessing
+from ganetics.models.graph import run_graph, runtime, write_graph
 from ganetics.records import to_json
 
-INSTALL = "pip install onnx onnxruntime onnxscript"
-OPSET = 18
 CHECKED = 32
 """Images that both graphs are compared on."""
 SAME = 1e-3
@@ -101,8 +96,7 @@ def export(run: Path, out: Path) -> list[str]:
 
 def differences(model: Path, module: nn.Module, images: Tensor) -> tuple[float, float, int]:
     """Return the largest differences of scores and of maps, and how many labels differ, between ONNX and PyTorch."""
-    session = runtime().InferenceSession(model, providers=["CPUExecutionProvider"])
-    found = session.run(list(OUTPUTS), {"images": images.numpy()})
+    found = run_graph(model, {"images": images}, OUTPUTS)
     with torch.inference_mode():
         score, label, maps = (part.numpy() for part in module(images))
     return (
@@ -116,53 +110,16 @@ def write_onnx(module: Exported, shape: tuple[int, int, int], path: Path) -> Non
     """Write the graph of a module for images ``(c, h, w)``, once it is found equal on random ones.
 
     Raises:
-        RuntimeError: it is not.
+        MissingDependencyError: ONNX is not installed.
+        RuntimeError: it is not equal.
     """
     random = torch_generator(0, "export")
     images = torch.randint(0, 256, (CHECKED, *shape), dtype=torch.uint8, generator=random)
-    with in_place_of(path) as temporary, _quiet():
-        torch.onnx.export(
-            module,
-            (images[:3],),
-            str(temporary),
-            input_names=["images"],
-            output_names=list(OUTPUTS),
-            dynamic_shapes={"images": {0: torch.export.Dim("n")}},
-            opset_version=OPSET,
-            external_data=False,
-            dynamo=True,
-            verbose=False,
-        )
+
+    def check(graph: Path) -> None:
         for part in (images, images[:1]):
-            score, maps, _ = differences(temporary, module, part)
+            score, maps, _ = differences(graph, module, part)
             if score > SAME or maps > SAME:
                 raise RuntimeError(f"the ONNX graph gives other results: scores differ by {score:.3g}, maps {maps:.3g}")
 
-
-def runtime() -> Any:
-    """Return ONNX Runtime.
-
-    Raises:
-        MissingDependencyError: it, or what writes graphs, is not installed.
-    """
-    try:
-        import onnx  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
-        import onnxruntime  # type: ignore[import-not-found, import-untyped, unused-ignore]
-        import onnxscript  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(f"export to ONNX: {error.name} is not installed: {INSTALL}") from None
-    return onnxruntime
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes about itself from the user: what matters is checked."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
+    write_graph(module, {"images": images}, path, outputs=OUTPUTS, check=check)

@@ -18,6 +18,7 @@ from ganetics.cli.console import warn
 from ganetics.cli.demo import demo
 from ganetics.cli.doctor import doctor
 from ganetics.cli.evaluate import evaluate
+from ganetics.cli.export import export
 from ganetics.cli.report import report
 from ganetics.cli.sample import sample
 from ganetics.cli.search import search
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, search, bench, train, sample, evaluate, report, doctor):
+for command in (demo, search, bench, train, sample, export, evaluate, report, doctor):
     app.command()(command)
 app.add_typer(detect.app, name="detect", help="Learn what is normal, and find what is not.")
 app.add_typer(loss.app, name="loss", help="List, show and export losses.")

@@ -7,17 +7,31 @@ from typing import Annotated
 
 import typer
 
+from ganetics._check import InputError
 from ganetics.cli.console import console, print_json
+
+COUNT = 64
+"""Images, if no number is given."""
 
 
 def sample(
     run: Annotated[Path, typer.Argument(help="folder of a training run")],
     out: Annotated[Path, typer.Option(help="folder to write to")],
-    count: Annotated[int, typer.Option(min=1, help="number of images")] = 64,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="number of images [default: 64]; of rows with --interpolate [default: 8]")
+    ] = None,
     grid: Annotated[
         bool, typer.Option("--grid", help="write one picture, grid.png, instead of a file an image")
     ] = False,
-    npz: Annotated[bool, typer.Option("--npz", help="also write samples.npz: images, uint8 [n, h, w, c]")] = False,
+    interpolate: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="write one picture instead, interpolation.png: rows of so many steps between two images"
+        ),
+    ] = None,
+    npz: Annotated[
+        bool, typer.Option("--npz", help="also write samples.npz (interpolation.npz): images, uint8 [n, h, w, c]")
+    ] = False,
     of_class: Annotated[
         str | None, typer.Option("--class", help="of this class, of a conditional run [default: they take turns]")
     ] = None,
@@ -29,6 +43,12 @@ def sample(
     from ganetics.generation.sample import sample_run, write_grid, write_images, write_npz
 
     prepare()
+    if interpolate is not None:
+        if grid:
+            raise InputError("--grid: --interpolate writes one picture of its own, leave one of the two out")
+        _between(run, out, interpolate, rows=count, seed=seed, of_class=of_class, npz=npz, as_json=as_json)
+        return
+    count = count or COUNT
     images = sample_run(run, count, seed=seed, of_class=of_class)
     written = [write_grid(images, out)] if grid else write_images(images, out)
     if npz:
@@ -37,3 +57,30 @@ def sample(
         print_json({"run": str(run), "out": str(out), "count": count, "seed": seed, "files": len(written)})
     else:
         console.print(f"{count} images in {out}", markup=False)
+
+
+def _between(
+    run: Path,
+    out: Path,
+    steps: int,
+    *,
+    rows: int | None,
+    seed: int,
+    of_class: str | None,
+    npz: bool,
+    as_json: bool,
+) -> None:
+    from ganetics.generation.interpolate import ROWS, interpolate_run, write_frames, write_interpolation
+
+    found = interpolate_run(run, steps, rows=rows or ROWS, seed=seed, of_class=of_class)
+    written = [write_interpolation(found, out)]
+    if npz:
+        written.append(write_frames(found, out))
+    if as_json:
+        told = {"seeds": found.seeds, "classes": found.classes, "files": len(written)}
+        print_json({"run": str(run), "out": str(out), "rows": len(found.seeds), "steps": steps, **told})
+        return
+    classes = found.classes or [""] * len(found.seeds)
+    console.print(f"{written[0]}: from left to right, {steps} steps between two images", markup=False, soft_wrap=True)
+    for (first, last), name in zip(found.seeds, classes, strict=True):
+        console.print(f"seed {first} to seed {last}{', ' if name else ''}{name}", markup=False)

@@ -13,8 +13,9 @@ from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress
 from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
+from ganetics.cli.model_card import write_model_card
 from ganetics.cli.recipes import changed, chosen_recipe
-from ganetics.records import Penalty, Recipe
+from ganetics.records import Penalty, Recipe, from_values
 
 if TYPE_CHECKING:
     from ganetics.generation.fit import FitConfig, FitResult
@@ -78,6 +79,7 @@ def train(
     accept_audit: Annotated[
         bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
     ] = False,
+    licence: Annotated[str | None, typer.Option(help="of the images, as you state it: for the model card")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="go on with the run in the folder, also beyond its end with more --steps")
     ] = False,
@@ -90,11 +92,13 @@ def train(
     """
     from ganetics.data import NAMED
     from ganetics.execution.process import prepare
+    from ganetics.generation.about import About
     from ganetics.generation.fit import EVALUATE_EVERY, configuration, fit, stored_configuration, summary
     from ganetics.trial import load_trial_data
 
     prepare()
     device = _checked_device(device)
+    about = None if licence is None else from_values(About, {"licence": licence}, where="train")
     before = stored_configuration(run) if resume else None
     name = dataset or (before.dataset if before else "digits")
     groups = groups if groups is not None or before is None else before.groups
@@ -148,12 +152,14 @@ def train(
             config,
             data,
             audit=audit,
+            about=about,
             resume=resume,
             device=device,
             devices=devices,
             tensorboard=tensorboard,
             on_progress=report,
         )
+    write_model_card(run)
     if as_json:
         print_json(summary(run, config, result))
     else:

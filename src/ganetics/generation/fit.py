@@ -1,8 +1,9 @@
 """Train a generator in a run folder that can be left and come back to.
 
 A run folder holds ``config.json``, ``checkpoint/``, ``history.jsonl``, ``samples/`` (grids from the same latents as
-training goes on), ``audit.json`` where the images were audited and, at the end, ``metrics.json``; with early stopping
-also ``evaluations.jsonl`` and ``best/``, the checkpoint that images are then sampled from.
+training goes on), ``audit.json`` where the images were audited, ``about.json`` where something was stated of them and,
+at the end, ``metrics.json``; with early stopping also ``evaluations.jsonl`` and ``best/``, the checkpoint that images
+are then sampled from.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, resolved
 from ganetics.data.audit import Audit
 from ganetics.execution.log import RunFolder, read_config_as
+from ganetics.generation.about import About, write_about
 from ganetics.generation.evaluations import Enough, Evaluations
 from ganetics.generation.tracking import TensorBoard
 from ganetics.generation.watch import Progress, Watcher
@@ -180,6 +182,7 @@ def fit(
     data: TrialData,
     *,
     audit: Audit | None = None,
+    about: About | None = None,
     resume: bool = False,
     device: str = "cpu",
     devices: int = 1,
@@ -199,6 +202,7 @@ def fit(
         config: from :func:`configuration`.
         data: what it was made from.
         audit: of the images, to be kept with the run.
+        about: what a user states of it, to be kept with the run in place of what was stated before.
         resume: go on with the run in the folder.
         device: "cpu", "cuda" or one GPU, "cuda:1".
         devices: more than 1: as many processes with a device each share each batch (:mod:`ganetics.training.ranks`).
@@ -222,6 +226,8 @@ def fit(
         folder.begin(config.model_dump(mode="json"), resume=resume)
         if audit is not None:
             write_atomically(run / "audit.json", (to_json(audit, indent=1) + "\n").encode())
+        if about is not None:
+            write_about(run, about)
         if finished.exists():
             return from_json(FitResult, read_text(finished, "metrics"), where=str(finished))
         job = (run, config, data, tensorboard, on_progress)

@@ -15,7 +15,7 @@ from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.generation.fit import stored_configuration
-from ganetics.training import checkpoint
+from ganetics.training import TrainingState, checkpoint
 from ganetics.training.sampling import grid_png, sample
 
 
@@ -35,20 +35,35 @@ def sample_run(run: Path, count: int, *, seed: int = 0, of_class: str | None = N
         InputError: the folder holds no checkpoint, or a damaged one, or one of a generator that diverged; the run has
             no such class.
     """
+    state = best_state(run, device=device)
+    labels = None if of_class is None else torch.full((count,), label_of(run, of_class))
+    return sample(state, count, generator=torch_generator(seed, "sample"), labels=labels)
+
+
+def best_state(run: Path, *, device: str = "cpu") -> TrainingState:
+    """Return the run's best checkpoint, or its last if none is kept: what images are made from.
+
+    Raises:
+        InputError: the folder holds no checkpoint, or a damaged one, or one of a generator that diverged.
+    """
     folder = next((run / name for name in ("best", "checkpoint") if checkpoint.exists(run / name)), None)
     if folder is None:
         raise InputError(f"{run}: must be the folder of a training run, it holds no checkpoint")
-    labels = None if of_class is None else torch.full((count,), _label(run, of_class))
     state = checkpoint.load(folder, device=device)
     for name, values in state.sampler.state_dict().items():
         if not bool(values.isfinite().all()):
             raise InputError(
                 f"{run}: the generator's weights must be finite, those of {name} are not: training diverged"
             )
-    return sample(state, count, generator=torch_generator(seed, "sample"), labels=labels)
+    return state
 
 
-def _label(run: Path, of_class: str) -> int:
+def label_of(run: Path, of_class: str) -> int:
+    """Return the number of a run's class.
+
+    Raises:
+        InputError: the run has no such class.
+    """
     classes = stored_configuration(run).classes
     if not classes:
         raise InputError(f"class: the generator of {run} was trained without classes, got {of_class!r}")
@@ -62,7 +77,7 @@ def write_images(images: Tensor, out: Path) -> list[Path]:
         InputError: ``out`` is a file, or holds PNG files already: a set of images must not be mixed with another.
         OSError: the disk is full or the folder not writable.
     """
-    _prepare(out)
+    prepare_folder(out)
     width = len(str(len(images) - 1))
     paths = [out / f"{index:0{width}d}.png" for index in range(len(images))]
     for path, image in zip(paths, images, strict=True):
@@ -79,7 +94,7 @@ def write_grid(images: Tensor, out: Path) -> Path:
     Raises:
         InputError: ``out`` is a file, or holds PNG files already.
     """
-    _prepare(out)
+    prepare_folder(out)
     path = out / "grid.png"
     write_atomically(path, grid_png(images, columns=max(8, round(len(images) ** 0.5))))
     return path
@@ -95,7 +110,12 @@ def write_npz(images: Tensor, out: Path) -> Path:
     return path
 
 
-def _prepare(out: Path) -> None:
+def prepare_folder(out: Path) -> None:
+    """Make a folder that pictures are to be written to, if it is not there.
+
+    Raises:
+        InputError: it is a file, or holds PNG files already.
+    """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: must be a folder, got a file")
     out.mkdir(parents=True, exist_ok=True)
