@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from polish_constants import Polish
+
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import seed_of
@@ -29,7 +31,6 @@ from ganetics.execution.process import environment
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression
 from ganetics.records import Recipe, Record, to_json
-from ganetics.search.polish import Polish
 from ganetics.training import RECIPES
 from ganetics.trial import TrialJob, TrialReply, run_job
 
@@ -153,7 +154,7 @@ def summary(trials: Trials) -> dict[str, Any]:
             for name, steps in (("polishing", config.steps), ("confirmation", config.confirm_steps))
         },
         "config": config.model_dump(mode="json"),
-        "command": "python benchmarks/polish.py --data-dir DIR",
+        "command": "python benchmarks/polish.py --data-dir DIR --workers 2",
     }
 
 
