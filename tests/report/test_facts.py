@@ -106,6 +106,17 @@ def test_totals_count_what_the_archive_holds(read: SearchRun, finished: Path) ->
     assert sum(int(count.replace(",", "")) for name, count in rejected.items() if name != "trees") == trees > 0
 
 
+def test_a_session_that_was_killed_does_not_count_as_one_that_took_no_time(read: SearchRun) -> None:
+    drivers = [line for line in read.timings if line["kind"] == "driver"]
+    (driver,) = drivers
+    jobs = [line for line in read.timings if line["kind"] != "driver"]
+    trained = sum(line["cpu_seconds"] for line in jobs)
+    assert read.elapsed is not None
+    half = {**driver, "workers": 2, "cpu_seconds": 0.01 * trained, "wall_seconds": read.elapsed / 2}
+    cost = dict(dict(totals(replace(read, timings=(*jobs, half))))["Cost"])
+    assert cost["the search itself"].endswith("of sessions that were not killed, 2 % of all")
+
+
 class Captured(Exception):  # noqa: N818 - it is no error
     """The settings that a command line comes to."""
 
@@ -127,6 +138,7 @@ LADDER = ladder(CONFIG.recipe)
         ),
         pytest.param({"guesses": ("hinge", "p**3 + sqrt(y/p)"), "seed": 0, "plateau": 7}, {"--mode"}, id="guesses"),
         pytest.param({"trials": None, "minutes": 5.0}, {"--minutes"}, id="by the clock"),
+        pytest.param({"rivals": ()}, {"--rival"}, id="no rivals"),
     ],
 )
 def test_the_command_comes_to_the_same_configuration(
@@ -147,4 +159,4 @@ def test_the_command_comes_to_the_same_configuration(
     counted = {"trials": 70, "minutes": None} if config.minutes else {}
     beyond = {name: getattr(found, name) for name in beyond_command(config)}
     assert found == config.model_copy(update={**counted, **beyond})
-    assert set(beyond) == {"promote", "rivals"}
+    assert set(beyond) == {"promote", *(() if config.rivals else ("rivals",))}

@@ -330,7 +330,10 @@ def test_progress_tells_what_the_archive_holds(finished: Path, tmp_path: Path, s
             "rejected": sum(sum(line["born"]["rejected"].values()) for line in trials if "born" in line),
         }
         assert {name: getattr(progress, name) for name in expected} == expected
-        assert progress.rungs == tuple(sorted(progress.rungs, reverse=True))
+        on_rung = [
+            {line["candidate"] for line in trials if line["rung"] == rung} for rung in range(len(progress.rungs))
+        ]
+        assert progress.rungs == tuple(map(len, on_rung))
         assert progress.front <= progress.rungs[-1]
     assert told[-1].rungs[0] == sum("born" in line for line in archive)
     assert all(one.elapsed <= two.elapsed for one, two in itertools.pairwise(told))

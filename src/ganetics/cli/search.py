@@ -214,11 +214,22 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
                 f"workers wait for one another with a lag below {AHEAD} for each, got {executor.workers} and "
                 f"{config.lag}"
             )
+        warn(last_round(config))
         result = run_search(
             folder, config, executor, data=search.data, on_progress=_shown_by(report, run, config.minutes)
         )
     write_search_report(run)
     return result
+
+
+def last_round(config: SearchConfig) -> str:
+    """Return in words what comes after the search itself, which is in no count of trials or minutes."""
+    losses = config.finalists + len(config.rivals)
+    runs = losses * config.final_seeds * len(config.final_rates)
+    return (
+        f"after the search comes a last round of up to {runs} runs ({losses} losses, {config.final_seeds} seeds, "
+        f"{len(config.final_rates)} rates), each in full"
+    )
 
 
 def _shown_by(report: Callable[..., None], run: Path, minutes: float | None) -> Callable[[Progress], None]:
@@ -273,6 +284,12 @@ def show(run: Path, result: SearchResult, *, as_json: bool) -> None:
         values = [_exponential(objectives["log_fid"]), _exponential(objectives["worst_log_fid"])]
         table.add_row(str(place), *values, f"×{entry['best_rate']:g}", str(entry["complexity"]), loss)
     console.print(table, markup=False)
+    if not result.finished:
+        console.print(
+            "no loss has finished the last rung, so the finalists are from lower ones: more --trials or --minutes "
+            "find better ones",
+            markup=False,
+        )
     console.print(
         f"{result.candidates} losses in {result.trials} trials, {result.failed} failed; report: {run / 'report.html'}",
         markup=False,

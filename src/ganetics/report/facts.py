@@ -31,9 +31,10 @@ REASONS: Mapping[str, str] = {
 NOT_SEARCH = {"dataset", "data", "reference", "extractor", "recipe", "skipped", "rungs", "schema_version"}
 COMMAND = ("population", "finalists", "final_seeds")
 """Settings that the command has options for, beside those that every search names."""
+NOTED = 0.9
+"""Share of the wall time above which no session is taken to have been killed."""
 OTHER = (
     "promote", "tournament", "crossover", "immigrants", "choices", "max_depth", "max_size", "parsimony", "final_rates",
-    "rivals",
 )  # fmt: skip
 """Settings that it has none for."""
 
@@ -171,17 +172,18 @@ def _cost(run: SearchRun) -> Rows:
         ("a run, wall time", f"{number(sum(line['wall_seconds'] for line in jobs) / len(jobs))} s (mean)"),
         ("memory of a worker", f"{max(line['peak_mib'] for line in jobs):,.0f} MiB at most"),
         ("runs begun again", f"{sum(line['attempts'] > 1 for line in jobs)} (a worker was lost or stopped)"),
-        ("time to the last result", "not recorded" if run.elapsed is None else duration(run.elapsed)),
+        ("wall time to the last result", "not recorded" if run.elapsed is None else duration(run.elapsed)),
     ]
     if not drivers:
         return [*rows, ("the search itself", "not recorded yet: noted when a session ends")]
-    own = sum(_own_cpu(line, trained) for line in drivers)
-    workers = sorted({line["workers"] for line in drivers})
-    wall, sessions = sum(line["wall_seconds"] for line in drivers), counted(len(drivers), "session")
+    # a session that was killed notes nothing: what the others noted is held to their share of the time
+    wall = sum(line["wall_seconds"] for line in drivers)
+    share = 1.0 if run.elapsed is None else min(1.0, wall / max(run.elapsed, 1e-9))
+    own, workers = sum(_own_cpu(line, trained) for line in drivers), sorted({line["workers"] for line in drivers})
+    noted = "" if share > NOTED else f" in the {duration(wall)} of sessions that were not killed"
     return [
         *rows,
-        ("the search itself", f"{duration(own)} of CPU, {100 * own / (own + trained):.2g} % of all"),
-        ("wall time", f"{duration(wall)} in {sessions}"),
+        ("the search itself", f"{duration(own)} of CPU{noted}, {100 * own / (own + share * trained):.2g} % of all"),
         ("workers", " and ".join(map(str, workers))),
     ]
 
@@ -244,12 +246,15 @@ def command(run: SearchRun) -> str:
         words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
     for guess in config.guesses:
         words += ["--guess", guess]
+    if config.rivals != _default("rivals"):
+        words += [word for rival in config.rivals for word in ("--rival", rival)]
     return shlex.join(words)
 
 
 def beyond_command(config: SearchConfig) -> list[str]:
     """Return the settings that differ from what the command would choose, and have no option."""
-    return [name for name in OTHER if getattr(config, name) != _default(name)]
+    none = [] if config.rivals else ["rivals"]
+    return [*(name for name in OTHER if getattr(config, name) != _default(name)), *none]
 
 
 def _default(name: str) -> Any:

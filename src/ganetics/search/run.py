@@ -48,7 +48,7 @@ class Progress:
     rejected: int
     """Trees that the screen has rejected so far."""
     rungs: tuple[int, ...]
-    """Candidates that have finished each rung."""
+    """Candidates that have been trained on each rung."""
     front: int
     """Losses on the front."""
     elapsed: float
@@ -62,6 +62,8 @@ class SearchResult:
     trials: int
     candidates: int
     failed: int
+    finished: int
+    """Candidates that have finished the last rung."""
     hall_of_fame: list[Line]
 
 
@@ -148,6 +150,7 @@ class _Driver:
         self.lines: list[Line] = []
         self.done_finals: list[Line] = []
         self.failed = self.rejected = 0
+        self.on_rung: list[set[int]] = [set() for _ in config.rungs]
         for line in lines:
             self._count(line)
         self.elapsed = max((float(line.get("elapsed_seconds", 0.0)) for line in run.timings.replay()), default=0.0)
@@ -217,7 +220,8 @@ class _Driver:
         shutil.rmtree(self.states, ignore_errors=True)
         trials = [line for line in self.lines if line["kind"] == "trial"]
         failed = sum(line["outcome"]["metrics"] is None for line in trials)
-        return SearchResult(len(trials), len({line["candidate"] for line in trials}), failed, fame)
+        candidates, finished = len({line["candidate"] for line in trials}), self.search.finished()[-1]
+        return SearchResult(len(trials), candidates, failed, finished, fame)
 
     def note_driver(self) -> None:
         """Add what this process itself has used: screening, variation, the log; and jobs, if they ran in it."""
@@ -295,6 +299,8 @@ class _Driver:
         self.lines.append(line)
         if line["kind"] == "final":
             self.done_finals.append(line)
+        else:
+            self.on_rung[line["rung"]].add(line["candidate"])
         self.failed += line["outcome"]["metrics"] is None
         self.rejected += sum(line.get("born", {}).get("rejected", {}).values())
 
@@ -307,7 +313,7 @@ class _Driver:
     def _report(self, phase: str, done: int, total: int | None) -> None:
         best, search = self.search.best, self.search
         fid = None if best is None else math.exp(best)
-        rungs = tuple(search.finished())
+        rungs = tuple(map(len, self.on_rung))
         self.on_progress(
             Progress(phase, done, total, fid, self.failed, self.rejected, rungs, len(search.front), self.elapsed)
         )
