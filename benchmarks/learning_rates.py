@@ -5,8 +5,8 @@
 A comparison at one fixed rate compares step sizes, not losses, so the rate of every recipe is chosen here:
 non-saturating, least squares and GANetic, each at rates half a decade apart, several seeds. Where a loss is best at the
 edge of the sweep, the sweep is widened there. The recipe's rate is the one with the lowest log Fréchet distance on the
-mean over the losses (validation images, training seeds that no other run uses). Killed and started again, it goes on
-where it was.
+mean over the losses (validation images, training seeds that no other run uses). With ``--set beta1=0.5`` the sweep is
+that of another setting of the recipe's, to be held beside it. Killed and started again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def read(lines: Iterable[dict[str, object]]) -> dict[Key, float]:
     return done
 
 
-def summary(done: dict[Key, float], config: SweepConfig) -> dict[str, object]:
+def summary(done: dict[Key, float], config: SweepConfig, options: str) -> dict[str, object]:
     rates = sorted({k[1] for k in done})
     table = {
         loss: {f"{GRID[r]:.3g}": [_fid(done[loss, r, s]) for s in range(config.seeds)] for r in rates}
@@ -91,7 +91,7 @@ def summary(done: dict[Key, float], config: SweepConfig) -> dict[str, object]:
         "fid": table,
         "recipe": config.recipe.model_dump(mode="json"),
         "command": f"python benchmarks/learning_rates.py {config.recipe.name} --dataset {config.dataset} "
-        f"--seeds {config.seeds} --out DIR",
+        f"--seeds {config.seeds}{options} --out DIR",
     }
 
 
@@ -106,10 +106,13 @@ def main() -> None:
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings of the recipe")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
+    other = {name: json.loads(value) for name, value in (text.split("=", 1) for text in given.set)}
+    options = f" --set {' '.join(given.set)}" if given.set else ""
     # at the sweep's first rate: the recipe's own is what the sweep chooses, so it must not be part of the configuration
-    recipe = RECIPES[given.recipe].model_copy(update={"learning_rate": GRID[START[0]]})
+    recipe = Recipe(**{**RECIPES[given.recipe].model_dump(), **other, "learning_rate": GRID[START[0]]})
     config = SweepConfig(dataset=given.dataset or given.recipe, recipe=recipe, losses=LOSSES, seeds=given.seeds)
     with RunFolder(given.out) as run, PoolExecutor(given.workers) as pool:
         run.begin(config.model_dump(mode="json"), resume=(given.out / "config.json").exists())
@@ -152,9 +155,9 @@ def main() -> None:
                 )
                 done[key] = math.log(metrics["fid"]) if metrics else math.inf
                 print(f"{key[0]:>16} lr {GRID[key[1]]:.3g} seed {key[2]}: fid {metrics and metrics['fid']}", flush=True)
-        text = to_json(summary(done, config), indent=1) + "\n"
+        text = to_json(summary(done, config, options), indent=1) + "\n"
         write_atomically(given.out / "summary.json", text.encode())
-    print(json.dumps(summary(done, config)["best_rate_of_each"]))
+    print(json.dumps(summary(done, config, options)["best_rate_of_each"]))
 
 
 if __name__ == "__main__":

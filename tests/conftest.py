@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from uuid import uuid4
 
 import pytest
+
+# Ray reads its token once a process; without one of the tests' own it would write one into the home folder
+os.environ.setdefault("RAY_AUTH_TOKEN", uuid4().hex)
 
 
 @pytest.fixture(autouse=True, scope="session")

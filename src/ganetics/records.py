@@ -492,5 +492,7 @@ def read_text(path: Path, what: str) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{what}: no file at {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise InputError(f"{what}: {path} must be text (UTF-8), it holds other bytes") from None
+    except OSError as error:
         raise InputError(f"{what}: cannot read {path}: {error}") from None

@@ -73,6 +73,14 @@ def test_a_sweep_is_widened_where_its_best_is_at_an_edge(
         assert used == {own}
 
 
+@pytest.mark.parametrize(("widen", "rates"), [(0, [1.0]), (2, [0.0999, 0.316, 1.0])])
+def test_one_rate_has_no_edge_but_is_widened(widen: int, rates: list[float], fakes: ModuleType) -> None:
+    config = fakes.config(rates=(1.0,), widen=widen)
+    lines = carried_out(config, at_best(0.01))
+    for found in tuned(config, lines).values():
+        assert (list(found.rates), found.at_edge) == (rates, widen > 0)
+
+
 def test_each_contender_has_a_sweep_of_its_own(config: BenchConfig, fakes: ModuleType) -> None:
     lines = carried_out(config, lambda run: at_best(fakes.BEST[run.contender.loss])(run))
     found = {label: (one.rate, one.at_edge) for label, one in tuned(config, lines).items()}

@@ -153,6 +153,13 @@ def test_the_tables_say_what_the_lines_say(finished: Path, config: BenchConfig) 
     assert (found["confirmatory"], found["departures"]) == (False, [])
 
 
+def test_of_one_rate_no_edge_is_told(bench: Any, fakes: ModuleType, tmp_path: Path) -> None:
+    bench(tmp_path / "run", fakes.config(rates=(1.0,), widen=0))
+    notes = json.loads((tmp_path / "run" / "tables.json").read_text())["tables"]["final"]["notes"]
+    assert notes
+    assert not any("edge" in note for note in notes)
+
+
 # --- whoever trains
 
 

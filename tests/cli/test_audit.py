@@ -79,7 +79,7 @@ def test_errors_are_told_in_a_line_and_the_exit_status_is_2(command: Any, copied
         (["--data", "{images}", "--groups", "q"], "groups: 'q' must match every file name, got 'p00_0.png'"),
         (
             ["--data", "{images}/absent"],
-            "{images}/absent: must be a folder of images, or a .csv or .npz file, got nothing there",
+            "{images}/absent: no such folder or file; must be a folder of images, or a .csv or .npz file",
         ),
         (["--data", "medmnist:x"], "medmnist:x: is not fetched: put x.npz of MedMNIST into a folder and name it .+"),
     ],

@@ -1,4 +1,4 @@
-"""``ganetics bench``: a small benchmark, gone on with in all the right and wrong ways; what may be said for losses."""
+"""``ganetics bench``: a small benchmark, gone on with in all the right and wrong ways."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ import pytest
 from PIL import Image
 
 from ganetics import data, trial
-from ganetics._check import InputError
 from ganetics.cli.bench import stored_configuration
-from ganetics.cli.losses_given import contenders_given
-from ganetics.records import Contender, Penalty
 
 LOSSES = "ganetic,ours=(p - y)**2,wasserstein+gradient:10"
 SMALL = (
@@ -70,7 +67,7 @@ def test_a_benchmark_prints_one_object_and_leaves_its_files(bench_run: tuple[Pat
     rows = found["tables"]["final"]["rows"]
     assert {row["loss"] for row in rows} == {"ganetic", "ours", "wasserstein+gradient:10"}
     assert found["tables"]["final"]["facts"]["floor_n"] == 30
-    assert "ganetics: 15 runs and at most 3 for further rates: about 38 s to 45 s with 1 worker" in ended.err
+    assert "ganetics: 15 runs and at most 3 for further rates: about 1 s to 1 s with 1 worker" in ended.err
 
 
 def test_the_archive_is_of_real_runs(bench_run: tuple[Path, Any]) -> None:
@@ -150,7 +147,7 @@ def test_a_finished_one_gives_its_tables_anew_without_data_and_without_training(
         (("--resume", "--losses", "ganetic,hinge"), "another configuration: contenders is "),
         (("--resume", "--recipe", "mnist"), "another configuration: recipe."),
         (("--resume", "--dataset", "mnist"), "another configuration: dataset is 'digits' there, got 'mnist'"),
-        (("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 3), "it holds a run already, resume it"),
+        (("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 3), "holds a run already; --resume goes on with"),
         (("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 4), "protocol.json: seeds.tuning is ["),
         (("--losses", LOSSES, *SMALL, "--seed", 3), "protocol.json: test is {"),
     ],
@@ -164,6 +161,20 @@ def test_a_benchmark_is_neither_changed_nor_begun_again(
     assert ended.status == 2
     assert told in ended.complaint
     assert files(run) == before
+
+
+def test_another_dataset_is_refused_before_it_is_read(
+    bench_run: tuple[Path, Any], command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(bench_run[0], tmp_path / "run", count=9)
+
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is to be read, or fetched")
+
+    monkeypatch.setattr(trial, "load_trial_data", load)
+    ended = command("bench", folder, "--resume", "--dataset", "mnist")
+    told = f"run folder {folder}: it holds another configuration: dataset is 'digits' there, got 'mnist'"
+    assert (ended.status, ended.complaint) == (2, told)
 
 
 def test_a_protocol_that_was_changed_is_refused(bench_run: tuple[Path, Any], command: Any, tmp_path: Path) -> None:
@@ -201,9 +212,19 @@ def test_a_protocol_comes_first(command: Any, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_leaves_nothing(command: Any, tmp_path: Path) -> None:
-    ended = command("bench", tmp_path / "run", *SMALL, "--dry-run")
+    fame = tmp_path / "search-1" / "hall_of_fame.json"
+    fame.parent.mkdir()
+    fame.write_text(json.dumps([{"name": None, "expression": "p**3 + y/p", "candidate": 17}]))
+    dry = ("bench", tmp_path / "run", "--losses", f"hinge,@{fame}", *SMALL, "--steps", 30, "--dry-run")
+    ended = command(*dry)
     assert ended.status == 0
-    assert "with 1 worker, at the 2.5 s a run that the recipe digits expects" in " ".join(ended.out.split())
+    words = " ".join(ended.out.split())
+    # a tenth of the 2.5 s that the recipe expects of its 300 steps
+    assert "with 1 worker, at the 0.25 s a run of 30 steps that the recipe digits expects" in words
+    assert words.endswith("2 losses, against hinge: hinge candidate 17 of search-1")
+    found = command(*dry, "--json").json
+    assert found["losses"] == ["hinge", "candidate 17 of search-1"]
+    assert found["hours"] == pytest.approx([runs * 0.25 / 3600 for runs in (found["runs"], found["most_runs"])])
     assert not (tmp_path / "run").exists()
 
 
@@ -235,71 +256,6 @@ def test_a_search_is_no_benchmark(search_run: Any, bench_run: tuple[Path, Any], 
     assert ended.complaint == f"{search_run.path}: holds a search, not a benchmark"
     ended = command("train", bench_run[0], "--resume")
     assert ended.complaint == f"{bench_run[0]}: holds a benchmark, not a training run"
-
-
-# --- what may be said for losses
-
-
-def test_losses_are_names_expressions_labels_and_penalties() -> None:
-    text = (
-        "hinge, ours=max(p, y)**2 ,wasserstein+gradient:10,relativistic-pairing+r1:1+r2:0.5/16,"
-        "real: -x; fake: x; generator: -x+clip:1e-2,hinge"
-    )
-    assert contenders_given(text) == (
-        Contender(label="hinge", loss="hinge"),
-        Contender(label="ours", loss="max(p, y)**2"),
-        Contender(
-            label="wasserstein+gradient:10", loss="wasserstein", penalties=(Penalty(kind="gradient", weight=10),)
-        ),
-        Contender(
-            label="relativistic-pairing+r1:1+r2:0.5/16",
-            loss="relativistic-pairing",
-            penalties=(Penalty(kind="r1"), Penalty(kind="r2", weight=0.5, every=16)),
-        ),
-        Contender(
-            label="real: -x; fake: x; generator: -x+clip:1e-2",
-            loss="real: -x; fake: x; generator: -x",
-            penalties=(Penalty(kind="clip", weight=0.01),),
-        ),
-    )
-
-
-def test_losses_of_files(tmp_path: Path) -> None:
-    folder = tmp_path / "search-1"
-    folder.mkdir()
-    fame = [
-        {"name": None, "expression": "p**3", "candidate": 17},
-        {"name": "hinge", "expression": "real: ...", "candidate": 2},
-        {"name": None, "expression": "p**4"},
-    ]
-    (folder / "hall_of_fame.json").write_text(json.dumps(fame))
-    (tmp_path / "more.txt").write_text("# mine\nmine=p**5+r1:2\nhinge\n")
-    found = contenders_given(f"ganetic,@{folder / 'hall_of_fame.json'},@{tmp_path / 'more.txt'}")
-    assert [(one.label, one.loss) for one in found] == [
-        ("ganetic", "ganetic"),
-        ("candidate 17 of search-1", "p**3"),
-        ("hinge", "hinge"),
-        ("p**4", "p**4"),
-        ("mine", "p**5"),
-    ]
-    assert found[-1].penalties == (Penalty(kind="r1", weight=2.0),)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (" , ", "losses: there must be at least one"),
-        ("a=p**2,a=p**3", "no two may have one label, got 'a' for another"),
-        ("hinge+gp:10", "penalty 'gp': kind: Input should be 'r1', 'r2', 'gradient' or 'clip'"),
-        ("hinge+r1:ten", "penalty 'r1': weight"),
-        ("hinge+r1:1/0", "penalty 'r1': every"),
-        ("@nowhere.json", "losses: no file at nowhere.json"),
-        ("a=", "losses: 'a': loss"),
-    ],
-)  # fmt: skip
-def test_losses_that_are_wrong(text: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        contenders_given(text)
 
 
 @pytest.mark.parametrize(

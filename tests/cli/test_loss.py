@@ -140,10 +140,10 @@ def test_a_loss_may_lie_in_a_file(file: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must hold a name or an expression, it is empty"),
-        ("[]", "must be a hall of fame with at least one entry"),
-        ("[3]", "must be a hall of fame with at least one entry"),
-        ('[{"expression": 3}]', "must be a hall of fame with at least one entry"),
+        ("", "loss: no losses in"),
+        ("[]", "loss: no losses in"),
+        ("[3]", "must be a hall_of_fame.json"),
+        ('[{"expression": 3}]', "must be a hall_of_fame.json"),
         ("{}", "keys must be tied"),
         ('{"tied": ["log", "q"]}', "unknown variable 'q'"),
         ('{"tied": NaN}', "constants must be finite"),
@@ -276,3 +276,13 @@ def test_a_hall_of_fame_means_its_best_found_loss(tmp_path: Path) -> None:
     assert loss_text(f"@{fame}") == "p**3 + y/p"
     fame.write_text(json.dumps(entries))
     assert loss_text(f"@{fame}") == entries[0]["expression"]
+
+
+def test_one_entry_of_a_file_is_shown_exported_and_carded(tmp_path: Path) -> None:
+    fame, text = tmp_path / "hall_of_fame.json", tmp_path / "losses.txt"
+    fame.write_text(json.dumps([{"name": None, "expression": "p**3 + y/p"}, {"name": "hinge", "expression": "x"}]))
+    text.write_text("# mine\nhinge\n\nours = p**3 + y/p  # the best\n")
+    for given, loss in ((f"@{fame}#1", "p**3 + y/p"), (f"@{fame}#2", "hinge"), (f"@{text}#4", "p**3 + y/p")):
+        assert of_json("show", given) == of_json("show", loss)
+        assert run("export", given, "--to", "json") == run("export", loss, "--to", "json")
+    assert [one["expression"] for one in of_json("card", f"@{text}#4", f"@{fame}#1")["cards"]] == ["p**3 + y/p"] * 2

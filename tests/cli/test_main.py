@@ -16,7 +16,7 @@ from ganetics._check import InputError
 
 BAD = {
     "unknown dataset": ("train {run} --dataset nope", 2, "unknown dataset 'nope', known: "),
-    "missing folder": ("search {run} --dataset {tmp}/missing", 2, "missing: must be a folder of images"),
+    "missing folder": ("search {run} --dataset {tmp}/missing", 2, "missing: no such folder or file"),
     "one image": ("train {run} --dataset {tmp}/one", 2, "one: must hold at least 2 images"),
     "unknown loss": ("train {run} --loss hinj", 2, "unknown loss 'hinj', nearest: hinge"),
     "malformed expression": ("train {run} --loss p+*y", 2, 'expression "p+*y": invalid syntax at character 3'),
@@ -24,12 +24,12 @@ BAD = {
     "guess not tied": (
         "search {run} --guess wasserstein",
         2,
-        "must be tied losses (in y and p) in tied mode, got",
+        "--guess: must be a tied loss (in y and p) in tied mode, got 'wasserstein'",
     ),
     "guess no expression": (
         "search {run} --mode separate --guess hinge --guess ra-hinge",
         2,
-        "guesses: must be losses that are expressions, got 'ra-hinge'",
+        "--guess: must be a loss that is an expression, got 'ra-hinge'",
     ),
     "unknown mode": ("search {run} --mode both", 2, "--mode"),
     "no rungs": (
@@ -45,6 +45,7 @@ BAD = {
     ),
     "no warm start": ("search {run} --warm-start {tmp}/none.json", 2, "warm start: no file at {tmp}/none.json"),
     "a warm start that is none": ("search {run} --warm-start {tmp}/file", 2, "unknown loss"),
+    "an expression as rival": ("search {run} --rival p**2", 2, "--rival: must be a name of the catalogue, got 'p**2'"),
     "an address without Ray": (
         "search {run} --address auto",
         2,

@@ -30,5 +30,5 @@ def test_a_folder_decides_the_channels_of_its_own_recipe(mode: str, channels: in
 
 def test_a_dataset_by_name_needs_no_folder(tmp_path: Path) -> None:
     assert chosen_recipe(None, "mnist") == RECIPES["mnist"]
-    with pytest.raises(InputError, match="got nothing there"):
+    with pytest.raises(InputError, match="absent: no such folder or file"):
         chosen_recipe(None, str(tmp_path / "absent"))

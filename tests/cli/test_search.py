@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 
+from ganetics import trial
 from ganetics._check import InputError
-from ganetics.cli.losses_given import losses_in
+from ganetics.cli.guesses import guesses_given
+from ganetics.cli.loss_files import read_losses
+from ganetics.cli.search import show
+from ganetics.search import SearchResult
 
+SAME = (
+    *("--trials", 4, "--population", 4, "--steps", 10, "--finalists", 1, "--final-seeds", 1),
+    *("--seed", 3, "--guess", "(p - y)**2"),
+)
+"""What ``search_run`` was made with."""
 WHOLE = ("archive.jsonl", "config.json", "hall_of_fame.json", "reference.json")
 
 
@@ -54,7 +63,9 @@ def test_a_finished_search_gone_on_with_takes_its_settings_from_the_run_and_stay
         (["--resume", "--rival", "hinge"], "it holds another configuration: rivals is ["),
         (["--resume", "--rungs", "10x1"], "it holds another configuration: rungs is ["),
         (["--resume", "--steps", 11], "the last rung must have the recipe's 11 steps"),
-        (["--trials", 4], "run folder {run}: it holds "),
+        (["--trials", 4], "run folder {run}: it holds another configuration: "),
+        (["--trials", 4], "; --resume goes on with it, or name another folder"),
+        ([*SAME], "run folder {run}: it holds a run already; --resume goes on with it, or name another folder"),
     ],
 )
 def test_a_search_is_neither_changed_nor_begun_again(
@@ -65,6 +76,24 @@ def test_a_search_is_neither_changed_nor_begun_again(
     assert ended.status == 2
     assert told.format(run=search_run.path) in ended.complaint
     assert search_run.files() == before
+
+
+def test_another_dataset_is_refused_before_it_is_read(
+    search_run: Any, command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is to be read, or fetched")
+
+    monkeypatch.setattr(trial, "load_trial_data", load)
+    for other in ("mnist", str(tmp_path)):
+        ended = command("search", search_run.path, "--resume", "--dataset", other)
+        told = f"run folder {search_run.path}: it holds another configuration: dataset is 'digits' there, got {other!r}"
+        assert (ended.status, ended.complaint) == (2, told)
+
+
+def test_the_help_shows_the_whole_form_of_rungs(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "STEPSxSEEDS[@RATE/RATE…][:SAMPLES], …" in command("search", "--help").out
 
 
 def test_a_search_is_no_training_run(search_run: Any, command: Any) -> None:
@@ -82,7 +111,7 @@ def test_a_search_begins_with_the_losses_of_another_in_the_other_mode(
     ]
     ended = command("search", tmp_path / "run", *options, "--plateau", 100, "--json")
     config = json.loads((tmp_path / "run/config.json").read_text())
-    assert config["guesses"] == ["hinge", *losses_in(fame)]
+    assert config["guesses"] == ["hinge", *(row.loss for row in read_losses(fame, what="test").rows)]
     assert (config["mode"], config["lag"], config["plateau"]) == ("separate", 1, 100)
     assert config["rungs"] == [
         {"steps": 5, "seeds": 1, "rates": [1.0], "samples": 50},
@@ -96,22 +125,135 @@ def test_a_search_begins_with_the_losses_of_another_in_the_other_mode(
     assert "ganetics: workers wait for one another with a lag below 4 for each, got 2 and 1\n" in ended.err
 
 
-def test_losses_to_begin_with_are_read_from_a_hall_of_fame_or_a_text(search_run: Any, tmp_path: Path) -> None:
-    fame = json.loads(search_run.files()["hall_of_fame.json"])
-    found = losses_in(search_run.path / "hall_of_fame.json")
-    assert found == [entry["name"] or entry["expression"] for entry in fame]
-    assert {"ganetic", "least-squares", "non-saturating"} < set(found)
+# --- losses to begin with
+
+
+HALL = [
+    {"name": "hinge", "expression": "real: relu(1 - x); fake: relu(1 + x); generator: -x"},
+    {"name": None, "expression": "(p - y)**2"},
+    {"name": "ra-hinge", "expression": "ra-hinge"},
+    {"name": "ganetic", "expression": "p**3 + sqrt(3.985*y/p)"},
+    {"name": "least-squares", "expression": "real: 0.5*(x - 1)**2; fake: 0.5*x**2; generator: 0.5*(x - 1)**2"},
+]
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Path:
+    """Return a hall of fame with losses of all kinds."""
+    file = tmp_path / "hall_of_fame.json"
+    file.write_text(json.dumps(HALL))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("mode", "left", "told"),
+    [
+        ("tied", ["(p - y)**2", "ganetic"], "3 of 5 losses of {0} are left out, in tied mode: 2 not tied (in y"),
+        ("separate", ["hinge", "(p - y)**2", "ganetic", "least-squares"], "1 of 5 losses of {0} are left out, in"),
+    ],
+)  # fmt: skip
+def test_of_a_hall_of_fame_what_does_not_fit_is_left_out_and_counted(
+    mode: str, left: list[str], told: str, hall: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert guesses_given(["p*y"], hall, mode=mode) == ("p*y", *left)
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"ganetics: warm start: {told.format(hall)}")
+    assert err.endswith("1 no expression\n")
+
+
+def test_a_hall_of_fame_that_fits_is_taken_without_a_word(hall: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hall.write_text(json.dumps([HALL[1], HALL[3]]))
+    assert guesses_given([], hall, mode="tied") == ("(p - y)**2", "ganetic")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_tied_search_begins_with_a_hall_of_fame_that_has_the_default_rivals(
+    search_run: Any, command: Any, tmp_path: Path
+) -> None:
+    fame = search_run.path / "hall_of_fame.json"
+    small = ("--trials", 1, "--steps", 1, "--finalists", 0, "--final-seeds", 1, "--rival", "hinge", "--workers", 1)
+    ended = command("search", tmp_path / "run", "--warm-start", fame, *small, "--json")
+    assert ended.json["trials"] == 1
+    assert f"warm start: 2 of 5 losses of {fame} are left out, in tied mode: 2 not tied (in y and p)\n" in ended.err
+    guesses = json.loads((tmp_path / "run/config.json").read_text())["guesses"]
+    assert set(guesses) == {"(p - y)**2", "ganetic", "non-saturating"}
+
+
+def test_losses_to_begin_with_are_those_of_guesses_then_those_of_a_text(tmp_path: Path, hall: Path) -> None:
     text = tmp_path / "losses.txt"
-    text.write_text("# the best\nhinge\n\n  p**3 + sqrt(4*y/p)  # GANetic\nreal: -x; fake: x; generator: -x\n")
-    assert losses_in(text) == ["hinge", "p**3 + sqrt(4*y/p)", "real: -x; fake: x; generator: -x"]
+    text.write_text("# the best\nhinge\n\n  p**3 + sqrt(4*y/p)  # GANetic\nmine=real: -x; fake: x; generator: -x\n")
+    found = guesses_given(["p*y", f"@{hall}", f"@{hall}#1", f"@{text}#4"], text, mode="separate")
+    of_text = ("hinge", "p**3 + sqrt(4*y/p)", "real: -x; fake: x; generator: -x")
+    assert found == ("p*y", "(p - y)**2", "hinge", of_text[1], *of_text)
 
 
-@pytest.mark.parametrize("text", ["", "{", "5", "null", '{"name": "hinge"}', '["hinge"]', '[{"name": null}]', "[[]]"])
-def test_json_that_is_no_hall_of_fame_is_refused(text: str, tmp_path: Path) -> None:
+NOT_TIED = "must be a tied loss (in y and p) in tied mode, got"
+
+
+@pytest.mark.parametrize(
+    ("guesses", "text", "told"),
+    [
+        ([], "p\n\nhinge\n", f"warm start: {{0}}, line 3: {NOT_TIED} 'hinge'"),
+        ([], "p\np +", "warm start: {0}, line 2: expression \"p +\": invalid syntax"),
+        ([], "hinges", "warm start: {0}, line 1: unknown loss 'hinges', nearest: hinge"),
+        ([], "ra-hinge", "warm start: {0}, line 1: must be a loss that is an expression, got 'ra-hinge'"),
+        (["@{0}#2"], "p\nhinge", f"--guess: @{{0}}#2: {NOT_TIED} 'hinge'"),
+        (["@{0}#3"], "p\ny", "--guess: {0} has 2 lines, #N must be one of them, got #3"),
+        (["hinge"], "p", f"--guess: {NOT_TIED} 'hinge'"),
+        ([], json.dumps([HALL[0], HALL[4]]), "warm start: none of the losses of {0} fits, in tied mode: 2 not"),
+        ([], json.dumps([HALL[1], {"name": None, "expression": "p +"}]), "warm start: {0}, row 2: expression"),
+        ([], "", "warm start: no losses in {0}"),
+        ([], "# none yet\n\n", "warm start: no losses in {0}"),
+        ([], "[]", "warm start: no losses in {0}"),
+        ([], "\xff\xfe", "warm start: {0} must be text (UTF-8), it holds other bytes"),
+    ],
+)  # fmt: skip
+def test_what_a_search_cannot_begin_with_is_one_line(
+    guesses: list[str], text: str, told: str, command: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "losses"
+    file.write_bytes(text.encode("latin-1"))
+    given = [option for one in guesses for option in ("--guess", one.format(file))]
+    ended = command("search", tmp_path / "run", *given, "--warm-start", file)
+    assert ended.status == 2
+    assert ended.complaint.startswith(told.format(file))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        *((text, "must be a hall_of_fame.json, a list of losses, or an expression's JSON") for text in (
+            "5", "null", '["hinge"]', '[{"name": null}]', "[[]]", '[{"name": 3, "expression": "p"}]',
+        )),
+        ("{", "must be JSON"),
+        ("hinge", "must be JSON"),
+    ],
+)  # fmt: skip
+def test_json_that_is_no_hall_of_fame_is_refused(text: str, told: str, tmp_path: Path) -> None:
     file = tmp_path / "fame.json"
     file.write_text(text)
-    with pytest.raises(InputError, match=rf"^warm start: {file} must be a hall_of_fame\.json, a list of losses$"):
-        losses_in(file)
+    with pytest.raises(InputError) as caught:
+        read_losses(file, what="warm start")
+    assert str(caught.value).startswith(f"warm start: {file} {told}")
+
+
+@pytest.mark.parametrize("count", [1, 9, 30])
+def test_every_loss_of_the_hall_of_fame_is_printed(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = [
+        {
+            "name": None,
+            "expression": f"p*{number}.5",
+            "objectives": {"log_fid": 1.0, "worst_log_fid": None},
+            "best_rate": 1.0,
+            "complexity": 3,
+        }
+        for number in range(count)
+    ]
+    show(Path("run"), SearchResult(4, 4, 0, 1, entries), as_json=False)
+    words = capsys.readouterr().out
+    assert all(entry["expression"] in words for entry in entries)
 
 
 def test_without_ray_the_line_says_what_to_install(

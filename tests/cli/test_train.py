@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganetics import trial
+
 
 def test_a_run_prints_one_object_and_leaves_its_files(train_run: Any) -> None:
     found = train_run.ended.json
@@ -42,6 +44,34 @@ def test_a_run_is_neither_changed_nor_begun_again(options: list[Any], told: str,
     assert ended.status == 2
     assert told.format(run=train_run.path) in ended.complaint
     assert train_run.files() == before
+
+
+def test_another_dataset_is_refused_before_it_is_read(
+    train_run: Any, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is to be read, or fetched")
+
+    monkeypatch.setattr(trial, "load_trial_data", load)
+    ended = command("train", train_run.path, "--resume", "--dataset", "mnist")
+    told = f"run folder {train_run.path}: it holds another configuration: dataset is 'digits' there, got 'mnist'"
+    assert (ended.status, ended.complaint) == (2, told)
+
+
+def test_the_loss_may_be_one_of_a_file(command: Any, tmp_path: Path) -> None:
+    file = tmp_path / "losses.txt"
+    file.write_text("hinge\nmine=p**3 + y/p+r1:2\n")
+    given = ["--steps", 1, "--loss", f"@{file}#2+r2:1"]
+    assert command("train", tmp_path / "run", *given, "--json").json["loss"] == "p**3 + y/p"
+    penalties = json.loads((tmp_path / "run/config.json").read_text())["recipe"]["penalties"]
+    assert [(one["kind"], one["weight"]) for one in penalties] == [("r2", 1.0), ("r1", 2.0)]
+    ended = command("train", tmp_path / "another", "--loss", f"@{file}#3")
+    assert (ended.status, ended.complaint) == (2, f"loss: {file} has 2 lines, #N must be one of them, got #3")
+    ended = command("train", tmp_path / "another", "--loss", f"@{file}")
+    assert (ended.status, ended.complaint) == (
+        2,
+        f"loss: {file} must hold one loss, got 2: pick line N as @{file}#N",
+    )
 
 
 def test_a_loss_that_diverges_is_told_and_the_exit_status_is_1(command: Any, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from uuid import uuid4
 
 import pytest
 
@@ -41,7 +40,6 @@ def local_ray() -> Iterator[None]:
     """Start a Ray of this machine's for all tests, with a CPU more than the executor takes for all of them."""
     ray = pytest.importorskip("ray")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_TOKEN", uuid4().hex)  # or Ray would write one into the home folder
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
         ray.init("local", num_cpus=3, object_store_memory=100_000_000, **options)

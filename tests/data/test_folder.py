@@ -173,7 +173,7 @@ def test_channels_of_a_folder_without_a_readable_image(tmp_path: Path) -> None:
     for number in range(2):
         (tmp_path / f"{number}.png").write_bytes(b"not an image")
     assert channels_of(str(tmp_path)) == 3
-    with pytest.raises(InputError, match="got nothing there"):
+    with pytest.raises(InputError, match="absent: no such folder or file"):
         channels_of(str(tmp_path / "absent"))
 
 

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from ganetics._check import InputError
-from ganetics.data import load, resolved
+from ganetics.data import channels_of, load, resolved
+from ganetics.training.recipes import recipe_for
 
 
 def test_unknown_names_suggest_the_nearest() -> None:
@@ -18,9 +19,27 @@ def test_unknown_names_suggest_the_nearest() -> None:
         load("digits", split="valid")
 
 
+@pytest.mark.parametrize("dataset", ["./digit", "digit/", "digit.csv", "digit.NPZ"])
+def test_a_path_with_nothing_there_is_no_unknown_name(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert recipe_for(dataset).name == "images-32"
+    with pytest.raises(InputError, match=rf"^{dataset}: no such folder or file; must be a folder of images"):
+        load(dataset, split="train")
+
+
+def test_the_list_of_the_known_says_all_that_can_be_given() -> None:
+    known = "known: cifar10, digits, medmnist:NAME, mnist; or give a folder, .csv or .npz of images"
+    for check in (recipe_for, channels_of):
+        with pytest.raises(InputError, match=rf"^unknown dataset 'nope', {known}$"):
+            check("nope")
+
+
 def test_what_looks_like_a_path_is_one(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=rf"^{tmp_path}/digit: must be a folder of images, or a .csv or .npz file, got nothing there$"
+        InputError,
+        match=rf"^{tmp_path}/digit: no such folder or file; must be a folder of images, or a .csv or .npz file$",
     ):
         load(f"{tmp_path}/digit", split="train")
     (tmp_path / "digit").touch()

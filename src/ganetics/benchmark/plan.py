@@ -54,7 +54,7 @@ class Tuned:
     rates: tuple[float, ...]
     """All that were tried, rising."""
     at_edge: bool
-    """Whether the best is the lowest or the highest of them still."""
+    """Whether the best is the lowest or the highest of several still."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def tuned(config: BenchConfig, lines: Sequence[Line]) -> dict[str, Tuned]:
                 fids[line["rate"]].append(line["fid"])
         tried = tuple(sorted(fids)) or config.rates
         best = min(tried, key=lambda rate: (*_score(fids[rate]), rate))
-        found[contender.label] = Tuned(best, tried, bool(config.tuning_seeds) and best in (tried[0], tried[-1]))
+        found[contender.label] = Tuned(best, tried, len(tried) > 1 and best in (tried[0], tried[-1]))
     return found
 
 
@@ -167,7 +167,8 @@ def _score(fids: Sequence[float | None]) -> tuple[int, float]:
 
 def _further(config: BenchConfig, found: Tuned) -> float | None:
     """Return the next rate of a contender that is best at an edge; None if it is not, or has had its number of them."""
-    if not found.at_edge or len(found.rates) >= len(config.rates) + config.widen:
+    edges = (found.rates[0], found.rates[-1])  # of one rate both are it
+    if found.rate not in edges or len(found.rates) >= len(config.rates) + config.widen:
         return None
     beyond = found.rate / FACTOR if found.rate == found.rates[0] else found.rate * FACTOR
     return float(f"{beyond:.3g}")

@@ -13,18 +13,19 @@ import typer
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
-from ganetics.benchmark.plan import counts, plan
+from ganetics.benchmark.plan import plan
 from ganetics.benchmark.protocol import bound, freeze, frozen
 from ganetics.benchmark.results import Results, write_results
-from ganetics.cli.console import console, duration, print_json, progress, warn
+from ganetics.cli.bench_cost import cost, show_cost
+from ganetics.cli.console import progress, warn
 from ganetics.cli.losses_given import contenders_given
 from ganetics.cli.pages import now_and_then
-from ganetics.cli.place import Executors, Place, default_workers
+from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.tables import show
 from ganetics.data import is_named, resolved
 from ganetics.execution import Log, RunFolder
-from ganetics.execution.log import read_config_as
+from ganetics.execution.log import hold, read_config_as
 from ganetics.records import BenchConfig, Contender, Recipe, from_values, to_json
 from ganetics.report import write_bench_report
 
@@ -48,8 +49,9 @@ def bench(
     losses: Annotated[
         str | None,
         typer.Option(
-            help="names or expressions, LABEL=LOSS, LOSS+PENALTY:WEIGHT, @FILE (a hall_of_fame.json, or one a line), "
-            f"separated by commas [default: {LOSSES}]"
+            help="names or expressions, LABEL=LOSS, LOSS+PENALTY:WEIGHT; @FILE: all losses of a hall_of_fame.json, or "
+            "of a text, one a line; @FILE#N: that in row or line N; LABEL=@FILE: a search's best; separated by commas "
+            f"[default: {LOSSES}]"
         ),
     ] = None,
     dataset: Annotated[
@@ -113,6 +115,8 @@ def bench(
     run; of a finished one tables and report are made anew, and nothing is trained.
     """
     before = stored_configuration(run) if resume else None
+    if before is not None and dataset is not None:  # before another one is fetched
+        hold(run, "dataset", before.dataset, short(dataset))
     name = dataset or (before.dataset if before else "digits")
     chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, data_dir=data_dir)
     chosen = changed(chosen, steps=steps, extractor=extractor, eval_samples=samples)
@@ -293,30 +297,6 @@ def _shown_by(report: Callable[..., None], run: Path) -> Callable[[Progress], No
         refresh()
 
     return on_progress
-
-
-def cost(config: BenchConfig, workers: int, *, done: int = 0) -> str:
-    """Return in words what is left to run and how long it will take, as the recipe expects."""
-    fewest, most = (max(0, number - done) for number in counts(config))
-    seconds = config.recipe.seconds / workers
-    further = f" and at most {most - fewest} for further rates" if most > fewest else ""
-    until = f" to {duration(most * seconds)}" if most > fewest else ""
-    busy = "1 worker" if workers == 1 else f"{workers} workers"
-    return (
-        f"{fewest} runs{further}: about {duration(fewest * seconds)}{until} with {busy}, at the "
-        f"{config.recipe.seconds:g} s a run that the recipe {config.recipe.name} expects"
-    )
-
-
-def show_cost(config: BenchConfig, place: Place, *, as_json: bool) -> None:
-    """Print what a benchmark would cost."""
-    workers = place.workers or default_workers()
-    fewest, most = counts(config)
-    if as_json:
-        hours = [number * config.recipe.seconds / workers / 3600 for number in (fewest, most)]
-        print_json({"runs": fewest, "most_runs": most, "workers": workers, "hours": hours, "protocol": config.protocol})
-        return
-    console.print(cost(config, workers), markup=False)
 
 
 def _numbers(option: str, kind: type[Any]) -> Callable[[str], list[Any]]:

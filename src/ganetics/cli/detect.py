@@ -40,7 +40,7 @@ def fit(
             help="fanogan, ganomaly, autoencoder, padim, neighbours, pixels, colour, brightness [default: fanogan]"
         ),
     ] = None,
-    loss: Annotated[str | None, typer.Option(help="of a GAN: a name, an expression, or @FILE")] = None,
+    loss: Annotated[str | None, typer.Option(help="of a GAN: a name, an expression, @FILE or @FILE#N")] = None,
     penalty: Annotated[
         list[str] | None, typer.Option(help="KIND:WEIGHT[/STEPS], or none; can be repeated [default: the detector's]")
     ] = None,

@@ -41,7 +41,8 @@ LOGITS = np.array([-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0])
 LONGEST_LABEL = 40
 WITH_SIGN = {"ignore_unknown_options": True}
 """An expression may begin with a minus, and is no option then."""
-Given = Annotated[str, typer.Argument(metavar="NAME|EXPRESSION|@FILE", help="@hall_of_fame.json: a search's best")]
+FILES = "@hall_of_fame.json: a search's best; #N: that in row N, or in line N of a text"
+Given = Annotated[str, typer.Argument(metavar="NAME|EXPRESSION|@FILE[#N]", help=FILES)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -99,7 +100,9 @@ def export(
 
 @app.command(context_settings=WITH_SIGN)
 def card(
-    losses: Annotated[list[str], typer.Argument(metavar="NAME|EXPRESSION|@FILE...", help="one, or some to compare")],
+    losses: Annotated[
+        list[str], typer.Argument(metavar="NAME|EXPRESSION|@FILE[#N]...", help=f"one, or some to compare; {FILES}")
+    ],
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="write a page with curves instead")] = None,
     as_json: AsJson = False,
 ) -> None:

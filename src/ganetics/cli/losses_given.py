@@ -2,61 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ganetics._check import InputError
-from ganetics.expressions.text import from_json, to_text
-from ganetics.records import Contender, Penalty, from_values, read_text
+from ganetics.cli.loss_files import LossFile, Row, parted, read_losses
+from ganetics.expressions.text import parse
+from ganetics.records import Contender, Penalty, from_values
 
 PENALTY = re.compile(r"\+([a-z]\w*):([^+:/;]+)(?:/(\d+))?$")
 """At the end of a loss: kind, weight and, for a lazy one, the steps between two."""
 
 
-def loss_text(given: str) -> str:
+def loss_text(given: str, *, what: str = "loss") -> str:
     """Return the name or the expression's text that ``given`` says or that its file holds; not yet looked up or parsed.
 
     Args:
-        given: a name of the catalogue, an expression, or ``@FILE``. The file holds a name or an expression's text, an
-            expression's JSON, or a search's hall of fame, of which the best loss that the search found is taken, be a
-            rival of the catalogue before it or not; the first entry if there is none.
+        given: a name of the catalogue, an expression, ``@FILE`` or ``@FILE#N``. The file holds a name or an
+            expression's text, an expression's JSON, or a search's hall of fame, of which the best loss that the search
+            found is taken, be a rival of the catalogue before it or not; the first entry if there is none. ``#N`` takes
+            that in row N of the hall of fame, or in line N of a text, instead; the first is 1.
+        what: what asks for it, for messages.
 
     Raises:
-        InputError: no such file, or it holds none of these.
+        InputError: no such file, or it holds none of these, or no such row; names the file.
 
     >>> loss_text("p**3 + sqrt(3.985*y/p)")
     'p**3 + sqrt(3.985*y/p)'
     """
     if not given.startswith("@"):
         return given
-    path = Path(given[1:])
-    text = read_text(path, "loss").strip()
-    if not text:
-        raise InputError(f"loss: {path} must hold a name or an expression, it is empty")
-    if text[0] not in "[{":
-        return text
-    try:
-        return _from_json(json.loads(text))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path}: must be JSON, if it begins with {text[0]!r}") from None
-
-
-def losses_in(file: Path, *, what: str = "warm start") -> list[str]:
-    """Return the losses in a search's hall of fame, or in a text file of one a line (# begins a remark).
-
-    Args:
-        file: the file.
-        what: what asks for it, for messages.
-
-    Raises:
-        InputError: the file is missing, or JSON that is no hall of fame.
-    """
-    return [loss for _, loss in _labelled(file, what)]
+    file, picked = _opened(given, what)
+    if picked is not None:
+        return picked.loss
+    if file.unit == "line" and len(file.rows) > 1 and not _is_expression(file.whole):
+        raise InputError(f"{what}: {file.path} must hold one loss, got {len(file.rows)}: pick line N as @{file.path}#N")
+    return file.whole
 
 
 def contenders_given(text: str) -> tuple[Contender, ...]:
@@ -64,10 +46,11 @@ def contenders_given(text: str) -> tuple[Contender, ...]:
 
     They are separated by commas outside of parentheses. Each is a name of the catalogue or an expression, perhaps with
     penalties behind it (``+kind:weight``, ``+kind:weight/steps`` every so many steps) and with ``label=`` before it; or
-    @FILE: a search's hall of fame, whose found losses are labelled by their numbers, or a text file of one a line.
+    all losses of @FILE: a search's hall of fame, whose found losses are labelled by their numbers, or a text file of
+    one a line. ``@FILE#N`` and ``label=@FILE`` are one loss, as :func:`loss_text` has it.
 
     Raises:
-        InputError: none, no such file, an unknown penalty, or two of one label.
+        InputError: none, no such file or row, an unknown penalty, or two of one label.
 
     >>> [one.label for one in contenders_given("hinge, wasserstein+gradient:10, ours=max(p, y)**2+r1:0.5/16")]
     ['hinge', 'wasserstein+gradient:10', 'ours']
@@ -114,18 +97,36 @@ def _contender(label: str | None, text: str) -> Contender:
 
 
 def _listed(text: str) -> Iterator[tuple[str | None, str]]:
-    """Yield label and loss of what is between commas, and of what is in files."""
+    """Yield label and loss of what is between commas, and of what is in files, with the penalties behind it."""
     for part in _parts(text):
-        if part.startswith("@"):
-            for label, loss in _labelled(Path(part[1:]), "losses"):
-                yield (label, loss) if label else _parted(loss)
+        label, given = (None, part) if part.startswith("@") else parted(part)
+        loss, _ = penalised(given, what="losses")
+        behind = given.strip()[len(loss) :]
+        if not loss.startswith("@"):
+            yield label, given
+        elif label is not None:
+            yield label, loss_text(loss, what="losses") + behind
         else:
-            yield _parted(part)
+            file, picked = _opened(loss, "losses")
+            for row in file.rows if picked is None else (picked,):
+                yield row.label and row.label + behind, row.loss + behind
 
 
-def _parted(text: str) -> tuple[str | None, str]:
-    label, sign, loss = text.partition("=")
-    return (label.strip(), loss) if sign else (None, text)
+def _opened(given: str, what: str) -> tuple[LossFile, Row | None]:
+    """Return the file that @FILE or @FILE#N names, and the loss that #N picks."""
+    path, sign, number = given[1:].rpartition("#")
+    if not (sign and number.isdecimal()):
+        return read_losses(Path(given[1:]), what=what), None
+    file = read_losses(Path(path), what=what)
+    return file, file.picked(int(number), what=what)
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        parse(text)
+    except InputError:
+        return False
+    return True
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -136,33 +137,3 @@ def _parts(text: str) -> Iterator[str]:
             if part := text[begin:place].strip():
                 yield part
             begin = place + 1
-
-
-def _labelled(file: Path, what: str) -> list[tuple[str | None, str]]:
-    """Return the losses in a file, those that a search found with their number and the search's folder as a label."""
-    text = read_text(file, what)
-    if file.suffix != ".json":
-        return [(None, line) for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
-    try:
-        return [
-            (None, str(entry["name"])) if entry["name"] else (_label(entry, file), str(entry["expression"]))
-            for entry in json.loads(text)
-        ]
-    except (ValueError, TypeError, KeyError):
-        raise InputError(f"{what}: {file} must be a hall_of_fame.json, a list of losses") from None
-
-
-def _label(entry: dict[str, Any], file: Path) -> str | None:
-    number = entry.get("candidate")
-    return None if number is None else f"candidate {number} of {file.resolve().parent.name}"
-
-
-def _from_json(value: Any) -> str:
-    """Return the text of the best found loss of a hall of fame, or of an expression with or without a name."""
-    if isinstance(value, list):
-        found = [entry for entry in value if isinstance(entry, dict) and entry.get("name") is None]
-        best = (found or value or [None])[0]
-        if not isinstance(best, dict) or not isinstance(best.get("expression"), str):
-            raise InputError("must be a hall of fame with at least one entry, or an expression's JSON object")
-        return str(best["expression"])
-    return to_text(from_json({key: inner for key, inner in value.items() if key != "name"}))

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
-from ganetics.cli.losses_given import losses_in
+from ganetics.cli.guesses import guesses_given, rivals_given
 from ganetics.cli.pages import now_and_then
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ganetics.trial import TrialData
 
 TRIALS = 400
-SHOWN = 8
-"""Losses of the hall of fame that are printed."""
 AHEAD = 4
 """Trials under way for each worker that keep it busy while longer ones hold up the order (``benchmarks/scale.py``)."""
 
@@ -71,7 +69,8 @@ def search(
     recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator in a full trial")] = None,
     rungs: Annotated[
-        str | None, typer.Option(help="STEPSxSEEDS[@RATE/RATE], …: how candidates are raced [default: by the recipe]")
+        str | None,
+        typer.Option(help="STEPSxSEEDS[@RATE/RATE…][:SAMPLES], …: how candidates are raced [default: by the recipe]"),
     ] = None,
     lag: Annotated[
         int | None, typer.Option(min=1, help="trials that may be under way; four a worker keep all busy [default: 8]")
@@ -84,13 +83,17 @@ def search(
         typer.Option(help="a catalogue loss of the last round; may be repeated [default: four well-known ones]"),
     ] = None,
     guess: Annotated[
-        list[str] | None, typer.Option(help="a loss to begin with, by name or expression; may be repeated")
+        list[str] | None,
+        typer.Option(help="a loss to begin with: a name, an expression, @FILE or @FILE#N; may be repeated"),
     ] = None,
     toy_gate: Annotated[
         bool | None, typer.Option("--toy-gate", help="try random losses on a ring of Gaussians before images")
     ] = None,
     warm_start: Annotated[
-        Path | None, typer.Option(help="begin with these losses: a hall_of_fame.json, or a text file, one a line")
+        Path | None,
+        typer.Option(
+            help="begin with these losses: a hall_of_fame.json, of which those that fit --mode, or a text, one a line"
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
@@ -100,13 +103,19 @@ def search(
     May be stopped at any moment, kill -9 included: with --resume it goes on and comes to the same result. Options that
     are not given with --resume are taken from the run.
     """
+    from ganetics.data import resolved
+    from ganetics.execution.log import hold
+
     if trials is not None and minutes is not None:
         raise InputError("--trials and --minutes: one of the two ends a search, got both")
     before = stored_configuration(run) if resume else None
+    if before is not None and dataset is not None:  # before another one is fetched
+        hold(run, "dataset", before.dataset, resolved(dataset))
     name = dataset or (before.dataset if before else "digits")
     chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, data_dir=data_dir)
     chosen = changed(chosen, steps=steps)
-    guesses = (*(guess or ()), *(losses_in(warm_start, what="warm start") if warm_start else ()))
+    evolved = mode.value if mode else before.mode if before else Mode.tied.value
+    guesses = guesses_given(guess or (), warm_start, mode=evolved)
     given = {
         "groups": groups,
         "mode": None if mode is None else mode.value,
@@ -120,7 +129,7 @@ def search(
         "toy_gate": toy_gate,
         "finalists": finalists,
         "final_seeds": final_seeds,
-        "rivals": rival or None,
+        "rivals": rivals_given(rival or ()) or None,
         "guesses": guesses or None,
     }
     given = {field: value for field, value in given.items() if value is not None}
@@ -278,7 +287,7 @@ def show(run: Path, result: SearchResult, *, as_json: bool) -> None:
     for heading in ("", "FID", "worst", "rate", "nodes"):
         table.add_column(heading, justify="right")
     table.add_column("loss", overflow="fold")
-    for place, entry in enumerate(result.hall_of_fame[:SHOWN], start=1):
+    for place, entry in enumerate(result.hall_of_fame, start=1):
         objectives, name = entry["objectives"], entry["name"]
         loss = entry["expression"] if name is None else f"{name} (catalogue)"
         values = [_exponential(objectives["log_fid"]), _exponential(objectives["worst_log_fid"])]

@@ -43,8 +43,9 @@ def train(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="a name, an expression, @FILE that holds one, or baseline: the one that the model was published with; "
-            "with penalties behind it, such as hinge+r1:0.5/16 [default: ganetic]"
+            help="a name, an expression, @FILE that holds one (of a hall_of_fame.json the best found; @FILE#N: that in "
+            "row or line N), or baseline: the one that the model was published with; with penalties behind it, such as "
+            "hinge+r1:0.5/16 [default: ganetic]"
         ),
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
@@ -90,7 +91,8 @@ def train(
     Images of your own are audited first (see ganetics doctor --data), and errors stop it. Options that are not given
     with --resume are taken from the run.
     """
-    from ganetics.data import NAMED
+    from ganetics.data import NAMED, resolved
+    from ganetics.execution.log import hold
     from ganetics.execution.process import prepare
     from ganetics.generation.about import About
     from ganetics.generation.fit import EVALUATE_EVERY, configuration, fit, stored_configuration, summary
@@ -100,6 +102,8 @@ def train(
     device = _checked_device(device)
     about = None if licence is None else from_values(About, {"licence": licence}, where="train")
     before = stored_configuration(run) if resume else None
+    if before is not None and dataset is not None:  # before another one is fetched
+        hold(run, "dataset", before.dataset, resolved(dataset))
     name = dataset or (before.dataset if before else "digits")
     groups = groups if groups is not None or before is None else before.groups
     accept_audit = accept_audit or (before is not None and before.accept_audit)
@@ -174,6 +178,8 @@ def _loss(given: str, recipe: Recipe) -> tuple[str, tuple[Penalty, ...]]:
 
     named, penalties = penalised(given, what="loss")
     text = BASELINES[recipe.model] if named == "baseline" else loss_text(named)
+    text, further = penalised(text, what="loss")  # a file may have some, too
+    penalties += further
     # a run that is gone on with has them already
     return text, (*recipe.penalties, *(penalty for penalty in penalties if penalty not in recipe.penalties))
 

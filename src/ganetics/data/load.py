@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ganetics import _check
@@ -18,6 +19,8 @@ from ganetics.data.table import list_table
 
 NAMED = ("digits", "mnist", "cifar10")
 """Public data sets that are always the same: size, channels and splits are known, and nothing is to be audited."""
+IN_FILES = (".csv", ".npz")
+"""Ends of files that list images, or hold them."""
 
 
 def is_named(dataset: str) -> bool:
@@ -38,6 +41,28 @@ def resolved(dataset: str) -> str:
     return dataset if is_named(dataset) or not Path(dataset).exists() else str(Path(dataset).resolve())
 
 
+def is_path(dataset: str) -> bool:
+    """Tell whether a dataset is meant as a path: it is there, or has a separator or the end of a file of images.
+
+    >>> is_path("./nofolder"), is_path("eyes.csv"), is_path("mnits")
+    (True, True, False)
+    """
+    path = Path(dataset)
+    return "/" in dataset or os.sep in dataset or path.suffix.lower() in IN_FILES or path.exists()
+
+
+def check_known(dataset: str) -> None:
+    """Check that a dataset is known by name.
+
+    Raises:
+        InputError: it is not; says the nearest, or all that can be given.
+    """
+    try:
+        _check.one_of("dataset", dataset, (*NAMED, f"{PREFIX}NAME"))
+    except InputError as error:
+        raise InputError(f"{error}; or give a folder, .csv or .npz of images") from None
+
+
 def listed(dataset: str, *, data_dir: Path | None = None, groups: str | None = None) -> Listing:
     """Return the list of somebody's images: of a folder, a CSV file, an npz file or ``medmnist:NAME``.
 
@@ -55,16 +80,14 @@ def listed(dataset: str, *, data_dir: Path | None = None, groups: str | None = N
         raise InputError(f"groups: {dataset}: images must be files to have a group in their names, got {groups!r}")
     if dataset.startswith(PREFIX):
         return list_medmnist(dataset, data_dir)
-    if path.is_file() and path.suffix.lower() in (".csv", ".npz"):
+    if path.is_file() and path.suffix.lower() in IN_FILES:
         return list_arrays(path) if in_one_file else list_table(path, groups)
-    if not path.exists() and len(path.parts) == 1:
-        try:
-            _check.one_of("dataset", dataset, NAMED)
-        except InputError as error:
-            raise InputError(f"{error}; or give a folder, .csv or .npz of images") from None
+    if not is_path(dataset):
+        check_known(dataset)
+    if not path.exists():
+        raise InputError(f"{dataset}: no such folder or file; must be a folder of images, or a .csv or .npz file")
     if not path.is_dir():
-        got = "another file" if path.exists() else "nothing there"
-        raise InputError(f"{dataset}: must be a folder of images, or a .csv or .npz file, got {got}")
+        raise InputError(f"{dataset}: must be a folder of images, or a .csv or .npz file, got another file")
     return list_folder(path, groups)
 
 

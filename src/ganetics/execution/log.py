@@ -28,6 +28,7 @@ KINDS: Mapping[str, str] = {
     "detector": "a detector",
 }
 """A field that only the configuration of one kind of run has → what that kind is called."""
+GO_ON = "--resume goes on with it, or name another folder"
 
 
 class RunFolder:
@@ -67,12 +68,9 @@ class RunFolder:
             return
         difference = first_difference(read_config(self.path), json.loads(to_json(config)))
         if difference is not None:
-            field, old, new = difference
-            raise InputError(
-                f"run folder {self.path}: it holds another configuration: {field} is {old!r} there, got {new!r}"
-            )
+            raise _another(self.path, *difference, more="" if resume else f"; {GO_ON}")
         if not resume:
-            raise InputError(f"run folder {self.path}: it holds a run already, resume it or name another folder")
+            raise InputError(f"run folder {self.path}: it holds a run already; {GO_ON}")
 
     def commit(self, done: Sequence[tuple[Mapping[str, Any], Completed]], *, elapsed: float) -> None:
         """Add results to the archive, each a line with ``kind`` and ``index``, and what they cost to the timings.
@@ -249,6 +247,16 @@ def read_config_as(kind: type[T], folder: Path) -> T:
     return from_json(kind, to_json(config), where=str(folder / "config.json"))
 
 
+def hold(folder: Path, field: str, stored: Any, given: Any) -> None:
+    """Hold one value to that in a run's configuration, before what depends on it is made.
+
+    Raises:
+        InputError: it is another, as :meth:`RunFolder.begin` has it.
+    """
+    if given != stored:
+        raise _another(folder, field, stored, given)
+
+
 def first_difference(old: Any, new: Any, field: str = "") -> tuple[str, Any, Any] | None:
     """Return the first field (dotted) in which two JSON values differ, with both values.
 
@@ -263,6 +271,12 @@ def first_difference(old: Any, new: Any, field: str = "") -> tuple[str, Any, Any
                 return difference
         return None
     return None if old == new else (field, old, new)
+
+
+def _another(folder: Path, field: str, old: Any, new: Any, *, more: str = "") -> InputError:
+    return InputError(
+        f"run folder {folder}: it holds another configuration: {field} is {old!r} there, got {new!r}{more}"
+    )
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ganetics import _check
-from ganetics.data.load import NAMED, is_named
+from ganetics.data.load import NAMED, check_known, is_named, is_path
 from ganetics.records import Recipe
 
 _ALL = (
@@ -182,8 +179,7 @@ def recipe_for(dataset: str) -> Recipe:
     >>> recipe_for("digits").image_size
     8
     """
-    if dataset in NAMED:
-        return RECIPES[dataset]
-    if is_named(dataset) or len(Path(dataset).parts) > 1 or Path(dataset).exists():
+    if dataset not in NAMED and (is_named(dataset) or is_path(dataset)):
         return RECIPES["images-32"]
-    return RECIPES[_check.one_of("dataset", dataset, NAMED)]
+    check_known(dataset)
+    return RECIPES[dataset]
