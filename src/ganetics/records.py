@@ -30,6 +30,8 @@ from ganetics._check import InputError
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+RECORD_EVERY = 50
+"""Steps between two lines of a training run's history; part of the result, so not a setting."""
 
 
 class Record(BaseModel):

@@ -128,7 +128,7 @@ def test_wrong_input_is_one_line(image_folder: Folder, tmp_path: Path) -> None:
     normal = image_folder("normal", range(30))
     with pytest.raises(InputError, match=r"no image may be among the normal ones of .*, got p000_a.png \(60 of 60\)$"):
         prepared(image_folder, abnormal=str(normal))
-    with pytest.raises(InputError, match=r"calibration: .* got nothing there$"):
+    with pytest.raises(InputError, match=r"calibration: .*absent: no such folder or file; must be "):
         prepared(image_folder, calibration=str(tmp_path / "absent"))
     with pytest.raises(InputError, match=r"^score 'ratio': .*, that of 'wasserstein' does not$"):
         prepared(image_folder, FAnoGANSettings(score={"ratio": 1.0}))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import ganetics
-import ganetics.report
+import ganetics.report.write
 from ganetics._check import InputError
 
 BAD = {
@@ -97,7 +97,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def write(_: object) -> None:
         raise error
 
-    monkeypatch.setattr(ganetics.report, "write_report", write)
+    monkeypatch.setattr(ganetics.report.write, "kind_of", write)
 
 
 @pytest.mark.parametrize(("error", "status", "told"), ERRORS.values(), ids=ERRORS)

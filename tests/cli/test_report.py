@@ -45,6 +45,47 @@ def test_of_a_benchmark_it_is_that_of_the_benchmark(command: Any, tmp_path: Path
     assert (run / "report.html").read_bytes() == before
 
 
-def test_a_training_run_has_no_page(train_run: Any, command: Any) -> None:
-    ended = command("report", train_run.path)
-    assert ended.complaint == f"{train_run.path}: must hold a search, a benchmark or a detector, got a training run"
+def test_of_a_training_run_it_is_written_by_training_and_again(train_run: Any, command: Any, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(train_run.path, tmp_path / "run"))
+    before = (run / "report.html").read_bytes()
+    assert b"Least squares on digits" in before
+    (run / "report.html").unlink()
+    assert command("report", run, "--json").json == {"run": str(run), "report": str(run / "report.html")}
+    assert (run / "report.html").read_bytes() == before
+
+
+def test_training_runs_are_compared_on_one_page(train_run: Any, command: Any, tmp_path: Path) -> None:
+    runs = [Path(shutil.copytree(train_run.path, tmp_path / "runs" / name)) for name in ("a", "b")]
+    config = (runs[1] / "config.json").read_text()
+    (runs[1] / "config.json").write_text(config.replace('"seed": 3', '"seed": 4'))
+    found = command("report", *runs, "--out", tmp_path / "page.html", "--json").json
+    assert found == {"runs": 2, "report": str(tmp_path / "page.html")}
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "2 training runs on digits, 8×8" in page
+    assert "<code>ganetics report a b --out page.html</code>" in page
+    assert str(tmp_path) not in page
+    ended = command("report", tmp_path / "runs", "--baseline", "least-squares")
+    assert ended.status == 0, ended.err
+    assert "".join(ended.out.split()) == f"report:{tmp_path / 'runs' / 'report.html'}"
+    page = (tmp_path / "runs" / "report.html").read_text(encoding="utf-8")
+    assert "dcgan: least-squares" in page
+    assert '<span class="badge given">baseline</span>' in page
+
+
+def test_what_cannot_be_compared_is_told_in_one_line(
+    train_run: Any, search_run: Any, command: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    two = (train_run.path, train_run.path)
+    for arguments, told in (
+        (two, "--out: must name the page of the 2 runs, got none"),
+        ((*two, "--out", tmp_path / "page.pdf"), f"--out: must be a .html file, got {tmp_path / 'page.pdf'}"),
+        ((*two, "--out", train_run.path / "x.html"), "--out: must not be in a run's own folder, got "),
+        ((train_run.path, "--out", tmp_path / "x.html"), "--out: belongs to a comparison of training runs, got "),
+        ((train_run.path, "--baseline", "hinge"), "--baseline: belongs to a comparison of training runs, got hinge"),
+        ((tmp_path / "empty",), f"{tmp_path / 'empty'}: must hold training runs, got none"),
+        ((search_run.path, search_run.path, "--out", tmp_path / "x.html"), "must hold training runs, got none"),
+    ):
+        ended = command("report", *arguments)
+        assert (ended.status, told in ended.complaint) == (2, True), ended.err
+    assert not list(tmp_path.glob("*.*"))

@@ -11,7 +11,8 @@ from ganetics import data
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.data import ImageSet
 from ganetics.features import Extractor, Progress, load_extractor
-from ganetics.generation.evaluate import Evaluation, evaluate
+from ganetics.generation.evaluate import evaluate
+from ganetics.generation.results import Evaluation
 from ganetics.records import DataIdentity, from_json, to_json
 
 
@@ -73,18 +74,38 @@ def test_copies_are_found(digits: torch.Tensor) -> None:
     honest = score(real, fresh, train)
     half = score(real, torch.cat([train[:150], fresh[:150]]), train)
     assert copied.copy_rate == 1.0
+    assert copied.copy_rate_interval is not None
+    assert copied.copy_rate_interval[0] > 0.98
     assert honest.copy_rate is not None
-    assert honest.copy_rate < 0.05
+    assert honest.copy_rate_interval is not None
+    assert honest.copy_rate_interval[0] <= honest.copy_rate < 0.05
     assert half.copy_rate == pytest.approx(0.5, abs=0.05)
-    assert honest.copy_threshold is not None
-    assert honest.copy_threshold > 0
-    assert honest.n_train == 600
+    for found in (copied, honest, half):  # neither depends on what was generated
+        assert found.copy_rate_control is not None
+        assert found.copy_rate_control < 0.1
+        assert found.copy_rate_control == honest.copy_rate_control
+        assert found.copy_rate_replayed == honest.copy_rate_replayed
+        assert found.copy_rate_replayed is not None
+        assert found.copy_rate_replayed["as they are"] == 1.0
+    assert honest.copy_limits is not None
+    assert min(value for view in honest.copy_limits.values() for value in view.values()) > 0
+    assert (honest.n_train, honest.train_groups) == (600, None)
+
+
+def test_held_out_images_that_were_trained_on_are_counted_and_left_out_of_the_control(digits: torch.Tensor) -> None:
+    train, real = digits[:600], digits[600:900]
+    honest, mixed = score(real, digits[900:950], train), score(torch.cat([train[:5], real]), digits[900:950], train)
+    assert (honest.held_out_duplicates, mixed.held_out_duplicates) == (0, 5)
+    assert mixed.copy_rate_control == honest.copy_rate_control
+    with pytest.raises(InputError, match=r"^real images must be others than the training images, got all 10 among"):
+        score(train[:10], digits[900:950], train)
 
 
 def test_without_training_images_no_copy_rate(digits: torch.Tensor) -> None:
     found = score(digits[:100], digits[100:200])
     assert found.copy_rate is None
     assert found.n_train is None
+    assert not {name for name in found.model_dump() if name.startswith("copy")}
 
 
 def test_seed_decides_nothing_but_the_kernel_distance(digits: torch.Tensor) -> None:
@@ -92,12 +113,12 @@ def test_seed_decides_nothing_but_the_kernel_distance(digits: torch.Tensor) -> N
     first, again, other = score(real, fake), score(real, fake), score(real, fake, seed=1)
     assert first == again
     changed = {k for k, v in other.model_dump().items() if v != first.model_dump()[k]}
-    assert changed <= {"kid", "kid_std"}
+    assert changed <= {"kid", "kid_std", "seed"}
 
 
 def test_record_goes_to_json_and_back(digits: torch.Tensor) -> None:
-    found = score(digits[:100], digits[100:200])
-    assert from_json(Evaluation, to_json(found), where="test") == found
+    for found in (score(digits[:100], digits[100:200]), score(digits[:100], digits[100:200], digits[200:300])):
+        assert from_json(Evaluation, to_json(found), where="test") == found
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])
@@ -112,6 +133,8 @@ def test_too_few_images(digits: torch.Tensor) -> None:
         score(digits[:40], digits[:1])
     with pytest.raises(InputError, match="real images must be at least 4, got 3"):
         score(digits[:3], digits[:40])
+    with pytest.raises(InputError, match="training images must be at least 4, got 2"):
+        score(digits[:40], digits[40:80], digits[80:82])
 
 
 def test_different_sizes_are_refused(digits: torch.Tensor) -> None:

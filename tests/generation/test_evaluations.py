@@ -51,7 +51,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
 
 
 def files(run: Path) -> dict[str, bytes]:
-    found = (path for path in run.rglob("*") if path.is_file() and path.name != ".lock")
+    beside = (".lock", "timings.jsonl")
+    found = (path for path in run.rglob("*") if path.is_file() and path.name not in beside)
     return {str(path.relative_to(run)): path.read_bytes() for path in found}
 
 

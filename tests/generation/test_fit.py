@@ -42,7 +42,8 @@ def config_for(data: TrialData, recipe: Recipe = RECIPE, loss: str = "ganetic") 
 
 
 def files(run: Path) -> dict[str, bytes]:
-    found = (path for path in run.rglob("*") if path.is_file() and path.name != ".lock")
+    beside = (".lock", "timings.jsonl")
+    found = (path for path in run.rglob("*") if path.is_file() and path.name not in beside)
     return {str(path.relative_to(run)): path.read_bytes() for path in found}
 
 
@@ -53,6 +54,7 @@ def test_a_run_leaves_everything_that_is_needed(data: TrialData, tmp_path: Path)
     assert seen == [(step, 230) for step in (50, 100, 150, 200)]
     assert set(files(tmp_path / "run")) == {
         "config.json",
+        "environment.json",
         "checkpoint/state.json",
         "checkpoint/tensors-230.safetensors",
         "history.jsonl",
@@ -66,6 +68,9 @@ def test_a_run_leaves_everything_that_is_needed(data: TrialData, tmp_path: Path)
     assert stored_configuration(tmp_path / "run") == config
     # a finished run is handed back as it is
     assert fit(tmp_path / "run", config, data, resume=True) == result
+    (timing,) = [json.loads(line) for line in (tmp_path / "run/timings.jsonl").read_text().splitlines()]
+    assert (timing["kind"], timing["from_step"], timing["step"], timing["device"]) == ("training", 0, 230, "cpu")
+    assert timing["wall_seconds"] > 0
 
 
 @pytest.mark.parametrize("saved_every", [0.0, 1e9])
@@ -85,6 +90,9 @@ def test_interrupted_and_resumed_equals_never_stopped(
     assert checkpoint.exists(tmp_path / "parts/checkpoint") == (saved_every == 0)
     fit(tmp_path / "parts", config, data, resume=True)
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
+    timings = [json.loads(line) for line in (tmp_path / "parts/timings.jsonl").read_text().splitlines()]
+    went_on = 150 if saved_every == 0 else 0
+    assert [(line["from_step"], line["step"]) for line in timings] == [(0, 150), (went_on, 230)]
 
 
 PROGRAM = """

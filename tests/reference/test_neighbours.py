@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganetics._check import InputError
-from ganetics.metrics import NeighbourhoodScores, copy_rate, neighbourhood_scores
+from ganetics.metrics import NeighbourhoodScores, known, look, neighbourhood_scores
 
 Array = npt.NDArray[np.float64]
 
@@ -64,18 +64,41 @@ def test_scores_with_ties_and_repeated_samples(real: Points, fake: Points, k: in
     assert_equal(neighbourhood_scores(x, y, k=k), by_definition(x, y, k))
 
 
-@given(train=GRID, held_out=GRID, fake=GRID)
+def mirrored(points: Points) -> Points:
+    return [(-x, y) for x, y in points]
+
+
+def distance(one: tuple[int, int], other: tuple[int, int]) -> float:
+    return min(math.dist(one, other), math.dist(mirrored([one])[0], other))
+
+
+def by_rule(sample: tuple[int, int], train: Points, groups: list[str], own: str | None) -> tuple[float, float]:
+    """Distance to the nearest training sample, and its ratio to that of the next one of another group; 0 for itself."""
+    near = sorted((distance(sample, t), i) for i, t in enumerate(train) if groups[i] != own)
+    first, row = near[0]
+    second = next(d for d, i in near if groups[i] != groups[row])
+    return first, 0.0 if first <= 1e-5 * math.dist(sample, (0, 0)) else first / second
+
+
+@given(train=GRID, samples=GRID, patients=st.integers(1, 6))
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_copies(train: Points, held_out: Points, fake: Points) -> None:
-    others = [h for h in held_out if h not in train]
-    arrays = [np.array(samples, dtype=np.float64) for samples in (train, held_out, fake)]
-    if not others:
-        with pytest.raises(InputError, match="got all"):
-            copy_rate(*arrays)
+def test_copies(train: Points, samples: Points, patients: int) -> None:
+    """The rule of ganetics.metrics.copies, with points that are also seen mirrored at the y axis."""
+    given_groups = [str(i % patients) for i in range(len(train))]
+    groups = given_groups if len(set(given_groups)) >= 3 else [str(i) for i in range(len(train))]
+    versions = [np.array(points, dtype=np.float64) for points in (train, mirrored(train))]
+    own = [by_rule(t, train, groups, g) for t, g in zip(train, groups, strict=True)]
+    if not any(ratio for _, ratio in own):
+        with pytest.raises(InputError, match="at least 3 different ones"):
+            known(versions, groups=given_groups)
         return
-    threshold = min(math.dist(h, t) for h in others for t in train)
-    copies = [min(math.dist(f, t) for t in train) < threshold for f in fake]
-    found = copy_rate(*arrays)
-    assert found.held_out_in_train == len(held_out) - len(others)
-    assert found.threshold == pytest.approx(threshold)
-    assert found.rate == pytest.approx(sum(copies) / len(copies))
+    memory = known(versions, groups=given_groups)
+    assert memory.distance == pytest.approx(np.quantile([d for d, ratio in own if ratio], 0.05))
+    found = look([(memory, [np.array(points, dtype=np.float64) for points in (samples, mirrored(samples))])])
+    expected = [by_rule(s, train, groups, None) for s in samples]
+    closeness = [max(d / memory.distance, ratio / memory.ratio) for d, ratio in expected]
+    assert found.closeness == pytest.approx(np.array(closeness))
+    near = [distance(s, train[row]) for s, row in zip(samples, found.row, strict=True)]
+    assert near == pytest.approx([first for first, _ in expected])
+    assert found.duplicates.tolist() == [ratio == 0 for _, ratio in expected]
+    assert found.rate == pytest.approx(np.mean(np.array(closeness) < 1))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,12 @@ import torch
 from torch import Tensor
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics.anomaly.fit import Prepared, refuse_same_files
 from ganetics.anomaly.images import Images, Progress, list_of, read_images
 from ganetics.anomaly.protocol import refuse_seen
 from ganetics.data.imageset import hash_of
+from ganetics.execution import looks as looks_file
 from ganetics.metrics.detection import RESAMPLES
-from ganetics.records import to_json
 
 
 @dataclass(frozen=True)
@@ -125,21 +122,16 @@ def _duplicates(prepared: Prepared, sets: Sequence[tuple[int, Images]], options:
 
 
 def note_look(run: Path, test: TestSet) -> dict[str, Any]:
-    """Write down that labelled images are looked at now; return the first time, and how often it was done."""
-    path = run / "looks.json"
-    try:
-        looks = list(json.loads(path.read_text(encoding="utf-8"))["looks"])
-    except FileNotFoundError:
-        looks = []
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
-        raise InputError(f"{path}: must say when labelled images were looked at, it is damaged") from None
+    """Write down that labelled images are looked at now; return the first time, and how often it was done.
+
+    Raises:
+        InputError: what was written before is damaged.
+    """
     names = "\n".join(f"{label} {path}" for path, label in zip(test.names, test.labels, strict=True))
     digest = hashlib.sha256(names.encode("utf-8", "backslashreplace")).hexdigest()[:16]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    looks.append({"at": now, "images": len(test.labels), "abnormal": sum(test.labels), "test_set": digest})
-    value = {"first": looks[0]["at"], "count": len(looks), "looks": looks}
-    write_atomically(path, (to_json(value, indent=1) + "\n").encode())
-    return {"first_look": str(looks[0]["at"]), "looks": len(looks)}
+    seen = {"images": len(test.labels), "abnormal": sum(test.labels), "test_set": digest}
+    first, looks = looks_file.note_look(run / "looks.json", "labelled images", **seen)
+    return {"first_look": first, "looks": looks}
 
 
 def _joined(parts: Sequence[Images]) -> Images:

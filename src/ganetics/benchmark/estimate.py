@@ -16,7 +16,10 @@ SMALLEST = 1e-12
 
 @dataclass(frozen=True)
 class Estimate:
-    """A geometric mean over seeds and its interval; ``low`` and ``high`` are None where one seed gives no interval."""
+    """A mean over seeds, geometric if nothing else is said, and its interval.
+
+    ``low`` and ``high`` are None where one seed gives no interval.
+    """
 
     mean: float
     low: float | None
@@ -50,6 +53,22 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
     half = quantile * statistics.stdev(logs) / math.sqrt(n)
     return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), n)
+
+
+def arithmetic(values: Sequence[float]) -> Estimate | None:
+    """Return the mean and its 95 % t interval; None without values.
+
+    >>> found = arithmetic([0.1, 0.2, 0.3])
+    >>> round(found.mean, 6), round(found.low, 3), round(found.high, 3)
+    (0.2, -0.048, 0.448)
+    """
+    if not values:
+        return None
+    n, mean = len(values), statistics.fmean(values)
+    if n == 1:
+        return Estimate(mean, None, None, 1)
+    half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * statistics.stdev(values) / math.sqrt(n)
+    return Estimate(mean, mean - half, mean + half, n)
 
 
 def ratio(one: Mapping[int, float], two: Mapping[int, float]) -> Estimate | None:

@@ -1,69 +1,155 @@
-"""``ganetics evaluate``: compare a folder of generated images with a folder of real ones."""
+"""``ganetics evaluate``: compare generated images with real ones: of a training run, or folders of both."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from ganetics import data
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
+from ganetics.cli.evaluation_shown import show, warn_of
 from ganetics.cli.images import FEW, warn_of_skipped
-from ganetics.data import ImageSet
-from ganetics.features import default_extractor, load_extractor
-from ganetics.generation.evaluate import Evaluation, check
-from ganetics.generation.evaluate import evaluate as compare
+
+if TYPE_CHECKING:
+    from ganetics.data import ImageSet
+    from ganetics.features import Extractor
+    from ganetics.generation.results import Evaluation
+
+
+class Splits(StrEnum):
+    """Which images of a run to compare with."""
+
+    validation = "validation"
+    test = "test"
 
 
 def evaluate(
-    real: Annotated[Path, typer.Option(help="folder of real images, held out from training")],
-    fake: Annotated[Path, typer.Option(help="folder of generated images")],
+    run: Annotated[Path | None, typer.Option(help="folder of a training run: sample it, and compare")] = None,
+    split: Annotated[
+        Splits | None, typer.Option(help="of a run: its images to compare with [default: validation]")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(help="of a run: generated images, at most 5,000 [default: as many as real ones]")
+    ] = None,
+    utility: Annotated[
+        bool, typer.Option("--utility", help="of a run with classes: also train a classifier on its images")
+    ] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="of a run: where the dataset's files lie, or where a folder of images lies now")
+    ] = None,
+    real: Annotated[Path | None, typer.Option(help="folder of real images, held out from training")] = None,
+    fake: Annotated[Path | None, typer.Option(help="folder of generated images")] = None,
     train: Annotated[Path | None, typer.Option(help="folder of the training images; gives the copy rate")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="of folders: write a picture of the closest pairs, .png; needs --train")
+    ] = None,
     extractor: Annotated[
-        str | None, typer.Option(help="what makes features of images; without it, efficientnet-lite0")
+        str | None,
+        typer.Option(help="what makes features of images [default: the run's; of folders efficientnet-lite0]"),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="the extractor's weights, if not installed as a package")] = None,
-    image_size: Annotated[int | None, typer.Option(min=1, help="bring all images to this size (pixels) first")] = None,
-    seed: Annotated[int, typer.Option(help="of the subsets of the kernel distance")] = 0,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="of folders: bring all images to this size (pixels) first")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of a run's images, and of the subsets of the kernel distance")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
-    """Compare generated with real images: FID, KID, precision, recall, density, coverage, copies."""
+    """Compare generated with real images: FID, KID, precision, recall, density, coverage, copies of training images.
+
+    Of a run (--run RUN) the figures are written to RUN/evaluation.json, and the closest pairs to RUN/closest.png. Of
+    folders (--real DIR --fake DIR) they are printed.
+    """
+    from ganetics.features import default_extractor, load_extractor
+
+    given = {"--real": real, "--fake": fake, "--train": train, "--sheet": sheet, "--image-size": image_size}
+    of_run = {"--split": split, "--count": count, "--data-dir": data_dir, "--utility": utility or None}
+    if run is not None:
+        _refuse(given, "of folders, without --run")
+        chosen = {"split": (split or Splits.validation).value, "count": count, "utility": utility, "data_dir": data_dir}
+        _of_run(run, chosen, extractor=extractor, weights=weights, seed=seed, as_json=as_json)
+        return
+    _refuse(of_run, "of a run, with --run")
+    if real is None or fake is None:
+        raise InputError("evaluate: needs --run RUN, or --real DIR and --fake DIR")
+    if sheet is not None and (train is None or sheet.suffix.lower() != ".png"):
+        raise InputError(f"--sheet: must be a .png file, of a comparison with --train, got {sheet}")
     measure = load_extractor(extractor or default_extractor(str(real)), weights=weights)
-    sets = {
-        name: _load(name, folder, image_size)
-        for name, folder in (("real", real), ("fake", fake), ("train", train))
-        if folder is not None
-    }
-    try:
-        check(sets["real"], sets["fake"], sets.get("train"))
-    except InputError as error:
-        raise InputError(str(error).replace("give an image size", "give --image-size")) from None
-    with progress("features") as report:
-        result = compare(
-            sets["real"],
-            sets["fake"],
-            extractor=measure,
-            train=sets.get("train"),
-            seed=seed,
-            on_progress=report,
-        )
-    if result.held_out_duplicates:
-        warn(
-            f"--real: {result.held_out_duplicates} of {result.n_real} images are in --train too: "
-            "they are not held out, and the copy rate's threshold is made without them"
-        )
+    folders = {name: folder for name, folder in (("real", real), ("fake", fake), ("train", train)) if folder}
+    sets = {name: _load(name, folder, image_size) for name, folder in folders.items()}
+    result = _compared(sets, measure, sheet=sheet, seed=seed)
+    warn_of(result, "--real")
     skipped = sum(len(images.skipped) for images in sets.values())
     if as_json:
-        print_json({**result.model_dump(mode="json", exclude_none=True), "skipped": skipped})
+        print_json({**result.model_dump(mode="json"), "skipped": skipped})
     else:
         show(result, skipped=skipped)
 
 
+def _refuse(options: Mapping[str, object], what: str) -> None:
+    """Refuse options that belong to the other form."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name}: belongs to an evaluation {what}, got {value}")
+
+
+def _of_run(
+    run: Path, chosen: dict[str, Any], *, extractor: str | None, weights: Path | None, seed: int, as_json: bool
+) -> None:
+    from ganetics.cli.model_card import write_model_card
+    from ganetics.cli.train_page import write_train_page
+    from ganetics.execution.process import prepare
+    from ganetics.features import load_extractor
+    from ganetics.generation.evaluate_run import SHEET, evaluate_run
+    from ganetics.generation.results import stored_configuration
+
+    prepare()
+    config = stored_configuration(run)
+    measure = load_extractor(extractor or config.recipe.extractor, weights=weights)
+    with progress("features") as report:
+        result = evaluate_run(run, measure, **chosen, seed=seed, on_progress=report)
+    write_model_card(run)
+    write_train_page(run)
+    if config.patience is not None and result.split == "validation":
+        warn("--split validation: the state was chosen on these images, so its figures are somewhat too good")
+    if result.looks is not None and result.looks > 1:
+        warn(
+            f"--split test: looked at {result.looks} times since {result.first_look}: what was changed in between "
+            "was chosen by the test images"
+        )
+    warn_of(result, "of the run's own images")
+    if as_json:
+        print_json(result)
+    else:
+        show(result)
+        console.print(f"closest pairs: {run / SHEET}", markup=False)
+
+
+def _compared(sets: Mapping[str, ImageSet], measure: Extractor, *, sheet: Path | None, seed: int) -> Evaluation:
+    from ganetics._files import write_atomically
+    from ganetics.generation.evaluate import check, compared
+    from ganetics.generation.sheet import closest_pairs
+
+    real, fake, train = sets["real"], sets["fake"], sets.get("train")
+    try:
+        check(real, fake, train)
+    except InputError as error:
+        raise InputError(str(error).replace("give an image size", "give --image-size")) from None
+    with progress("features") as report:
+        found = compared(real, fake, extractor=measure, train=train, seed=seed, on_progress=report)
+    if sheet is not None and train is not None and found.fake is not None and found.control is not None:
+        picture = closest_pairs(fake.images, train.images, found.fake, real=real.images, control=found.control)
+        write_atomically(sheet, picture)
+    return found.evaluation
+
+
 def _load(name: str, folder: Path, image_size: int | None) -> ImageSet:
     """Return a folder's images; name on standard error what was skipped, and a number that is small."""
+    from ganetics import data
+
     if not folder.is_dir():
         raise InputError(f"--{name}: must be a folder of images, got {folder}")
     with progress(f"--{name}: images") as report:
@@ -72,42 +158,3 @@ def _load(name: str, folder: Path, image_size: int | None) -> ImageSet:
     if len(images) < FEW:
         warn(f"--{name}: only {len(images)} images: below {FEW} the figures are mostly chance")
     return images
-
-
-def rows(result: Evaluation) -> list[tuple[str, str, str]]:
-    """Return (figure, value, how to read it) of every figure."""
-    found = [
-        ("FID", f"{result.fid:.4g}", f"lower is better; real against real: {result.floor:.4g} (floor)"),
-        ("KID", f"{result.kid:.4g} ± {result.kid_std:.2g}", "lower is better; 0 for equal distributions"),
-        ("precision", f"{result.precision:.3f}", "generated images that lie among real ones"),
-        ("recall", f"{result.recall:.3f}", "real images that lie among generated ones"),
-        (
-            "density",
-            f"{result.density:.3f}",
-            "how densely real images surround generated ones; about 1 is real",
-        ),
-        ("coverage", f"{result.coverage:.3f}", "real images with a generated one near; near 1 is real"),
-    ]
-    if result.copy_rate is not None:
-        others = "any other held-out image" if result.held_out_duplicates else "any held-out image"
-        meaning = f"generated images nearer to a training image ({result.copy_threshold:.4g}) than {others}"
-        found.append(("copy rate", f"{result.copy_rate:.3f}", meaning))
-    return found
-
-
-def show(result: Evaluation, *, skipped: int) -> None:
-    """Print the table for people, and how to read it."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("figure", "value", "meaning"):
-        table.add_column(column)
-    for row in rows(result):
-        table.add_row(*row)
-    console.print(table)
-    sides = f"{result.n} generated and {result.n_real} real images"
-    trained = "" if result.n_train is None else f", {result.n_train} training images"
-    left_out = f", {skipped} skipped" if skipped else ""
-    console.print(f"\n{sides}{trained}{left_out}; {result.extractor.name}, resize: {result.resize}.")
-    console.print(
-        "An FID near the floor means: as near as real images are to each other. "
-        f"The floor compares two halves of {result.floor_n} real images; at {result.n_real} a side it would be lower."
-    )

@@ -15,10 +15,11 @@ from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.model_card import write_model_card
 from ganetics.cli.recipes import changed, chosen_recipe
+from ganetics.cli.train_page import write_train_page
 from ganetics.records import Penalty, Recipe, from_values
 
 if TYPE_CHECKING:
-    from ganetics.generation.fit import FitConfig, FitResult
+    from ganetics.generation.results import FitConfig, FitResult
     from ganetics.trial import TrialData
 
 
@@ -95,7 +96,8 @@ def train(
     from ganetics.execution.log import hold
     from ganetics.execution.process import prepare
     from ganetics.generation.about import About
-    from ganetics.generation.fit import EVALUATE_EVERY, configuration, fit, stored_configuration, summary
+    from ganetics.generation.fit import configuration, fit, summary
+    from ganetics.generation.results import EVALUATE_EVERY, stored_configuration
     from ganetics.trial import load_trial_data
 
     prepare()
@@ -164,6 +166,7 @@ def train(
             on_progress=report,
         )
     write_model_card(run)
+    write_train_page(run)
     if as_json:
         print_json(summary(run, config, result))
     else:
@@ -239,4 +242,5 @@ def _show(run: Path, config: FitConfig, result: FitResult) -> None:
             "its figures are somewhat too good",
             markup=False,
         )
+    console.print(f"page: {run / 'report.html'}", markup=False)
     console.print(f"samples: {run / 'samples'}; more: ganetics sample {run} --out DIR", markup=False)

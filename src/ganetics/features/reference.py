@@ -22,6 +22,7 @@ from ganetics.features.extractor import Extractor
 from ganetics.metrics import Gaussian, frechet_distance, gaussian
 from ganetics.records import DataIdentity, ExtractorIdentity, to_json
 
+Rows = npt.NDArray[np.int64]
 FORMAT = 1
 """Of the files in the cache and of the choice of images; a change makes old files unused."""
 
@@ -39,6 +40,18 @@ class Reference:
     """Images in each half: n // 2. A floor at half the size is above the floor at the full size."""
     data: DataIdentity
     extractor: ExtractorIdentity
+
+    @property
+    def rows(self) -> Rows:
+        """The images' places in their set ``[n]``."""
+        return _rows(self.data.count, len(self.features))
+
+    @property
+    def in_order(self) -> npt.NDArray[np.float32]:
+        """The features of all images ``[n, d]`` in the order of their set, where all were used."""
+        ordered = np.empty_like(self.features)
+        ordered[self.rows] = self.features
+        return ordered
 
 
 def reference(images: ImageSet, extractor: Extractor, *, count: int, on_progress: Progress | None = None) -> Reference:
@@ -73,12 +86,16 @@ def reference(images: ImageSet, extractor: Extractor, *, count: int, on_progress
     shape = (used, extractor.identity.dimension)
     kept = _read(path, shape)
     if kept is None:
-        order = numpy_generator(0, "reference").permutation(len(images.images))[:used]
-        features = extractor(images.images[torch.from_numpy(order)], on_progress=on_progress)
+        order = torch.from_numpy(_rows(len(images.images), used))
+        features = extractor(images.images[order], on_progress=on_progress)
         kept = features, _floor(features)
         _write(path, *kept)
     features, floor = kept
     return Reference(features, gaussian(features), floor, used // 2, images.identity, extractor.identity)
+
+
+def _rows(total: int, used: int) -> Rows:
+    return numpy_generator(0, "reference").permutation(total)[:used]
 
 
 def _floor(features: npt.NDArray[np.float32]) -> float:

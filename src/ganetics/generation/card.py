@@ -14,7 +14,7 @@ from ganetics.data.audit import Audit
 from ganetics.expressions.text import to_text
 from ganetics.generation.about import About, stored_about
 from ganetics.generation.command import beyond_command, train_command
-from ganetics.generation.fit import FitConfig, FitResult, stored_configuration
+from ganetics.generation.results import FitConfig, FitResult, stored_configuration
 from ganetics.losses.theory import theory_card
 from ganetics.records import Record, from_json, read_text
 

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from ganetics.data import NAMED, is_named
 from ganetics.generation.about import About
-from ganetics.generation.fit import EVALUATE_EVERY, FitConfig
+from ganetics.generation.results import EVALUATE_EVERY, FitConfig
 from ganetics.records import Penalty, Recipe
 from ganetics.training import RECIPES
 

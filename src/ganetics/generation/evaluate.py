@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from ganetics._check import InputError
 from ganetics._random import numpy_generator
 from ganetics.data import ImageSet
-from ganetics.features import Extractor, Progress, reference
-from ganetics.metrics import copy_rate, frechet_distance, kernel_distance, neighbourhood_scores
-from ganetics.records import ExtractorIdentity, Record
+from ganetics.features import Extractor, Progress, Reference, reference
+from ganetics.generation.memory import Memory, replayed
+from ganetics.generation.results import Evaluation
+from ganetics.metrics import frechet_distance, kernel_distance, neighbourhood_scores, proportion_interval
+from ganetics.metrics.copies import Copies
 
+Features = npt.NDArray[np.float32]
 NEIGHBOURS = 5
 """k of precision, recall, density and coverage (the value of Naeem et al., arXiv 2002.09797)."""
 KERNEL_SUBSET = 1000
-"""Images in a subset of the kernel distance; fewer if either side has fewer."""
+"""Images a side in a subset of the kernel distance. Where there are no more, the distance is that of all images, and
+its standard deviation that over subsets of half of them."""
 
 
-class Evaluation(Record):
-    """How near generated images are to real ones, and how near real ones are to each other."""
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison came to, with what a picture of it needs.
 
-    schema_version: Literal[1] = 1
-    fid: float
-    """Fréchet distance of the features; lower is better, biased upwards at small n."""
-    kid: float
-    """Kernel distance, unbiased: may be slightly negative; lower is better."""
-    kid_std: float
-    """Standard deviation of the kernel distance over subsets."""
-    precision: float
-    recall: float
-    density: float
-    coverage: float
-    neighbours: int
-    """k of the four scores above."""
-    n: int
-    """Generated images."""
-    n_real: int
-    floor: float
-    """Fréchet distance of two disjoint halves of the real images."""
-    floor_n: int
-    """Real images in each half: the floor at the full n would be lower."""
-    extractor: ExtractorIdentity
-    resize: str
-    """The filter that brought the images to the extractor's size."""
-    copy_rate: float | None = None
-    """Share of generated images nearer to a training image than ``copy_threshold``; with training images."""
-    copy_threshold: float | None = None
-    """Distance of the nearest held-out image to a training image, those that are training images left out."""
-    n_train: int | None = None
-    held_out_duplicates: int | None = None
-    """Real images that are training images too; with training images."""
+    Attributes:
+        evaluation: the figures.
+        fake: how near each generated image is to a training image; None without training images.
+        control: the same of each real image.
+    """
+
+    evaluation: Evaluation
+    fake: Copies | None = None
+    control: Copies | None = None
 
 
 def evaluate(
@@ -70,50 +56,96 @@ def evaluate(
         real: real images that the generator was not trained on; at least four. Their features are cached.
         fake: generated images of the same size; at least two.
         extractor: makes the features.
-        train: the generator's training images; gives the copy rate, for which ``real`` is the held-out set.
+        train: the generator's training images, at least four, with their groups if these are known; gives the copy
+            rate, with ``real`` as its control. Their features are cached.
         seed: of the subsets of the kernel distance; the other figures do not depend on it.
         on_progress: called with (images done, images in all) while features are made.
 
     Raises:
         InputError: too few images, images of different sizes, or all ``real`` images among those of ``train``.
     """
+    return compared(real, fake, extractor=extractor, train=train, seed=seed, on_progress=on_progress).evaluation
+
+
+def compared(
+    real: ImageSet,
+    fake: ImageSet,
+    *,
+    extractor: Extractor,
+    train: ImageSet | None = None,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> Compared:
+    """Compare as :func:`evaluate` does, and say of each image how near it is to a training image.
+
+    Raises:
+        InputError: as for :func:`evaluate`.
+    """
     check(real, fake, train)
     report = _Counter(on_progress, total=sum(len(part) for part in (real, fake, train) if part is not None))
     side = reference(real, extractor, count=len(real), on_progress=report.after(0))
     features = extractor(fake.images, on_progress=report.after(len(real)))
+    values = _figures(side, features, seed)
+    if train is None:
+        return Compared(Evaluation(**values))
+    seen = reference(train, extractor, count=len(train), on_progress=report.after(len(real) + len(fake)))
+    memory = Memory(train, seen.in_order)
+    copies, control = memory.look(fake.images, features), memory.look(real.images, side.in_order)
+    values |= _copies(memory, copies, control)
+    values["copy_rate_replayed"] = {
+        name: memory.look(images, extractor(images)).rate for name, images in replayed(train.images).items()
+    }
+    return Compared(Evaluation(**values), copies, control)
+
+
+def _figures(side: Reference, features: Features, seed: int) -> dict[str, Any]:
     smaller = min(len(features), len(side.features))
-    kernel = kernel_distance(
-        side.features,
-        features,
-        generator=numpy_generator(seed, "kernel distance"),
-        subset_size=min(KERNEL_SUBSET, smaller),
-    )
+    kid, kid_std, subset = _kernel_distance(side.features, features, smaller, seed)
     k = min(NEIGHBOURS, smaller - 1)
-    scores = neighbourhood_scores(side.features, features, k=k)
-    copies = None
-    if train is not None:
-        seen = extractor(train.images, on_progress=report.after(len(real) + len(fake)))
-        copies = copy_rate(seen, side.features, features)
-    return Evaluation(
-        fid=frechet_distance(side.features, features),  # not their Gaussians: cheaper where n < d
-        kid=kernel.mean,
-        kid_std=kernel.std,
-        precision=scores.precision,
-        recall=scores.recall,
-        density=scores.density,
-        coverage=scores.coverage,
-        neighbours=k,
-        n=len(features),
-        n_real=len(side.features),
-        floor=side.floor,
-        floor_n=side.floor_count,
-        extractor=extractor.identity,
-        resize=extractor.identity.resize,
-        copy_rate=None if copies is None else copies.rate,
-        copy_threshold=None if copies is None else copies.threshold,
-        n_train=None if train is None else len(train),
-        held_out_duplicates=None if copies is None else copies.held_out_in_train,
+    return {
+        "fid": frechet_distance(side.features, features),  # not their Gaussians: cheaper where n < d
+        "kid": kid,
+        "kid_std": kid_std,
+        "kid_subset": subset,
+        **asdict(neighbourhood_scores(side.features, features, k=k)),
+        "neighbours": k,
+        "n": len(features),
+        "n_real": len(side.features),
+        "floor": side.floor,
+        "floor_n": side.floor_count,
+        "extractor": side.extractor,
+        "resize": side.extractor.resize,
+        "seed": seed,
+    }
+
+
+def _kernel_distance(real: Features, fake: Features, smaller: int, seed: int) -> tuple[float, float, int]:
+    """Return the kernel distance, its standard deviation over subsets, and their size."""
+    size = KERNEL_SUBSET if smaller > KERNEL_SUBSET else max(2, smaller // 2)
+    found = kernel_distance(real, fake, generator=numpy_generator(seed, "kernel distance"), subset_size=size)
+    if smaller > KERNEL_SUBSET:
+        return found.mean, found.std, size
+    whole = kernel_distance(
+        real, fake, generator=numpy_generator(seed, "kernel distance", 1), subsets=1, subset_size=smaller
     )
+    return whole.mean, found.std, size
+
+
+def _copies(memory: Memory, copies: Copies, control: Copies) -> dict[str, Any]:
+    strangers = control.closeness[~control.duplicates]
+    if not len(strangers):
+        raise InputError(
+            f"real images must be others than the training images, got all {len(control.closeness)} among them"
+        )
+    return {
+        "copy_rate": copies.rate,
+        "copy_rate_interval": proportion_interval(copies.count, len(copies.closeness)),
+        "copy_rate_control": float((strangers < 1).mean()),
+        "copy_limits": memory.limits,
+        "n_train": len(memory.images),
+        "train_groups": memory.groups,
+        "held_out_duplicates": int(control.duplicates.sum()),
+    }
 
 
 @dataclass(frozen=True)
@@ -134,8 +166,8 @@ def check(real: ImageSet, fake: ImageSet, train: ImageSet | None = None) -> None
     Raises:
         InputError: they cannot; says why.
     """
-    for name, part, least in (("real images", real, 4), ("generated images", fake, 2)):
-        if len(part) < least:
+    for name, part, least in (("real images", real, 4), ("generated images", fake, 2), ("training images", train, 4)):
+        if part is not None and len(part) < least:
             raise InputError(f"{name} must be at least {least}, got {len(part)}")
     for name, other in (("generated", fake), ("training", train)):
         if other is not None and _size(other.images) != _size(real.images):
@@ -146,7 +178,7 @@ def check(real: ImageSet, fake: ImageSet, train: ImageSet | None = None) -> None
     if train is not None and train.identity.sha256 == real.identity.sha256:
         raise InputError(
             "training images must be others than the real ones, got the same: "
-            "the copy rate compares with real images held out from training"
+            "the control of the copy rate needs real images held out from training"
         )
 
 

@@ -19,7 +19,7 @@ from ganetics._check import InputError, MissingDependencyError
 from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.generation import onnx_script
-from ganetics.generation.fit import FitConfig, stored_configuration
+from ganetics.generation.results import FitConfig, stored_configuration
 from ganetics.generation.sample import best_state
 from ganetics.models import build_gan
 from ganetics.models.graph import OPSET, run_graph, runtime, write_graph

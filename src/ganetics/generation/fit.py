@@ -3,7 +3,7 @@
 A run folder holds ``config.json``, ``checkpoint/``, ``history.jsonl``, ``samples/`` (grids from the same latents as
 training goes on), ``audit.json`` where the images were audited, ``about.json`` where something was stated of them and,
 at the end, ``metrics.json``; with early stopping also ``evaluations.jsonl`` and ``best/``, the checkpoint that images
-are then sampled from.
+are then sampled from. ``timings.jsonl`` and ``environment.json`` say where and how long: nothing depends on them.
 """
 
 from __future__ import annotations
@@ -11,118 +11,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, cast
 
 import torch
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, resolved
 from ganetics.data.audit import Audit
-from ganetics.execution.log import RunFolder, read_config_as
+from ganetics.execution.log import RunFolder
+from ganetics.execution.process import environment
 from ganetics.generation.about import About, write_about
 from ganetics.generation.evaluations import Enough, Evaluations
+from ganetics.generation.results import EVALUATE_EVERY, FitConfig, FitResult, stored_configuration
+from ganetics.generation.timing import noted
 from ganetics.generation.tracking import TensorBoard
 from ganetics.generation.watch import Progress, Watcher
-from ganetics.records import (
-    Count,
-    DataIdentity,
-    ExtractorIdentity,
-    FailureKind,
-    Outcome,
-    Recipe,
-    Record,
-    from_json,
-    from_values,
-    read_text,
-    to_json,
-    without_defaults,
-)
+from ganetics.records import FailureKind, Outcome, Recipe, from_json, from_values, read_text, to_json
 from ganetics.training import Diverged, TrainingState, checkpoint, start, train
-from ganetics.training.loop import RECORD_EVERY
 from ganetics.training.ranks import Ranks, check_devices, launch
 from ganetics.trial import TrialData, advance
-
-EVALUATE_EVERY = 500
-"""Steps between two evaluations, if nothing else is said."""
-
-
-class FitConfig(Record):
-    """Everything that decides a run's result."""
-
-    schema_version: Literal[1] = 1
-    dataset: str
-    """A named dataset, or the absolute path of a folder, CSV or npz file of images."""
-    loss: str
-    """Name in the catalogue, or the text of an expression."""
-    recipe: Recipe
-    seed: int
-    data: DataIdentity
-    extractor: ExtractorIdentity
-    skipped: tuple[str, ...] = ()
-    """Images that could not be read: path and reason."""
-    groups: str | None = None
-    """Of image files: regular expression of the patient, sequence … in their names, kept in one split."""
-    accept_audit: bool = False
-    """Whether it was to train although the audit of the images found errors; ``audit.json`` says which."""
-    classes: tuple[str, ...] = ()
-    """Names of the classes that the generator knows; none where it was not told any."""
-    patience: Count | None = None
-    """End after so many evaluations on held-out images that found no better kernel distance; None: there are none."""
-    evaluate_every: Count = EVALUATE_EVERY
-    """Steps between two evaluations."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.patience is None:
-            return self
-        if self.evaluate_every % RECORD_EVERY:
-            raise ValueError(f"evaluate_every must be a multiple of {RECORD_EVERY} steps, got {self.evaluate_every}")
-        if self.recipe.steps % self.evaluate_every:
-            raise ValueError(
-                f"with patience, steps must be a multiple of evaluate_every ({self.evaluate_every}), so that the last "
-                f"are evaluated too, got {self.recipe.steps}"
-            )
-        return self
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # runs from before there were these fields keep their digest
-        return without_defaults(plain(self), FIT_SINCE)
-
-
-FIT_SINCE: dict[str, Any] = {
-    "groups": None,
-    "accept_audit": False,
-    "classes": [],
-    "patience": None,
-    "evaluate_every": EVALUATE_EVERY,
-}
-"""Fields of a configuration that came later, and their defaults."""
-
-
-class FitResult(Record):
-    """What a finished run came to."""
-
-    schema_version: Literal[1] = 1
-    outcome: Outcome
-    """After the last step; with early stopping of the best evaluation, which was chosen on these very images."""
-    n: int
-    """Generated images that the metrics were made from."""
-    n_real: int
-    floor: float
-    """Fréchet distance between two halves of the real images."""
-    floor_n: int
-    """Real images in each half."""
-    extractor: ExtractorIdentity
-    stopped: int | None = None
-    """With early stopping: the step after which training has ended."""
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_defaults(plain(self), {"stopped": None})
 
 
 def configuration(
@@ -165,15 +74,6 @@ def class_names(images: ImageSet) -> tuple[str, ...]:
     if images.labels is None or images.classes:
         return images.classes
     return tuple(str(number) for number in range(int(images.labels.max()) + 1))
-
-
-def stored_configuration(run: Path) -> FitConfig:
-    """Return the configuration in a run folder.
-
-    Raises:
-        InputError: there is none, or it is not one of a training run.
-    """
-    return read_config_as(FitConfig, run)
 
 
 def fit(
@@ -230,6 +130,7 @@ def fit(
             write_about(run, about)
         if finished.exists():
             return from_json(FitResult, read_text(finished, "metrics"), where=str(finished))
+        folder.note_environment(environment())
         job = (run, config, data, tensorboard, on_progress)
         if devices == 1:
             result = _fit(Ranks(), torch.device(device), *job)
@@ -268,7 +169,8 @@ def _fit(
     events = TensorBoard(run / "tensorboard", first_step=state.step + 1) if tensorboard else None
     with nullcontext() if events is None else closing(events):
         watcher = Watcher(run, state, evaluations=evaluations, events=events, on_progress=on_progress)
-        outcome = _trained(state, config, data, watcher)
+        with noted(run, state, ranks.count):
+            outcome = _trained(state, config, data, watcher)
         if outcome.failure is None:
             watcher.save()
             watcher.grid()

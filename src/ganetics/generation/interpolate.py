@@ -17,7 +17,7 @@ from torch import Tensor
 from ganetics import _check
 from ganetics._files import write_atomically
 from ganetics._random import torch_generator
-from ganetics.generation.fit import stored_configuration
+from ganetics.generation.results import stored_configuration
 from ganetics.generation.sample import best_state, label_of, prepare_folder
 from ganetics.training.sampling import decode, grid_png
 

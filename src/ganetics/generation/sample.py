@@ -14,7 +14,7 @@ from ganetics import _check
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import torch_generator
-from ganetics.generation.fit import stored_configuration
+from ganetics.generation.results import stored_configuration
 from ganetics.training import TrainingState, checkpoint
 from ganetics.training.sampling import grid_png, sample
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from ganetics._files import write_atomically
 from ganetics.generation.evaluations import Evaluations, kernel_distance
 from ganetics.generation.tracking import TensorBoard
-from ganetics.records import to_json
+from ganetics.records import RECORD_EVERY, to_json
 from ganetics.training import TrainingState, checkpoint
-from ganetics.training.loop import RECORD_EVERY
 from ganetics.trial import preview
 
 CHECKPOINT_SECONDS = 15.0

@@ -208,12 +208,18 @@ def paired_difference(
     y = np.asarray(labels)
     if reason := one_class(y):
         return Difference(None, reason=reason)
-    first, second = _mean_of_aurocs(labels, one), _mean_of_aurocs(labels, other)
+    return difference_of(
+        _mean_of_aurocs(labels, one), _mean_of_aurocs(labels, other), count=len(y), resamples=resamples
+    )
+
+
+def difference_of(first: Statistic, second: Statistic, *, count: int, resamples: Resamples) -> Difference:
+    """Return how much higher one statistic of ``count`` images is than another, over the same draws of their groups."""
 
     def statistic(weights: Array) -> Array:
         return first(weights) - second(weights)
 
-    value = float(statistic(np.ones((1, len(y))))[0])
+    value = float(statistic(np.ones((1, count)))[0])
     if resamples.groups < 2:
         return Difference(value, reason="an interval needs at least 2 groups")
     drawn = resamples.values(statistic)

@@ -1,4 +1,4 @@
-"""What nearest neighbours tell of generated samples: precision, recall, density, coverage, and copies."""
+"""What nearest neighbours tell of generated samples: precision, recall, density, coverage."""
 
 from __future__ import annotations
 
@@ -29,23 +29,6 @@ class NeighbourhoodScores:
     coverage: float
 
 
-@dataclass(frozen=True)
-class CopyRate:
-    """Share of generated samples that are nearer to a training sample than any held-out real one is.
-
-    Attributes:
-        rate: 0 to 1.
-        threshold: the smallest distance of a held-out sample to its nearest training sample, duplicates left out.
-        count: generated samples.
-        held_out_in_train: held-out samples that are duplicates of training samples.
-    """
-
-    rate: float
-    threshold: float
-    count: int
-    held_out_in_train: int = 0
-
-
 def neighbourhood_scores(real: npt.ArrayLike, fake: npt.ArrayLike, *, k: int = 5) -> NeighbourhoodScores:
     """Return precision, recall (Kynkäänniemi et al. 2019, arXiv 1904.06991), density, coverage (Naeem et al. 2020).
 
@@ -64,12 +47,12 @@ def neighbourhood_scores(real: npt.ArrayLike, fake: npt.ArrayLike, *, k: int = 5
     _check.number("k", k, low=1)
     x = _check.features("real features", real, at_least=k + 1)
     y = _check.features("fake features", fake, at_least=k + 1)
-    _same_dimension(x, y)
+    same_dimension(x, y)
     real_radius, fake_radius = _radii(x, k), _radii(y, k)
     in_real_balls = np.zeros(len(y))
     recalled = np.zeros(len(x), dtype=bool)
     covered = np.zeros(len(x), dtype=bool)
-    for rows, distances in _blocks(x, y):
+    for rows, distances in blocks(x, y):
         inside = distances <= real_radius[rows, None]
         in_real_balls += inside.sum(axis=0)
         covered[rows] = inside.any(axis=1)
@@ -82,54 +65,15 @@ def neighbourhood_scores(real: npt.ArrayLike, fake: npt.ArrayLike, *, k: int = 5
     )
 
 
-def copy_rate(train: npt.ArrayLike, held_out: npt.ArrayLike, fake: npt.ArrayLike) -> CopyRate:
-    """Return the share of generated samples that look copied from the training set.
-
-    A sample counts as a copy if it is nearer to a training sample than every held-out real sample is. Held-out samples
-    that stand in the training set itself (the same features, up to the rounding of float32) are left out: one of them
-    would make the threshold 0.
-
-    Args:
-        train: features ``[n, d]`` of the training set.
-        held_out: features ``[m, d]`` of real samples that were not trained on.
-        fake: features ``[k, d]`` of generated samples.
-
-    Raises:
-        InputError: another shape, different d, not finite, or all held-out samples are training samples.
-    """
-    x = _check.features("training features", train, at_least=1)
-    y = _check.features("held-out features", held_out, at_least=1)
-    z = _check.features("fake features", fake, at_least=1)
-    _same_dimension(x, y)
-    _same_dimension(x, z)
-    distances = _nearest(y, x)
-    duplicate = distances <= ROUNDING * np.linalg.norm(y, axis=1)
-    if duplicate.all():
-        raise InputError(f"held-out samples must be others than the training samples, got all {len(y)} among them")
-    threshold = float(distances[~duplicate].min())
-    copies = _nearest(z, x) < threshold
-    return CopyRate(float(copies.mean()), threshold, len(z), int(duplicate.sum()))
-
-
-def _nearest(samples: Array, others: Array) -> Array:
-    """Return the distance of each sample to the nearest of the others, exactly 0 for equal ones."""
-    result = np.empty(len(samples))
-    for rows, distances in _blocks(samples, others):
-        nearest = distances.argmin(axis=1)
-        # the fast form below loses half the digits near zero, where it matters here
-        result[rows] = np.linalg.norm(samples[rows] - others[nearest], axis=1)
-    return result
-
-
 def _radii(x: Array, k: int) -> Array:
     """Return each sample's distance to its k-th nearest neighbour, itself not counted."""
     radii = np.empty(len(x))
-    for rows, distances in _blocks(x, x):
+    for rows, distances in blocks(x, x):
         radii[rows] = np.partition(distances, k, axis=1)[:, k]
     return radii
 
 
-def _blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
+def blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
     """Yield Euclidean distances of rows of x to all of y, a block of rows at a time."""
     norms = np.square(y).sum(axis=1)
     for start in range(0, len(x), BLOCK):
@@ -138,6 +82,11 @@ def _blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
         yield rows, np.sqrt(np.clip(squares, 0.0, None))
 
 
-def _same_dimension(x: Array, y: Array) -> None:
+def same_dimension(x: Array, y: Array) -> None:
+    """Check that features can be compared.
+
+    Raises:
+        InputError: they have different dimensions.
+    """
     if x.shape[1] != y.shape[1]:
         raise InputError(f"features must have one dimension, got {x.shape[1]} and {y.shape[1]}")

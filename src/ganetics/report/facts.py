@@ -180,10 +180,11 @@ def _cost(run: SearchRun) -> Rows:
     wall = sum(line["wall_seconds"] for line in drivers)
     share = 1.0 if run.elapsed is None else min(1.0, wall / max(run.elapsed, 1e-9))
     own, workers = sum(_own_cpu(line, trained) for line in drivers), sorted({line["workers"] for line in drivers})
+    percent = 100 * own / max(own + share * trained, 1e-9)
     noted = "" if share > NOTED else f" in the {duration(wall)} of sessions that were not killed"
     return [
         *rows,
-        ("the search itself", f"{duration(own)} of CPU{noted}, {100 * own / (own + share * trained):.2g} % of all"),
+        ("the search itself", f"{duration(own)} of CPU{noted}, {percent:.2g} % of all"),
         ("workers", " and ".join(map(str, workers))),
     ]
 

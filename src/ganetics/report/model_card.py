@@ -23,9 +23,9 @@ if TYPE_CHECKING:  # what a card is made from comes with PyTorch, the card does 
 SPLITS = ("train", "validation", "test", "all")
 UNSEEN = "Not looked at: ganetics evaluate --run RUN does. Until then take it that it may copy."
 SEEN = (
-    "Each generated image's nearest training image, in the features above, against how near real held-out images "
-    "come to training images. A rate near that of the control speaks against copies; no rate proves that there are "
-    "none."
+    "A generated image counts as a copy if it is near to one training image and to no other, in the features above or "
+    "as 8×8 pixels, by the measure of how near training images of different groups come to each other. A rate near "
+    "that of the control speaks against copies; no rate proves that there are none."
 )
 
 

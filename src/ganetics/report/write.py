@@ -22,13 +22,26 @@ WRITERS: Mapping[str, Callable[[Path], Path]] = {
 def write_report(run: Path) -> Path:
     """Write ``report.html`` from what a run has recorded so far, and return its path.
 
+    The page of a training run tells what is known of its loss, which takes PyTorch to say:
+    :func:`ganetics.report.train.write_train_report`.
+
     Raises:
-        InputError: the folder holds no run, one of a kind that has no page, or a file in it is damaged.
+        InputError: the folder holds no run, one of a kind that has no page here, or a file in it is damaged.
         OSError: the disk is full or the folder not writable.
+    """
+    kind = kind_of(run)
+    if kind not in WRITERS:
+        *first, last = WRITERS
+        raise InputError(f"{run}: must hold {', '.join(first)} or {last}, got {kind or 'none of these'}")
+    return WRITERS[kind](run)
+
+
+def kind_of(run: Path) -> str:
+    """Return what kind of run a folder holds, in words; empty for none that is known.
+
+    Raises:
+        InputError: there is no configuration in it, or it is damaged.
     """
     config = read_config(run)
     kinds = [kind for field, kind in KINDS.items() if field in config]
-    if len(kinds) != 1 or kinds[0] not in WRITERS:
-        *first, last = WRITERS
-        raise InputError(f"{run}: must hold {', '.join(first)} or {last}, got {' and '.join(kinds) or 'none of these'}")
-    return WRITERS[kinds[0]](run)
+    return " and ".join(kinds)

@@ -11,15 +11,13 @@ from torch import Tensor
 from ganetics import _check
 from ganetics._check import InputError
 from ganetics.losses.contract import GANLoss
+from ganetics.records import RECORD_EVERY
 from ganetics.training.augment import rank_signal
 from ganetics.training.batches import Batches
 from ganetics.training.state import TrainingState, start
 from ganetics.training.steps import discriminator_step, generator_step
 
-__all__ = ["RECORD_EVERY", "Diverged", "TrainingState", "start", "train"]
-
-RECORD_EVERY = 50
-"""Steps between two records; part of the result, so not a setting."""
+__all__ = ["Diverged", "TrainingState", "start", "train"]
 
 
 class Diverged(Exception):  # noqa: N818 - an outcome of training, not a mistake

@@ -1,0 +1,97 @@
+"""An evaluation for people: its figures, how to read them, and what makes them mean less than they seem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from ganetics.cli.console import console, warn
+
+if TYPE_CHECKING:
+    from ganetics.generation.results import Evaluation
+    from ganetics.metrics.detection import Figure
+
+PLAIN = 0.9
+"""Share of slightly changed training images that the check must find, for what it does not find to mean something."""
+ALIKE = 0.1
+"""Share of held-out images that count as copies above which real images are too alike for the check."""
+
+
+def warn_of(result: Evaluation, where: str) -> None:
+    """Say on standard error why a copy rate may mean less than it seems."""
+    if result.held_out_duplicates:
+        warn(
+            f"{where}: {result.held_out_duplicates} of {result.n_real} real images are training images too: "
+            "they are not held out, and the control of the copy rate is made without them"
+        )
+    missed = [name for name, share in (result.copy_rate_replayed or {}).items() if share < PLAIN]
+    if missed:
+        warn(
+            f"copy rate: training images {' or '.join(missed)} are not found reliably among these images: "
+            "a low rate does not rule such copies out"
+        )
+    if (result.copy_rate_control or 0) > ALIKE:
+        warn(
+            f"copy rate: {result.copy_rate_control:.2f} of the held-out real images count as copies too: "
+            "a rate near that says nothing"
+        )
+
+
+def rows(result: Evaluation) -> list[tuple[str, str, str]]:
+    """Return (figure, value, how to read it) of every figure."""
+    found = [
+        ("FID", f"{result.fid:.4g}", f"lower is better; real against real: {result.floor:.4g} (floor)"),
+        ("KID", f"{result.kid:.4g} ± {result.kid_std:.2g}", "lower is better; 0 for equal distributions"),
+        ("precision", f"{result.precision:.3f}", "generated images that lie among real ones"),
+        ("recall", f"{result.recall:.3f}", "real images that lie among generated ones"),
+        (
+            "density",
+            f"{result.density:.3f}",
+            "how densely real images surround generated ones; about 1 is real",
+        ),
+        ("coverage", f"{result.coverage:.3f}", "real images with a generated one near; near 1 is real"),
+    ]
+    if result.copy_rate is not None and result.copy_rate_interval is not None:
+        low, high = result.copy_rate_interval
+        meaning = f"generated images that count as copies of training images; 95 %: {low:.3f} to {high:.3f}"
+        found.append(("copy rate", f"{result.copy_rate:.3f}", meaning))
+        found.append(("  control", f"{result.copy_rate_control:.3f}", "the same of held-out real images"))
+        for name, share in (result.copy_rate_replayed or {}).items():
+            found.append(("  found", f"{share:.3f}", f"the same of training images {name}"))
+    for probe in () if result.utility is None else result.utility.probes:
+        one, value = ("AUROC", probe.auroc) if probe.auroc is not None else ("accuracy", probe.balanced_accuracy)
+        on = "real and generated" if probe.trained_on == "both" else probe.trained_on
+        meaning = f"of a linear probe trained on {on} images ({probe.n:,})"
+        found.append((one, _figure(value), meaning))
+    return found
+
+
+def _figure(found: Figure) -> str:
+    if found.value is None:
+        return "–"
+    return f"{found.value:.3f}" if found.low is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def show(result: Evaluation, *, skipped: int = 0) -> None:
+    """Print the table for people, and how to read it."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("figure", "value", "meaning"):
+        table.add_column(column)
+    for row in rows(result):
+        table.add_row(*row)
+    console.print(table)
+    split = "" if result.split is None else f" ({result.split})"
+    sides = f"{result.n} generated and {result.n_real} real images{split}"
+    trained = "" if result.n_train is None else f", {result.n_train} training images"
+    left_out = f", {skipped} skipped" if skipped else ""
+    console.print(f"\n{sides}{trained}{left_out}; {result.extractor.name}, resize: {result.resize}.")
+    console.print(
+        "An FID near the floor means: as near as real images are to each other. "
+        f"The floor compares two halves of {result.floor_n} real images; at {result.n_real} a side it would be lower."
+    )
+    if result.utility is not None:
+        console.print(
+            "The probe is logistic regression on frozen features, tested on the held-out real images: it says what the "
+            "features see of the classes, not what a network trained on generated images would learn."
+        )

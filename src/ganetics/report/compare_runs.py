@@ -1,0 +1,326 @@
+"""Training runs beside each other: by images, by what was trained, by what figures were made from. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ganetics._check import InputError
+from ganetics.benchmark.estimate import Estimate, arithmetic, estimate, ratio
+from ganetics.execution.log import KINDS, read_config
+from ganetics.generation.results import Evaluation, FitConfig
+from ganetics.records import Penalty
+from ganetics.report.charts import number
+from ganetics.report.evaluated import made_from
+from ganetics.report.train_run import TrainRun, read_train
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A run, and what it is called: its path below what was asked for."""
+
+    name: str
+    run: TrainRun
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a figure was made from: only figures of one measure are compared."""
+
+    evaluated: bool
+    """By ``ganetics evaluate``; else at the end of training."""
+    split: str
+    extractor: str
+    """Digest of its identity."""
+    n: int
+    n_real: int
+    told: str = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Values:
+    """A run's figures by one measure."""
+
+    seed: int
+    fid: float
+    kid: float
+    coverage: float | None = None
+    copy_rate: float | None = None
+    control: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Runs that differ in their seeds alone."""
+
+    label: str
+    loss: str
+    """Name or text, with penalties."""
+    runs: tuple[Named, ...]
+
+    @property
+    def config(self) -> FitConfig:
+        """That of the first run."""
+        return self.runs[0].run.config
+
+    @property
+    def failed(self) -> int:
+        """Runs that failed."""
+        return sum(one.run.failure is not None for one in self.runs)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting by one measure: means over seeds."""
+
+    setting: Setting
+    values: tuple[Values, ...]
+    fid: Estimate | None
+    """Geometric mean."""
+    kid: Estimate | None
+    coverage: Estimate | None
+    copy_rate: Estimate | None
+    control: Estimate | None
+    baseline: bool
+    ratio: Estimate | None
+    """FID over that of the baseline, seed by seed; None without one, or for the baseline itself."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether the interval says that it is "better" or "worse" than the baseline; else empty."""
+        if self.ratio is None or self.ratio.low is None or self.ratio.high is None:
+            return ""
+        return "better" if self.ratio.high < 1 else "worse" if self.ratio.low > 1 else ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """All settings of a domain by one measure, the best first."""
+
+    measure: Measure
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The runs on one set of training images."""
+
+    name: str
+    settings: tuple[Setting, ...]
+    tables: tuple[Table, ...]
+    """Those of evaluations first, of most runs first."""
+
+    @property
+    def runs(self) -> list[Named]:
+        """All of them."""
+        return [one for setting in self.settings for one in setting.runs]
+
+
+def find_runs(paths: Sequence[Path]) -> list[Named]:
+    """Return the training runs in folders: each itself, or those in it at any depth. Other runs are passed over.
+
+    Raises:
+        InputError: a path is no folder, or a file of a training run is damaged; no training run at all.
+    """
+    found: dict[Path, str] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise InputError(f"{path}: must be a folder of a training run, or of several, got no folder")
+        for config in sorted(path.rglob("config.json")):
+            name = str(config.parent.relative_to(path))
+            if _is_training(config.parent):
+                found.setdefault(config.parent.resolve(), path.name if name == "." else name)
+    if not found:
+        raise InputError(f"{', '.join(map(str, paths))}: must hold training runs, got none")
+    return [Named(name, read_train(folder)) for folder, name in found.items()]
+
+
+def _is_training(folder: Path) -> bool:
+    try:
+        config = read_config(folder)
+    except InputError:
+        return False  # of another program
+    return [kind for known, kind in KINDS.items() if known in config] == ["a training run"] and "recipe" in config
+
+
+def domains(runs: Iterable[Named], baselines: Mapping[str, str]) -> list[Domain]:
+    """Return runs by what they were trained on.
+
+    Args:
+        runs: all of them.
+        baselines: model → loss that the others are compared with.
+
+    Raises:
+        InputError: two runs of one setting have one seed: pairs would not be clear.
+    """
+    found: dict[str, list[Named]] = defaultdict(list)
+    for one in runs:
+        found[one.run.config.data.digest()].append(one)
+    names = [_domain_name(group[0].run.config) for group in found.values()]
+    return [
+        _domain(name if names.count(name) == 1 else f"{name} ({digest[:6]})", group, baselines)
+        for (digest, group), name in sorted(zip(found.items(), names, strict=True), key=lambda pair: pair[1])
+    ]
+
+
+def _domain_name(config: FitConfig) -> str:
+    data = config.data
+    return f"{data.name}, {data.width}×{data.height}"
+
+
+def _domain(name: str, runs: Sequence[Named], baselines: Mapping[str, str]) -> Domain:
+    settings = _settings(runs)
+    measures: dict[Measure, dict[int, list[Values]]] = defaultdict(lambda: defaultdict(list))
+    for place, setting in enumerate(settings):
+        for one in setting.runs:
+            for measure, values in _measured(one.run):
+                measures[measure][place].append(values)
+    tables = [
+        _table(measure, {settings[place]: tuple(values) for place, values in by_setting.items()}, settings, baselines)
+        for measure, by_setting in measures.items()
+    ]
+    tables.sort(key=lambda one: (not one.measure.evaluated, -sum(len(row.values) for row in one.rows)))
+    order = [row.setting for row in tables[0].rows] if tables else []
+    ranked = [*order, *(setting for setting in settings if setting not in order)]
+    return Domain(name, tuple(ranked), tuple(tables))
+
+
+def _settings(runs: Sequence[Named]) -> list[Setting]:
+    found: dict[str, list[Named]] = defaultdict(list)
+    for one in runs:
+        found[one.run.config.model_copy(update={"seed": 0, "skipped": (), "dataset": ""}).digest()].append(one)
+    groups = list(found.values())
+    for group in groups:
+        seeds: dict[int, str] = {}
+        for one in group:
+            other = seeds.setdefault(one.run.config.seed, one.name)
+            if other != one.name:
+                seed = one.run.config.seed
+                raise InputError(f"{one.name}: runs of one setting must have different seeds, got {seed} as in {other}")
+    labels = _labels([group[0].run.config for group in groups])
+    return [
+        Setting(label, loss_of(group[0].run.config), tuple(sorted(group, key=lambda one: one.run.config.seed)))
+        for label, group in zip(labels, groups, strict=True)
+    ]
+
+
+def loss_of(config: FitConfig) -> str:
+    """Return a run's loss as a command line says it, with the penalties of its recipe."""
+    return config.loss + "".join(map(_written, config.recipe.penalties))
+
+
+def _written(penalty: Penalty) -> str:
+    """Return a penalty as a command line says it.
+
+    >>> _written(Penalty(kind="r1", weight=0.5, every=16))
+    '+r1:0.5/16'
+    """
+    return f"+{penalty.kind}:{penalty.weight:g}" + (f"/{penalty.every}" if penalty.every > 1 else "")
+
+
+FURTHER: tuple[Callable[[FitConfig], str], ...] = (
+    lambda config: f"rate {config.recipe.learning_rate:g}",
+    lambda config: f"{config.recipe.steps:,} steps",
+    lambda config: "with classes" if config.recipe.classes else "without classes",
+    lambda config: f"patience {config.patience}" if config.patience else "last state",
+    lambda config: _else(config)[:6],
+    lambda config: config.recipe.digest()[:6],
+)
+"""What tells settings of one loss and one recipe apart, in this order."""
+
+
+def _labels(configs: Sequence[FitConfig]) -> list[str]:
+    """Return what to call settings: the loss, and of what else differs as much as tells them apart."""
+    labels = [_short(loss_of(config)) for config in configs]
+    if len({config.recipe.name for config in configs}) > 1:
+        labels = [f"{label} · {config.recipe.name}" for label, config in zip(labels, configs, strict=True)]
+    for told in FURTHER:
+        ways: dict[str, set[str]] = defaultdict(set)
+        for label, config in zip(labels, configs, strict=True):
+            ways[label].add(told(config))
+        pairs = zip(labels, configs, strict=True)
+        labels = [f"{label} · {told(config)}" if len(ways[label]) > 1 else label for label, config in pairs]
+    return labels
+
+
+def _short(loss: str) -> str:
+    return loss if re.fullmatch(r"[\w+:./-]+", loss) or len(loss) <= 40 else f"{loss[:39]}…"
+
+
+def _measured(run: TrainRun) -> list[tuple[Measure, Values]]:
+    seed, found = run.config.seed, []
+    for one in (run.evaluation, *run.others):
+        if one is not None:
+            values = Values(seed, one.fid, one.kid, one.coverage, one.copy_rate, one.copy_rate_control)
+            found.append((_of_evaluation(one), values))
+    if run.result is not None and (metrics := run.result.outcome.metrics) is not None:
+        result = run.result
+        told = (
+            f"{result.n:,} generated against {result.n_real:,} real validation images at the end of training; "
+            f"{result.extractor.name} {result.extractor.version}, resize: {result.extractor.resize}; real against real "
+            f"{number(result.floor)} at {result.floor_n:,} a side"
+        )
+        measure = Measure(False, "validation", result.extractor.digest(), result.n, result.n_real, told)
+        found.append((measure, Values(seed, metrics["fid"], metrics["kid"])))
+    return found
+
+
+def _of_evaluation(found: Evaluation) -> Measure:
+    split = found.split or "held-out"
+    return Measure(True, split, found.extractor.digest(), found.n, found.n_real, made_from(found))
+
+
+def _table(
+    measure: Measure,
+    values: Mapping[Setting, tuple[Values, ...]],
+    settings: Sequence[Setting],
+    baselines: Mapping[str, str],
+) -> Table:
+    rows = [
+        _row(setting, values[setting], _baseline(setting, settings, baselines), values)
+        for setting in settings
+        if setting in values
+    ]
+    rows.sort(key=lambda row: float("inf") if row.fid is None else row.fid.mean)
+    return Table(measure, tuple(rows))
+
+
+def _row(
+    setting: Setting,
+    values: tuple[Values, ...],
+    baseline: Setting | None,
+    others: Mapping[Setting, tuple[Values, ...]],
+) -> Row:
+    pairs = None
+    if baseline is not None and baseline is not setting and baseline in others:
+        pairs = ratio({one.seed: one.fid for one in values}, {one.seed: one.fid for one in others[baseline]})
+    return Row(
+        setting=setting,
+        values=values,
+        fid=estimate([one.fid for one in values]),
+        kid=arithmetic([one.kid for one in values]),
+        coverage=arithmetic([one.coverage for one in values if one.coverage is not None]),
+        copy_rate=arithmetic([one.copy_rate for one in values if one.copy_rate is not None]),
+        control=arithmetic([one.control for one in values if one.control is not None]),
+        baseline=baseline is setting,
+        ratio=pairs,
+    )
+
+
+def _baseline(setting: Setting, settings: Sequence[Setting], baselines: Mapping[str, str]) -> Setting | None:
+    """Return the setting to compare with: the baseline loss, all else but the learning rate and penalties equal.
+
+    None where there is none, or more than one.
+    """
+    wanted = baselines.get(setting.config.recipe.model)
+    found = [one for one in settings if one.loss == wanted and _else(one.config) == _else(setting.config)]
+    return found[0] if len(found) == 1 else None
+
+
+def _else(config: FitConfig) -> str:
+    recipe = config.recipe.model_copy(update={"learning_rate": 1.0, "penalties": ()})
+    same = {"recipe": recipe, "loss": "", "seed": 0, "skipped": (), "dataset": ""}
+    return config.model_copy(update=same).digest()

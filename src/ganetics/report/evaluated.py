@@ -1,0 +1,106 @@
+"""An evaluation in words and rows: what was compared, what it came to, whether training images are copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ganetics.generation.results import Evaluation
+from ganetics.report.charts import number
+from ganetics.report.detect import figure, signed, words
+
+FOUND, ALIKE = 0.9, 0.1
+"""Of slightly changed training images the check should find at least this share, of held-out ones at most that."""
+Row = tuple[str, str, str]
+
+
+def made_from(found: Evaluation) -> str:
+    """Return in a line what figures were made from."""
+    return (
+        f"{found.n:,} generated against {found.n_real:,} real {found.split or 'held-out'} images; "
+        f"{found.extractor.name} {found.extractor.version}, {found.extractor.dimension} features, resize: "
+        f"{found.resize}; real against real {number(found.floor)} at {found.floor_n:,} a side"
+    )
+
+
+def figure_rows(found: Evaluation) -> list[Row]:
+    """Return name, value and reading of every figure of likeness."""
+    floor = f"lower is better; real against real {number(found.floor)} at {found.floor_n:,} a side"
+    return [
+        ("FID", number(found.fid), floor),
+        ("KID", f"{number(found.kid)} ± {number(found.kid_std)}", "lower is better; 0 for equal distributions"),
+        ("precision", figure(found.precision), "share of generated images that lie among real ones"),
+        ("recall", figure(found.recall), "share of real images that lie among generated ones"),
+        ("density", figure(found.density), "how densely real images surround generated ones; about 1 is real"),
+        ("coverage", figure(found.coverage), "share of real images with a generated one near; near 1 is real"),
+    ]
+
+
+def copy_rate(found: Evaluation) -> str:
+    """Return the copy rate with its interval; a dash without one."""
+    if found.copy_rate is None or found.copy_rate_interval is None:
+        return "–"
+    low, high = found.copy_rate_interval
+    return f"{figure(found.copy_rate)} ({figure(low)} to {figure(high)})"
+
+
+def copies_told(found: Evaluation) -> list[str] | None:
+    """Return what was found of copies, in sentences; None where nobody has looked."""
+    return list(_copies(found)) if found.copy_rate is not None else None
+
+
+def _copies(found: Evaluation) -> Iterator[str]:
+    groups = "" if found.train_groups is None else f" of {found.train_groups:,} groups"
+    yield (
+        f"Copy rate {copy_rate(found)}: the share of generated images that are near to one of {found.n_train or 0:,} "
+        f"training images{groups} and to no other. Interval: 95 %, Clopper and Pearson, over generated images."
+    )
+    yield f"Control: {figure(found.copy_rate_control)} of the real images that were held out count as copies, too."
+    replayed = dict(sorted((found.copy_rate_replayed or {}).items(), key=lambda one: (one[0] != "as they are", one[0])))
+    yield (
+        "What the check finds of training images themselves: "
+        + ", ".join(f"{name} {figure(share)}" for name, share in replayed.items())
+        + "."
+    )
+    missed = [name for name, share in replayed.items() if share < FOUND]
+    if missed:
+        yield f"So copies {' or '.join(missed)} would be missed here: a low rate does not rule them out."
+    if (found.copy_rate_control or 0.0) > ALIKE:
+        yield "Real images are so alike here that a rate near the control says nothing."
+    if found.held_out_duplicates:
+        yield f"{found.held_out_duplicates:,} held-out images are training images, too: the split has leaked."
+
+
+def utility_rows(found: Evaluation) -> list[tuple[str, str, str, str]]:
+    """Return trained on, images, balanced accuracy and AUROC of every probe; none without utility."""
+    if found.utility is None:
+        return []
+    return [
+        (
+            one.trained_on,
+            f"{one.n:,}",
+            words(one.balanced_accuracy),
+            "–" if one.auroc is None else words(one.auroc),
+        )
+        for one in found.utility.probes
+    ]
+
+
+def utility_told(found: Evaluation) -> str | None:
+    """Return what the generated images add, and what that is; None without utility."""
+    utility = found.utility
+    if utility is None:
+        return None
+    what = "AUROC" if len(utility.classes) == 2 else "balanced accuracy"
+    drawn = "images" if utility.groups is None else f"{utility.groups:,} groups"
+    of = f" of {utility.classes[1]} against {utility.classes[0]}" if len(utility.classes) == 2 else ""
+    gain, interval = utility.gain, ""
+    if gain.low is not None and gain.high is not None:
+        interval = f" (95 % {signed(gain.low)} to {signed(gain.high)})"
+    return (
+        f"Both against real images alone: {what}{of} {signed(gain.value)}{interval}. Tested on {utility.n_test:,} "
+        f"held-out real images of {len(utility.classes)} classes; of each class as many images generated as there are "
+        f"real ones. Intervals: 95 %, {utility.resamples:,} draws of {drawn}. The classifier is a linear probe, "
+        "logistic regression on frozen, standardised features: with so few images a network trained from the start "
+        "would mostly show its own chance. It says what the features see of the classes, not what such a network "
+        "would learn."
+    )

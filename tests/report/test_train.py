@@ -1,0 +1,276 @@
+"""The page of a training run."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganetics._check import InputError
+from ganetics.data.audit import Audit
+from ganetics.data.findings import Finding
+from ganetics.features import load_extractor
+from ganetics.generation.card import CardFacts, card_facts
+from ganetics.generation.evaluate_run import evaluate_run
+from ganetics.generation.fit import configuration, fit
+from ganetics.generation.results import Evaluation
+from ganetics.records import from_json, to_json
+from ganetics.report.evaluated import copies_told, utility_told
+from ganetics.report.grids import top_rows
+from ganetics.report.train import evaluate_command, title, unmarked, write_train_report
+from ganetics.report.train_run import data_url, read_train
+from ganetics.training import RECIPES
+from ganetics.trial import load_trial_data
+
+from .test_browser import browser, measured  # noqa: F401 - a fixture
+
+RECIPE = RECIPES["digits"].model_copy(
+    update={"steps": 150, "width": 2, "eval_samples": 20, "batch_size": 8, "classes": 10, "augment": "adaptive"}
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run with everything: classes, adaptive augmentation, early stopping, an evaluation with utility."""
+    run = tmp_path_factory.mktemp("page") / "run"
+    data = load_trial_data("digits", None, RECIPE)
+    fit(run, configuration("digits", "ganetic", RECIPE, data, seed=4, patience=2, evaluate_every=50), data)
+    extractor = load_extractor("digits-classifier")
+    evaluate_run(run, extractor, split="test", count=40)
+    evaluate_run(run, extractor, utility=True, count=40, seed=2)
+    return run
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "run"))
+
+
+def page_of(run: Path, facts: CardFacts | None = None) -> str:
+    return write_train_report(facts or card_facts(run), run).read_text(encoding="utf-8")
+
+
+def plain(page: str) -> str:
+    """Return what is to be read on a page."""
+    body = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def changed(run: Path, **values: Any) -> Evaluation:
+    path = run / "evaluation.json"
+    found = from_json(Evaluation, path.read_text(), where="test").model_copy(update=values)
+    path.write_text(to_json(found))
+    return found
+
+
+def test_the_page_stands_alone_and_is_written_again_the_same(run: Path) -> None:
+    page = page_of(run)
+    assert page == page_of(run)
+    ElementTree.fromstring(page.replace("<!DOCTYPE html>", ""))
+    assert "<script" not in page
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
+    assert str(run) not in page
+    assert str(run.parent) not in page
+
+
+def test_it_says_what_was_trained_and_what_it_came_to(run: Path) -> None:
+    text, found = plain(page_of(run)), changed(run)
+    for told in (
+        "For research, not a medical device",
+        "digits · recipe digits · seed 4",
+        "GANetic on digits: FID",
+        "40 generated against 300 real validation images; digits-classifier 1, 64 features, resize: none",
+        "trained on 1,197 of 8×8 pixels",
+        "None: a public data set",
+        "of the generator; 1,200 images shown",
+        "Device cpu Wall time",
+        "ganetics train RUN --dataset digits --loss ganetic",
+        "ganetics evaluate --run RUN --split validation --count 40 --seed 2 --utility",
+        "ganetics evaluate --run RUN --split test --count 40",
+        "ganetics report RUN",
+        "The whole card ganetics loss card ganetic",
+        "Akhmedova, Körber 2024",
+        "Both against real images alone: balanced accuracy",
+        "The state after step",
+        f"Control: {found.copy_rate_control:.3f} of the real images",
+    ):
+        assert told in text, told
+    assert "p**3 + sqrt(3.985*y/p)" in text
+    assert "–" in text
+
+
+def test_curves_samples_and_the_sheet_are_there(run: Path) -> None:
+    page = page_of(run)
+    assert page.count('role="img"') == 4  # outputs, losses, augmentation, KID
+    assert page.count("<math") == 3
+    assert page.count('src="data:image/png;base64,') == 1 + 3 + 1  # the best, three on the way, the sheet
+    assert "The closest pairs" in page
+    (run / "closest.png").unlink()
+    page = page_of(run)
+    assert "The sheet of the closest pairs (<code>closest.png</code>) is not here" in page
+    assert "It holds pictures of the data" not in page
+
+
+def test_without_an_evaluation_it_says_so(run: Path) -> None:
+    for name in ("evaluation.json", "closest.png"):
+        (run / name).unlink()
+    shutil.rmtree(run / "evaluated")
+    text = plain(page_of(run))
+    assert "not evaluated yet" in text
+    assert "take it that it may copy training images" in text
+    assert "ganetics evaluate --run RUN --split test" in text
+    assert "Copy rate" not in text
+    assert "Utility" not in text
+
+
+def test_an_evaluation_of_an_earlier_step_is_not_shown(run: Path) -> None:
+    changed(run, step=1, fid=123456.0)
+    page = page_of(run)
+    assert "123,456" not in page
+    assert "not evaluated yet" in page
+
+
+def test_test_images_that_were_looked_at_twice_are_told(run: Path) -> None:
+    changed(run, split="test", looks=2, first_look="2026-01-02T03:04:05+00:00")
+    text = plain(page_of(run))
+    assert "Test images were looked at 2 times, first at 2026-01-02T03:04:05+00:00." in text
+    assert "chosen by the test images" in text
+
+
+def test_what_the_check_for_copies_cannot_show_is_told(run: Path) -> None:
+    found = changed(run)
+    told = copies_told(found)
+    assert told is not None
+    assert any("copies moved by a pixel would be missed" in one for one in told)  # of digits of 8 pixels
+    seen = found.model_copy(update={"copy_rate_replayed": {"as they are": 1.0}, "copy_rate_control": 0.02})
+    assert len(copies_told(seen) or []) == 3
+    alike = seen.model_copy(update={"copy_rate_control": 0.3, "held_out_duplicates": 4})
+    assert (copies_told(alike) or [])[-2:] == [
+        "Real images are so alike here that a rate near the control says nothing.",
+        "4 held-out images are training images, too: the split has leaked.",
+    ]
+    assert copies_told(found.model_copy(update={"copy_rate": None})) is None
+    assert utility_told(found.model_copy(update={"utility": None})) is None
+
+
+def test_a_run_on_its_way_and_one_that_failed(run: Path) -> None:
+    (run / "evaluation.json").unlink()
+    shutil.rmtree(run / "evaluated")
+    failed = json.loads((run / "metrics.json").read_text())
+    failed["outcome"] |= {"metrics": None, "failure": {"kind": "diverged", "message": "<b> is nan", "step": 150}}
+    (run / "metrics.json").write_text(json.dumps(failed))
+    page = page_of(run)
+    assert "training failed, diverged: &lt;b&gt; is nan" in page
+    (run / "metrics.json").unlink()
+    text = plain(page_of(run))
+    assert "Not at its end. Step 150 of 150." in text
+    assert "training has not ended" in text
+    for name in ("history.jsonl", "evaluations.jsonl", "timings.jsonl", "environment.json"):
+        (run / name).unlink()
+    shutil.rmtree(run / "samples")
+    text = plain(page_of(run))
+    assert "Samples None yet." in text
+    assert "Device not recorded" in text
+    assert "Learning curves" not in text
+
+
+def test_time_is_told_only_where_all_of_it_is_known(run: Path) -> None:
+    found = read_train(run)
+    assert found.seconds is not None
+    assert found.seconds > 0
+    lines = [{"from_step": 0, "step": 100, "wall_seconds": 5.0, "device": "cpu", "devices": 2},
+             {"from_step": 50, "step": 150, "wall_seconds": 2.0, "device": "H100", "devices": 1}]  # fmt: skip
+    assert replace(found, timings=tuple(lines)).seconds == 7.0
+    assert replace(found, timings=tuple(lines)).devices == ["2 × cpu", "H100"]
+    assert replace(found, timings=(lines[1],)).seconds is None
+    assert replace(found, timings=()).seconds is None
+
+
+def test_what_others_have_named_is_escaped_and_files_are_not_named(run: Path) -> None:
+    facts = card_facts(run)
+    audit = Audit(
+        dataset="<eyes>", images=60, unreadable=1, counts={"all": {"train": 60}}, groups=None, sizes={}, depths={},
+        findings=(Finding(severity="error", rule="unreadable", message="first smith_anna.png", value=7),),
+    )  # fmt: skip
+    config = facts.config.model_copy(update={"groups": r"(?P<patient>\d+)", "accept_audit": True})
+    page = page_of(run, replace(facts, audit=audit, config=config, command="ganetics train <x>"))
+    ElementTree.fromstring(page.replace("<!DOCTYPE html>", ""))
+    text = plain(page)
+    assert "smith_anna" not in text
+    assert "error unreadable: 7" in text
+    assert "(?P&lt;patient&gt;\\d+)" in text
+    assert "ganetics train &lt;x&gt;" in text
+    assert "The errors were known and training went on all the same" in text
+    assert unmarked([("a", "b")]) == [("a", "b")]
+
+
+def test_a_loss_that_depends_on_the_batch_has_no_formula(run: Path) -> None:
+    facts = card_facts(run)
+    loss = replace(facts.loss, formula=None, title="relativistic", theory=())
+    text = plain(page_of(run, replace(facts, loss=loss)))
+    assert "The loss: relativistic It is no sum over single logits: ganetic ." in text
+    assert title(read_train(run), replace(facts, loss=loss)).startswith("relativistic on digits: FID ")
+
+
+def test_the_command_of_an_evaluation_names_what_is_not_usual(run: Path) -> None:
+    found, record = changed(run), read_train(run)
+    usual = found.model_copy(update={"n": 300, "seed": 0, "utility": None})
+    assert evaluate_command(record, usual) == "ganetics evaluate --run RUN --split validation"
+    other = usual.model_copy(update={"extractor": found.extractor.model_copy(update={"name": "inception"})})
+    assert evaluate_command(record, other).endswith("--extractor inception")
+
+
+def test_only_pictures_are_put_into_the_page(run: Path, tmp_path: Path) -> None:
+    assert data_url(None) is None
+    (tmp_path / "x.png").write_bytes(b"secret")
+    assert data_url(tmp_path / "x.png") is None
+    (run / "closest.png").unlink()
+    (run / "closest.png").symlink_to(run / "samples" / "best.png")
+    assert data_url(run / "closest.png") is None
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    with pytest.raises(InputError, match=r"x\.png: must be a picture, it is damaged"):
+        data_url(tmp_path / "x.png", rows=1)
+
+
+@pytest.mark.parametrize(("size", "height"), [((82, 42), 22), ((82, 20), 20), ((81, 42), 42), ((530, 530), 134)])
+def test_the_first_rows_of_a_grid(size: tuple[int, int], height: int) -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.arange(size[0] * size[1], dtype=np.uint8).reshape(size[::-1])).save(file, "PNG")
+    with Image.open(io.BytesIO(top_rows(file.getvalue(), 2))) as found, Image.open(file) as whole:
+        assert found.size == (size[0], height)
+        assert np.array_equal(np.asarray(found), np.asarray(whole)[:height])
+
+
+def test_damaged_records_are_named(run: Path) -> None:
+    facts = card_facts(run)
+    (run / "evaluation.json").write_text("{}")
+    with pytest.raises(InputError, match=r"evaluation\.json: fid: Field required"):
+        write_train_report(facts, run)
+
+
+@pytest.mark.parametrize("module", ["train", "compare"])
+def test_it_imports_no_torch(module: str) -> None:
+    program = f"import sys, ganetics.report.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1200, "dark")])
+def test_it_fits_a_phone_and_a_desk(browser: str, run: Path, tmp_path: Path, width: int, scheme: str) -> None:  # noqa: F811
+    found = measured(browser, page_of(run), tmp_path, width=width, scheme=scheme)
+    assert found["needed"] <= found["width"]
+    assert found["wide"] == []
+    assert found["loaded"] == []
+    assert min(found["pictures"]) > 0
+    assert found["formula"] > 0
