@@ -125,7 +125,7 @@ def _of_run(
         print_json(result)
     else:
         show(result)
-        console.print(f"closest pairs: {run / SHEET}", markup=False)
+        console.print(f"closest pairs: {run / SHEET}", markup=False, soft_wrap=True)
 
 
 def _compared(sets: Mapping[str, ImageSet], measure: Extractor, *, sheet: Path | None, seed: int) -> Evaluation:

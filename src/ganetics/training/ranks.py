@@ -133,3 +133,7 @@ def _rank(fabric: Fabric, payload: bytes) -> bytes:
         return pickle.dumps(job(Ranks(fabric), fabric.device, *arguments))
     except InputError as error:  # would come to the caller as text
         return pickle.dumps(error)
+    finally:
+        # a spawned process ends without atexit, and one that ends with gloo's threads running may abort
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
