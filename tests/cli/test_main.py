@@ -24,12 +24,12 @@ BAD = {
     "guess not tied": (
         "search {run} --guess wasserstein",
         2,
-        "--guess: must be a tied loss (in y and p) in tied mode, got 'wasserstein'",
+        "--guess: must be tied losses (in y and p) in tied mode, got 'wasserstein'",
     ),
     "guess no expression": (
         "search {run} --mode separate --guess hinge --guess ra-hinge",
         2,
-        "--guess: must be a loss that is an expression, got 'ra-hinge'",
+        "--guess: must be losses that are expressions, got 'ra-hinge'",
     ),
     "unknown mode": ("search {run} --mode both", 2, "--mode"),
     "no rungs": (

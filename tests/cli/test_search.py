@@ -188,7 +188,7 @@ def test_losses_to_begin_with_are_those_of_guesses_then_those_of_a_text(tmp_path
     assert found == ("p*y", "(p - y)**2", "hinge", of_text[1], *of_text)
 
 
-NOT_TIED = "must be a tied loss (in y and p) in tied mode, got"
+NOT_TIED = "must be tied losses (in y and p) in tied mode, got"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ NOT_TIED = "must be a tied loss (in y and p) in tied mode, got"
         ([], "p\n\nhinge\n", f"warm start: {{0}}, line 3: {NOT_TIED} 'hinge'"),
         ([], "p\np +", "warm start: {0}, line 2: expression \"p +\": invalid syntax"),
         ([], "hinges", "warm start: {0}, line 1: unknown loss 'hinges', nearest: hinge"),
-        ([], "ra-hinge", "warm start: {0}, line 1: must be a loss that is an expression, got 'ra-hinge'"),
+        ([], "ra-hinge", "warm start: {0}, line 1: must be losses that are expressions, got 'ra-hinge'"),
         (["@{0}#2"], "p\nhinge", f"--guess: @{{0}}#2: {NOT_TIED} 'hinge'"),
         (["@{0}#3"], "p\ny", "--guess: {0} has 2 lines, #N must be one of them, got #3"),
         (["hinge"], "p", f"--guess: {NOT_TIED} 'hinge'"),

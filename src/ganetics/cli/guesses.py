@@ -12,14 +12,9 @@ from ganetics.catalogue import CATALOGUE, expression_of
 from ganetics.cli.console import warn
 from ganetics.cli.loss_files import LossFile, read_losses
 from ganetics.cli.losses_given import loss_text
-from ganetics.expressions.tree import Tied
+from ganetics.search.evolve import MISFITS, misfit
 
 WARM_START = "warm start"
-RULES = {
-    "not tied (in y and p)": "must be a tied loss (in y and p) in tied mode",
-    "no expression": "must be a loss that is an expression",
-}
-"""Why a loss does not fit → the rule."""
 
 
 def guesses_given(guesses: Sequence[str], file: Path | None, *, mode: str) -> tuple[str, ...]:
@@ -79,18 +74,12 @@ def _counted(reasons: Iterable[str]) -> str:
 
 def _check_fit(loss: str, mode: str, *, where: str) -> None:
     if (reason := _misfit(loss, mode, where=where)) is not None:
-        raise InputError(f"{where}: {RULES[reason]}, got {loss!r}")
+        raise InputError(f"{where}: {MISFITS[reason]}, got {loss!r}")
 
 
 def _misfit(loss: str, mode: str, *, where: str) -> str | None:
-    """Return why a search in this mode cannot begin with a loss: a key of :data:`RULES`; None: it can.
-
-    The same rule as that of :func:`ganetics.search.evolve.guessed`, which sees no files and leaves nothing out.
-    """
+    """Return why a search in this mode cannot begin with a loss: a key of :data:`MISFITS`; None: it can."""
     try:
-        expression = expression_of(loss)
+        return misfit(expression_of(loss), mode)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    if expression is None:
-        return "no expression"
-    return "not tied (in y and p)" if mode == "tied" and not isinstance(expression, Tied) else None

@@ -396,6 +396,20 @@ class Search:
         return parents[int(random.integers(len(parents), size=self.config.tournament).min())]
 
 
+MISFITS = {
+    "no expression": "must be losses that are expressions",
+    "not tied (in y and p)": "must be tied losses (in y and p) in tied mode",
+}
+"""Why a loss does not fit → the rule."""
+
+
+def misfit(expression: Expression | None, mode: str) -> str | None:
+    """Return why a search in this mode cannot begin with a loss, a key of :data:`MISFITS`; None: it can."""
+    if expression is None:
+        return "no expression"
+    return "not tied (in y and p)" if mode == "tied" and not isinstance(expression, Tied) else None
+
+
 def guessed(config: SearchConfig) -> list[Expression]:
     """Return the losses that the search begins with; in separate mode tied ones as their three terms.
 
@@ -405,12 +419,11 @@ def guessed(config: SearchConfig) -> list[Expression]:
     found: list[Expression] = []
     for text in config.guesses:
         expression: Expression | None = expression_of(text)
-        if expression is None:
-            raise InputError(f"guesses: must be losses that are expressions, got {text!r}")
+        if (reason := misfit(expression, config.mode)) is not None:
+            raise InputError(f"guesses: {MISFITS[reason]}, got {text!r}")
+        assert expression is not None
         if config.mode == "separate" and isinstance(expression, Tied):
             expression = separated(expression)
-        if config.mode == "tied" and not isinstance(expression, Tied):
-            raise InputError(f"guesses: must be tied losses (in y and p) in tied mode, got {text!r}")
         found.append(expression)
     return found
 
