@@ -66,3 +66,28 @@ def test_the_ratios_said_of_the_best_are_those_of_its_hall_of_fame(run: str) -> 
             rf"{found.mean:.2f} times (?:the FID of|that of) {text} \((?:95 % )?{found.low:.2f} to {found.high:.2f}\)"
         )
         assert re.search(pattern, told), pattern
+
+
+def second_rung(run: str) -> dict[str, list[str]]:
+    """Return loss → FIDs of its runs in full, seed after seed."""
+    lines = (ROOT / "results" / run / "archive.jsonl").read_text(encoding="utf-8").splitlines()
+    trials = [line for line in map(json.loads, lines) if line["kind"] == "trial"]
+    text = {line["candidate"]: line["born"]["expression"] for line in trials if "born" in line}
+    found: dict[str, list[str]] = {}
+    for line in (line for line in trials if line["rung"] == 1):
+        found.setdefault(text[line["candidate"]], []).append(f"{line['outcome']['metrics']['fid']:.0f}")
+    return found
+
+
+def test_the_figures_of_the_search_on_cifar10_are_those_of_its_archive() -> None:
+    rows = re.findall(r"^\| `(.+?)` \| .+? \| (\d+, \d+) \|$", part("search-cifar10"), flags=re.MULTILINE)
+    fids = second_rung("search-cifar10")
+    assert len(rows) == 8
+    assert [fids[loss] for loss, _ in rows] == [cell.split(", ") for _, cell in rows]
+    first = second_rung("search-cifar10-first")
+    wasserstein, saturating = (
+        first["real: -x; fake: x; generator: -x"],
+        first["real: softplus(-x); fake: softplus(x); generator: softplus(-x)"],
+    )
+    told = " ".join(part("search-cifar10").split())
+    assert f"came to {' and '.join(wasserstein)}, non-saturating BCE to {' and '.join(saturating)}." in told
