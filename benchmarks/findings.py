@@ -31,7 +31,7 @@ NAMES = {
     "least-squares": "least squares",
     "wasserstein": "Wasserstein",
     "wasserstein+gradient:10": "Wasserstein + GP",
-    "relativistic-pairing+r1:1+r2:1": "RpGAN + R1 + R2",
+    "relativistic-pairing+r1:0.05+r2:0.05": "RpGAN + R1 + R2",
 }
 Tables = Mapping[str, Any]
 
