@@ -211,6 +211,14 @@ def test_a_protocol_comes_first(command: Any, tmp_path: Path) -> None:
     assert "another configuration: final_seeds is 1 there, got 2" in begun_again.complaint
 
 
+def test_what_is_confirmed_is_confirmed_on_other_seeds(command: Any, tmp_path: Path) -> None:
+    explored, confirmed = tmp_path / "explored", tmp_path / "confirmed"
+    small = ("--losses", "ganetic", *SMALL, "--widen", 0, "--rates", 1, "--tuning-seeds", 0, "--seeds", 1)
+    assert command("bench", explored, *small).status == 0
+    assert command("bench", confirmed, *small, "--confirmatory").status == 0
+    assert not {line["seed"] for line in lines(explored)} & {line["seed"] for line in lines(confirmed)}
+
+
 def test_a_dry_run_leaves_nothing(command: Any, tmp_path: Path) -> None:
     fame = tmp_path / "search-1" / "hall_of_fame.json"
     fame.parent.mkdir()

@@ -92,6 +92,7 @@ def test_one_loss_of_a_file_has_label_and_penalties(tmp_path: Path) -> None:
         ("@nowhere.json", "losses: no file at nowhere.json"),
         ("a=@nowhere.json#2", "losses: no file at nowhere.json$"),
         ("a=", "losses: 'a': loss"),
+        ("hinge,bad=p**3 + sqrt(4*y/p,ganetic", r"every bracket must be closed, one is not in 'bad=p\*\*3"),
     ],
 )  # fmt: skip
 def test_losses_that_are_wrong(text: str, message: str) -> None:

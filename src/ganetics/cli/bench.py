@@ -14,7 +14,7 @@ import typer
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.benchmark.plan import plan
-from ganetics.benchmark.protocol import bound, freeze, frozen
+from ganetics.benchmark.protocol import FILE, bound, freeze, frozen
 from ganetics.benchmark.results import Results, write_results
 from ganetics.cli.bench_cost import cost, show_cost
 from ganetics.cli.console import progress, warn
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LOSSES = "ganetic,non-saturating,least-squares"
 BASELINE = "ganetic"
+CONFIRMATORY_SEED = 1
+"""Others than those of an exploratory run with the same options."""
 
 
 class Split(StrEnum):
@@ -90,7 +92,9 @@ def bench(
     against: Annotated[
         str | None, typer.Option(help=f"loss that the others are compared with [default: {BASELINE}, or the first]")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="training seeds are made from it [default: 0]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="training seeds are made from it [default: 0; of a confirmatory run 1]")
+    ] = None,
     confirmatory: Annotated[
         bool, typer.Option("--confirmatory", help="write protocol.json before the first run, and keep to it")
     ] = False,
@@ -129,6 +133,8 @@ def bench(
     }  # fmt: skip
     given = {field: read(options[name]) for field, (name, read) in FIELDS.items() if options[name] is not None}
     if before is None:
+        if confirmatory or (run / FILE).exists():  # else it would confirm by the runs that it is to confirm
+            given = {"seed": CONFIRMATORY_SEED, **given}
         given = {**defaults(chosen, given), "command": command_line(options, confirmatory=confirmatory)}
     elif confirmatory and before.protocol is None:
         raise InputError(f"--confirmatory: a protocol is written before the first run, {run} began without one")

@@ -50,7 +50,7 @@ def contenders_given(text: str) -> tuple[Contender, ...]:
     one a line. ``@FILE#N`` and ``label=@FILE`` are one loss, as :func:`loss_text` has it.
 
     Raises:
-        InputError: none, no such file or row, an unknown penalty, or two of one label.
+        InputError: none, no such file or row, an unknown penalty, two of one label, or a bracket that is not closed.
 
     >>> [one.label for one in contenders_given("hinge, wasserstein+gradient:10, ours=max(p, y)**2+r1:0.5/16")]
     ['hinge', 'wasserstein+gradient:10', 'ours']
@@ -137,3 +137,5 @@ def _parts(text: str) -> Iterator[str]:
             if part := text[begin:place].strip():
                 yield part
             begin = place + 1
+    if depth > 0:  # else what follows the bracket would be lost without a word
+        raise InputError(f"losses: every bracket must be closed, one is not in {text[begin:].strip()!r}")
