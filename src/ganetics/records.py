@@ -313,6 +313,8 @@ class SearchConfig(Record):
     """Images of the folder that could not be read: path and reason."""
     groups: str | None = None
     """Of image files: regular expression of the patient, sequence … in their names, kept in one split."""
+    accept_audit: bool = False
+    """Whether it was to train although the audit of the images found errors; ``audit.json`` says which."""
     recipe: Recipe
     seed: int = 0
     mode: Literal["tied", "separate"] = "tied"
@@ -355,8 +357,8 @@ class SearchConfig(Record):
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # searches from before there was this field keep their digest
-        return without_defaults(plain(self), {"groups": None})
+        # searches from before there were these fields keep their digest
+        return without_defaults(plain(self), {"groups": None, "accept_audit": False})
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:
@@ -395,6 +397,8 @@ class BenchConfig(Record):
     """A named dataset, or the name of a folder of images; ``data`` says which images, wherever they lie."""
     groups: str | None = None
     """Of a folder: regular expression of the patient, sequence … in file names, kept in one split."""
+    accept_audit: bool = False
+    """Whether it was to train although the audit of the images found errors; ``audit.json`` says which."""
     data: DataIdentity
     reference: DataIdentity
     """The validation images: learning rates are chosen on them."""
@@ -430,6 +434,11 @@ class BenchConfig(Record):
     """Digest of the protocol that it began under; None: it is exploratory."""
     command: str = ""
     """What makes this benchmark again."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # benchmarks from before there was this field keep their text
+        return without_defaults(plain(self), {"accept_audit": False})
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

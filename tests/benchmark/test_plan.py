@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ganetics._check import InputError
+from ganetics.benchmark.cost import left
 from ganetics.benchmark.plan import PHASES, Run, counts, plan, recipe_of, seeds, split, tuned
 from ganetics.records import BenchConfig, Recipe
 
@@ -21,13 +22,11 @@ Line = dict[str, Any]
 
 def line(run: Run, fid: float | None) -> Line:
     return {
-        "phase": run.phase,
-        "loss": run.contender.label,
-        "rate": run.rate,
-        "batch_size": run.batch_size,
-        "seed": run.seed,
-        "fid": fid,
-    }
+        "phase": run.phase, "dataset": "fake", "loss": run.contender.label, "rate": run.rate, "lr": 1e-3 * run.rate,
+        "batch_size": run.batch_size, "seed": run.seed, "recipe": "tiny", "steps": 40, "split": "validation",
+        "extractor": "fake", "extractor_digest": "e", "n": 100, "fid": fid, "collapsed": fid is None,
+        **dict.fromkeys(("kid", "precision", "recall", "density", "coverage", "best", "failure")), "curve": [[40, 1.5]],
+    }  # fmt: skip
 
 
 def carried_out(config: BenchConfig, fid: Callable[[Run], float | None]) -> list[Line]:
@@ -168,13 +167,50 @@ def test_one_rate_for_all_needs_no_tuning(config: BenchConfig) -> None:
     assert not any(one.at_edge for one in tuned(settings, lines).values())
 
 
-@pytest.mark.parametrize("name", ["phase", "loss", "rate", "batch_size", "seed"])
-def test_lines_of_another_benchmark_are_refused(name: str, config: BenchConfig) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("phase", "another"), ("loss", "another"), ("rate", 0.123), ("batch_size", 7), ("seed", 7)]
+)
+def test_lines_of_another_benchmark_are_refused(name: str, value: Any, config: BenchConfig) -> None:
     lines = carried_out(config, at_best(1.0))
     place = next(i for i, one in enumerate(lines) if one["phase"] == "final")
-    lines[place] = {**lines[place], name: "another"}
-    with pytest.raises(InputError, match=rf"archive.jsonl: run {place} must be .* by this release, got .*'another'"):
+    lines[place] = {**lines[place], name: value}
+    told = f"archive.jsonl: run {place} must be .* by this release, got .*{name}': {value!r}"
+    with pytest.raises(InputError, match=told):
         plan(config, lines, where=WHERE)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"fid": "abc"}, "fid: Input should be a valid number, got 'abc'"),
+        ({"fid": math.nan}, "fid: Input should be a finite number, got 'nan'"),
+        ({"seed": "7"}, "seed: Input should be a valid integer, got '7'"),
+        ({"curve": [[40]]}, r"curve\.0: List should have at least 2 items"),
+        ({"best": {"step": 40, "fid": None}}, r"best\.fid: Input should be a valid number, got 'None'"),
+        ({"failure": "diverged"}, "failure: Input should be a valid dictionary"),
+    ],
+)
+def test_a_line_of_another_form_is_named(change: dict[str, Any], told: str, config: BenchConfig) -> None:
+    lines = carried_out(config, at_best(1.0))
+    lines[4] = {**lines[4], **change}
+    with pytest.raises(InputError, match=rf"^archive\.jsonl: line 5: {told}[^\n]*$"):
+        plan(config, lines, where=WHERE)
+    lines[4] = {name: value for name, value in lines[4].items() if name not in change}
+    with pytest.raises(InputError, match=rf"^archive\.jsonl: line 5: {next(iter(change))}: Field required[^\n]*$"):
+        plan(config, lines, where=WHERE)
+
+
+def test_what_is_left_is_what_is_not_made(config: BenchConfig) -> None:
+    lines = carried_out(config, at_best(2.9))  # one further rate each
+    fewest, most = counts(config)
+    assert left(config, [], where=WHERE) == (fewest, most)
+    assert fewest < len(lines) < most
+    tuning = sum(one["phase"] == "tuning" for one in lines)
+    begun = left(config, lines[:5], where=WHERE)
+    assert begun == (fewest - 5, most - 5)
+    # once the rates are chosen no further ones can come
+    assert left(config, lines[:tuning], where=WHERE) == (len(lines) - tuning, len(lines) - tuning)
+    assert left(config, lines, where=WHERE) == (0, 0)
 
 
 def test_more_lines_than_runs_are_refused(config: BenchConfig) -> None:

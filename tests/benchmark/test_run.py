@@ -147,6 +147,16 @@ def test_the_tables_say_what_the_lines_say(finished: Path, config: BenchConfig) 
     assert {label: one["rate"] for label, one in found["tuned"].items()} == {
         line["loss"]: line["rate"] for line in lines(finished, "final")
     }
+    assert set(found["sweeps"]) == set(found["steadiness"])
+    for name, phase in (("rates", "tuning"), ("batch-sizes", "batch")):
+        beside = found["sweeps"][name]
+        [split] = {line["split"] for line in lines(finished, phase)}
+        assert (beside["phase"], beside["reference"], beside["facts"]["split"]) == (phase, config.baseline, split)
+        levels = [{level["value"] for level in row["levels"]} for row in found["steadiness"][name]]
+        assert set(beside["common"]) == set.intersection(*levels)
+    assert (finished / "times.csv").read_text().count("\n") == 1 + len({
+        (line["phase"], line["loss"]) for line in lines(finished) if line["fid"] is not None
+    })  # fmt: skip
     notes = found["tables"]["final"]["notes"]
     assert sum("its best rate, ×30, is at the edge of those tried" in note for note in notes) == 1
     assert any(note.startswith("Collapsed: failed, or") for note in notes)

@@ -85,7 +85,7 @@ def test_failed_runs_are_ranked_worst_and_in_no_mean() -> None:
     assert found.geometric is not None
     assert found.geometric.n == 4
     half = summarise([10.0, FAILED], generator=generator())
-    assert (half.median, half.iqm, half.sd) == (None, Interval(None, 10.0, None), None)
+    assert (half.median, half.iqm, half.sd) == (None, Interval(None, None, None), None)
 
 
 def test_all_runs_failed() -> None:
@@ -93,6 +93,26 @@ def test_all_runs_failed() -> None:
     assert found.iqm == Interval(None, None, None)
     assert [found.best, found.worst, found.mean, found.sd, found.median, found.geometric] == [None] * 6
     assert (found.n, found.failed) == (5, 5)
+
+
+def test_a_bootstrap_of_fewer_than_five_seeds_gives_no_interval() -> None:
+    """Of two it would be just these two, whatever the confidence."""
+    five = [12.0, 14.0, 11.0, 19.0, 13.0]
+    for values, enough in ((five[:2], False), (five[:4], False), (five, True)):
+        one, two = (dict(enumerate(some)) for some in (values, [value + 1 for value in values]))
+        improved = (probability_of_improvement(values, some, generator=generator()) for some in (five, values))
+        ends = [
+            summarise(values, generator=generator()).iqm,
+            interquartile_mean([five, values], generator=generator()),
+            *improved,
+            *ranks({"one": one, "two": two}, generator=generator()).values(),
+        ]
+        assert [end.low is not None and end.high is not None for end in ends if end is not None] == [enough] * 6
+        exact = compared(one, two)
+        assert exact.ratio is not None
+        assert exact.ratio.low is not None  # Student's and Wilson's intervals are no bootstraps
+        assert exact.paired_improvement is not None
+        assert exact.paired_improvement.low is not None
 
 
 def test_one_run_has_no_interval() -> None:
@@ -103,7 +123,10 @@ def test_one_run_has_no_interval() -> None:
 
 
 @pytest.mark.parametrize("samples", [[[1.0, 2.0, 4.0, 8.0, 20.0]], [[1.0, 2.0, 4.0], [10.0, 11.0, 13.0, 30.0]]])
-def test_the_stratified_bootstrap_against_all_draws(samples: list[list[float]]) -> None:
+def test_the_stratified_bootstrap_against_all_draws(
+    samples: list[list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganetics.benchmark.statistics.FEWEST", 3)  # of five in each there are too many draws
     found = interquartile_mean(samples, generator=generator())
     assert found is not None
     assert found.value == pytest.approx(middle_half([value for one in samples for value in one]))
@@ -121,7 +144,8 @@ def improved(one: Sequence[float], two: Sequence[float]) -> float:
     return float(np.mean([1.0 if a < b else 0.5 if a == b else 0.0 for a in one for b in two]))
 
 
-def test_probability_of_improvement_against_all_draws() -> None:
+def test_probability_of_improvement_against_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganetics.benchmark.statistics.FEWEST", 4)  # of five in each there are too many draws
     one, two = [3.0, 5.0, FAILED, 4.0], [5.0, 8.0, FAILED, 3.5]
     found = probability_of_improvement(one, two, generator=generator())
     assert found.value == pytest.approx(improved(one, two))

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from ganetics._check import InputError
 from ganetics.benchmark.export import csv_text, latex_steadiness, latex_text
 from ganetics.benchmark.statistics import compare, share
-from ganetics.benchmark.tables import distance, overall, steadiness, table
+from ganetics.benchmark.tables import FEW, distance, overall, steadiness, table
 from ganetics.records import to_json
 
 Line = dict[str, Any]
@@ -51,6 +52,8 @@ def test_the_rows_are_best_first_and_the_comparisons_in_their_order() -> None:
     ganetic = found.rows[1]
     assert (ganetic.fid.n, ganetic.fid.best, ganetic.lr, ganetic.collapsed) == (6, 9.0, 0.01, share(0, 6))
     assert ganetic.metrics == {"kid": pytest.approx(76 / 600), "coverage": 0.5}
+    kids = [one["kid"] for one in FINAL if one["loss"] == "ganetic"]
+    assert ganetic.metrics_sd == {"kid": pytest.approx(statistics.stdev(kids)), "coverage": 0.0}
     assert found.facts == {
         "dataset": "mnist", "recipe": "mnist", "steps": 600, "split": "test", "extractor": "mnist-classifier",
         "extractor_digest": "e", "n": 5000,
@@ -129,12 +132,15 @@ TUNING = tuning({
 
 
 def test_steadiness_is_the_worst_case_over_the_common_rates() -> None:
-    wide, ganetic, fragile = steadiness([*FINAL, *TUNING], reference="ganetic")
+    beside, (wide, ganetic, fragile) = steadiness([*FINAL, *TUNING], reference="ganetic")
+    assert (beside.phase, beside.reference, beside.common) == ("tuning", "ganetic", (0.3, 1.0, 3.0))
+    assert (beside.facts["dataset"], beside.facts["n"]) == ("mnist", 5000)
     assert (wide.loss, wide.worst, wide.factor) == ("wide", 24.0, pytest.approx(2.0))
     assert (ganetic.loss, ganetic.worst, ganetic.comparison) == ("ganetic", 90.0, None)
     assert ganetic.factor == pytest.approx(90 / (10 * 12 * 11) ** (1 / 3))
     assert (fragile.loss, fragile.worst, fragile.factor) == ("fragile", None, None)
     assert [level.value for level in wide.levels] == [0.3, 1.0, 3.0, 9.0]
+    assert [level.lr for level in wide.levels] == [0.01] * 4  # as all lines here have it
     assert [(level.worst, level.failed) for level in wide.levels[2:]] == [(21.0, 0), (None, 1)]
     assert wide.comparison is not None
     expected = compare(
@@ -153,7 +159,7 @@ def test_steadiness_over_batch_sizes() -> None:
         for loss, fids in {"ganetic": (10.0, 11.0), "ganetic-batch-sum": (10.0, 44.0)}.items()
         for size, fid in zip((16, 128), fids, strict=True) for seed in range(3)
     ]  # fmt: skip
-    even, odd = steadiness(lines, reference="ganetic", by="batch_size")
+    _, (even, odd) = steadiness(lines, reference="ganetic", by="batch_size")
     assert [(row.loss, row.worst, [level.value for level in row.levels]) for row in (even, odd)] == [
         ("ganetic", 11.0, [16.0, 128.0]), ("ganetic-batch-sum", 44.0, [16.0, 128.0])
     ]  # fmt: skip
@@ -167,7 +173,8 @@ def test_losses_without_a_common_rate() -> None:
         steadiness(tuning({"ganetic": {1.0: [3.0]}, "hinge": {3.0: [3.0]}}), reference="ganetic")
 
 
-def test_overall_is_the_middle_ratio_of_all_datasets() -> None:
+def test_overall_is_the_middle_ratio_of_all_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganetics.benchmark.statistics.FEWEST", 3)
     first = final({"ganetic": [10.0, 20.0, 40.0], "new": [5.0, 10.0, 20.0], "bad": [20.0, None, 80.0]})
     second = final(
         {"ganetic": [100.0, 200.0, None], "new": [80.0, 160.0, None], "bad": [None, None, None]},
@@ -185,7 +192,7 @@ def test_overall_is_the_middle_ratio_of_all_datasets() -> None:
 def test_everything_becomes_json() -> None:
     found = json.loads(to_json(asdict(table(FINAL, reference="ganetic"))))
     assert [row["fid"]["worst"] for row in found["rows"]] == [None, 20.0, 19.0]
-    rows = json.loads(to_json([asdict(row) for row in steadiness(TUNING, reference="ganetic")]))
+    rows = json.loads(to_json([asdict(row) for row in steadiness(TUNING, reference="ganetic")[1]]))
     assert rows[0]["comparison"]["reference"] == "ganetic"
 
 
@@ -206,7 +213,17 @@ def test_csv_has_every_figure() -> None:
     assert float(rows[0]["comparison_p_holm"]) == found.comparisons[0].p_holm
     assert rows[0]["comparison_test"] == "signed rank"
     assert rows[1]["comparison_p_holm"] == ""
-    steady = read_csv(csv_text(steadiness(TUNING, reference="ganetic")))
+    assert float(rows[0]["metrics_sd_kid"]) == found.rows[0].metrics_sd["kid"]
+    assert [row["notes"] for row in rows] == [" ".join(found.notes)] * 3
+    beside, swept = steadiness(TUNING, reference="ganetic")
+    steady = read_csv(csv_text(swept, beside))
+    same = {
+        "dataset": "mnist", "recipe": "mnist", "steps": "600", "split": "test", "extractor": "mnist-classifier",
+        "n": "5000", "phase": "tuning", "common_levels": "0.3 1 3", "levels_1_lr": "0.01", "notes": FEW,
+    }  # fmt: skip
+    assert all(row.items() >= same.items() for row in steady)
+    assert list(steady[0])[-1] == "notes"
+    assert not {"comparison", "comparison_loss"} & set(steady[0])
     assert (steady[0]["levels_9_failed"], steady[1]["levels_9_failed"]) == ("1", "")
     assert float(steady[0]["levels_0.3_fid_mean"]) == pytest.approx((20 * 22 * 24) ** (1 / 3))
     pooled = read_csv(csv_text(overall(FINAL, reference="ganetic")))
@@ -218,24 +235,104 @@ def cells(text: str) -> list[list[str]]:
     return [re.split(r"(?<!\\) & ", row) for row in rows]
 
 
+def printed(text: str) -> str:
+    """What stands below a table."""
+    return " ".join(text.partition(r"\parbox{\linewidth}{")[2].split())
+
+
+LATEX = final({
+    "ganetic": [1234.5, 2000.0, 1500.0, 1600.0, 1700.0], "a_b & 50% #1": [None, 3.0, 4.0, 5.0, None], "one": [7.0],
+    "none": [None, None],
+})  # fmt: skip
+
+
 def test_latex_has_a_cell_for_each_column() -> None:
-    lines = final({"ganetic": [1234.5, 2000.0], "a_b & 50% #1": [None, 3.0], "one": [7.0], "none": [None, None]})
-    text = latex_text(table(lines, reference="ganetic"))
+    text = latex_text(table(LATEX, reference="ganetic"))
     header, *rows = cells(text)
     assert f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}" in text
     assert {len(row) for row in rows} == {len(header)}
     by_loss = {row[0]: row for row in rows}
-    assert set(by_loss) == {r"\textbf{one}", "ganetic", r"a\_b \& 50\% \#1", "none"}
-    assert by_loss["ganetic"][2:6] == ["1617 [1234, 2000]", "1617 (541)", "1234", "2000"]
+    assert set(by_loss) == {"one", "ganetic", r"a\_b \& 50\% \#1", "none"}
+    assert by_loss["ganetic"][2:6] == ["1600 [1323, 1900]", "1607 (280)", "1234", "2000"]
     assert by_loss["ganetic"][-1] == "--"
     assert by_loss["none"][2:6] == [r"$\infty$", "--", r"$\infty$", r"$\infty$"]
-    assert by_loss[r"a\_b \& 50\% \#1"][2:4] == [r"$\infty$ [3, $\infty$]", "3"]
-    assert "% none: 2 of 2 runs failed" in text
-    assert all(one.startswith("%") for one in text.splitlines()[: text.splitlines().index(r"\toprule") - 1])
+    assert by_loss[r"a\_b \& 50\% \#1"][2:4] == [r"$\infty$ [3.33, $\infty$]", "4 (1)"]
+
+
+def test_latex_prints_what_its_figures_are() -> None:
+    told = printed(latex_text(table(LATEX, reference="ganetic")))
+    for fact in (
+        "mnist, test images; FID on features of mnist-classifier, n = 5000",
+        "recipe mnist, 600 steps; protocol: none; each loss at its own best learning rate, 1 to 5 seeds;",
+        "losses are in its order, and bold is the lowest",
+        "Better: probability of a smaller FID than ganetic's.",
+        "none: 2 of 2 runs failed",
+        r"a\_b \& 50\% \#1: 2 of 5 runs failed",
+        "Fewer than 5 seeds: no bootstrap intervals",
+    ):
+        assert fact in told
+    common = latex_text(table([one | {"phase": "common"} for one in LATEX], reference="ganetic", phase="common"))
+    assert "all losses at the recipe's learning rate" in printed(common)
+
+
+def test_bold_in_latex_is_the_lowest_mean_and_nothing_else() -> None:
+    rows = cells(latex_text(table(LATEX, reference="ganetic")))[1:]
+    assert [[cell for cell in row if "textbf" in cell] for row in rows] == [[r"\textbf{7}"], [], [], []]
+    twins = cells(latex_text(table(final({"a": [7.0], "b": [7.0], "c": [8.0]}), reference="a")))[1:]
+    assert [r"\textbf{7}" in row for row in twins] == [True, True, False]
+    assert "textbf" not in latex_text(table(final({"a": [None], "b": [None]}), reference="a"))
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("p**2 < y | p > 1", r"p**2 \textless{} y \textbar{} p \textgreater{} 1"),
+        (r"a~b^c\d", r"a\textasciitilde{}b\textasciicircum{}c\textbackslash{}d"),
+        ("[ours]", "{}[ours]"),  # behind the end of a row it would be an argument of that
+        ("*", "{}*"),
+    ],
+)
+def test_signs_that_latex_would_take_are_escaped(label: str, expected: str) -> None:
+    assert [row[0] for row in cells(latex_text(table(final({label: [3.0]}), reference=label)))] == ["Loss", expected]
+
+
+LONG = [f"real: softplus(abs(x) - 0.5584); fake: relu({n} + x); generator: softplus(-x)" for n in (1, 3)]
+
+
+def test_long_labels_are_cut_off_and_written_out_once() -> None:
+    lines = final({LONG[1]: [4.0, 4.0], LONG[0]: [3.0, None], "other: " + "p" * 40: [2.0, 2.0], "hinge": [1.0, 1.0]})
+    found = table(lines, reference=LONG[0])
+    assert {row.loss for row in found.rows} >= set(LONG)  # the record keeps them whole
+    assert found.notes[0].startswith("real: softplus(abs(x) - 0.55… 1: 1 of 2 runs failed")
+    text = latex_text(found)
+    assert {row[0] for row in cells(text)[1:]} == {
+        r"real: softplus(abs(x) - 0.55\ldots{} 1", r"real: softplus(abs(x) - 0.55\ldots{} 2",
+        rf"other: {'p' * 24}\ldots{{}}", "hinge",
+    }  # fmt: skip
+    assert [text.count(label) for label in LONG] == [1, 1]
+    assert rf"0.55\ldots{{}} 2 = {LONG[1]}." in printed(text)
+    assert [row["loss"] for row in read_csv(csv_text(found))] == [row.loss for row in found.rows]
 
 
 def test_latex_of_steadiness() -> None:
-    header, wide, *_, fragile = cells(latex_steadiness(steadiness(TUNING, reference="ganetic"), level="learning rate"))
+    beside, rows = steadiness(TUNING, reference="ganetic")
+    text = latex_steadiness(rows, beside, level="learning rate")
+    header, wide, *_, fragile = cells(text)
     assert header[:6] == ["Loss", r"$\times$0.3", r"$\times$1", r"$\times$3", r"$\times$9", "Worst"]
     assert wide[:6] == ["wide", "21.9", "12", "17.1", "900", "24"]
     assert (fragile[0], fragile[4], fragile[5]) == ("fragile", "--", r"$\infty$")
+    for fact in (
+        "mnist, test images; FID on features of mnist-classifier, n = 5000",
+        "recipe mnist, 600 steps; protocol: none; tuning runs, 3 seeds.",
+        r"over the learning rates that all losses were run at ($\times$0.3, $\times$1, $\times$3).",
+    ):
+        assert fact in printed(text)
+
+
+def test_a_level_without_a_run_that_ended_is_infinite() -> None:
+    beside, rows = steadiness(tuning({"ganetic": {1.0: [3.0, 4.0], 3.0: [None, None]}}), reference="ganetic")
+    assert cells(latex_steadiness(rows, beside, level="learning rate"))[1][:4] == [
+        "ganetic",
+        "3.46",
+        *[r"$\infty$"] * 2,
+    ]

@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 from ganetics.cli import main
+from ganetics.data import load
+from ganetics.data.decode import read_image
 from ganetics.execution.process import prepared
 
 
@@ -114,3 +116,18 @@ def gray_images(tmp_path: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(coarse).resize((24, 24), Image.Resampling.BICUBIC).save(file)
     return folder
+
+
+@pytest.fixture
+def copied_images(gray_images: Path) -> Path:
+    """Return a folder of which a held-out image is in train, too."""
+    parts = {
+        split: {tuple(image.flatten().tolist()) for image in load(str(gray_images), split=split).images}
+        for split in ("train", "test")
+    }
+    files = {}
+    for file in sorted(gray_images.rglob("*.png")):
+        pixels = tuple(read_image(file).flatten().tolist())
+        files.setdefault(next((split for split in parts if pixels in parts[split]), ""), file)
+    files["test"].write_bytes(files["train"].read_bytes())
+    return gray_images

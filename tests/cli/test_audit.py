@@ -20,28 +20,6 @@ GROUPS = r"^p\d+"
 SMALL = ("--recipe", "digits", "--steps", 10)
 
 
-@pytest.fixture
-def copied(gray_images: Path) -> Path:
-    """Return a folder of which a held-out image is in train, too."""
-    parts = {
-        split: {tuple(image.flatten().tolist()) for image in load(str(gray_images), split=split).images}
-        for split in ("train", "test")
-    }
-    files = {}
-    for file in sorted(gray_images.rglob("*.png")):
-        pixels = tuple(read(file))
-        files.setdefault(next((split for split in parts if pixels in parts[split]), ""), file)
-    files["test"].write_bytes(files["train"].read_bytes())
-    return gray_images
-
-
-def read(file: Path) -> list[int]:
-    from ganetics.data.decode import read_image
-
-    values: list[int] = read_image(file).flatten().tolist()
-    return values
-
-
 def test_images_are_audited_and_shown(command: Any, gray_images: Path) -> None:
     ended = command("doctor", "--data", gray_images, "--groups", GROUPS)
     assert ended.status == 0
@@ -58,16 +36,16 @@ def test_json_is_the_audit(command: Any, gray_images: Path) -> None:
     assert [finding.rule for finding in found.findings] == ["groups-not-given"]
 
 
-def test_errors_are_told_in_a_line_and_the_exit_status_is_2(command: Any, copied: Path, tmp_path: Path) -> None:
+def test_errors_are_told_in_a_line_and_the_exit_status_is_2(command: Any, copied_images: Path, tmp_path: Path) -> None:
     page = tmp_path / "audit.html"
-    ended = command("doctor", "--data", copied, "--html", page)
+    ended = command("doctor", "--data", copied_images, "--html", page)
     assert ended.status == 2
     assert "\nerror    duplicates-across-splits: 1 image is in train and held out too" in ended.out
-    assert re.fullmatch(rf"ganetics: {copied}: the audit refuses these images: 1 image [^\n]+\n", ended.err)
+    assert re.fullmatch(rf"ganetics: {copied_images}: the audit refuses these images: 1 image [^\n]+\n", ended.err)
     content = page.read_text()
     assert "1 error, training does not start" in content
     assert content.count("data:image/png;base64,") >= 2
-    assert f"ganetics doctor --data {copied} --html {page}" in content
+    assert f"ganetics doctor --data {copied_images} --html {page}" in content
 
 
 @pytest.mark.parametrize(
@@ -91,16 +69,16 @@ def test_wrong_options_are_one_line(options: list[str], told: str, command: Any,
 
 
 def test_training_refuses_what_the_audit_refuses_unless_it_is_accepted(
-    command: Any, copied: Path, tmp_path: Path
+    command: Any, copied_images: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    ended = command("train", run, "--dataset", copied, *SMALL)
+    ended = command("train", run, "--dataset", copied_images, *SMALL)
     assert ended.status == 2
-    assert ended.complaint.startswith(f"{copied}: the audit refuses these images: 1 image is in train")
-    assert f"ganetics doctor --data {copied} --html audit.html shows them" in ended.complaint
+    assert ended.complaint.startswith(f"{copied_images}: the audit refuses these images: 1 image is in train")
+    assert f"ganetics doctor --data {copied_images} --html audit.html shows them" in ended.complaint
     assert ended.complaint.endswith("--accept-audit trains all the same")
     assert not run.exists()
-    accepted = command("train", run, "--dataset", copied, *SMALL, "--accept-audit", "--json")
+    accepted = command("train", run, "--dataset", copied_images, *SMALL, "--accept-audit", "--json")
     assert accepted.json["step"] == 10
     assert "audit: error: 1 image is in train" in accepted.err
     config = json.loads((run / "config.json").read_text())
@@ -109,6 +87,27 @@ def test_training_refuses_what_the_audit_refuses_unless_it_is_accepted(
     assert [finding.rule for finding in audit.errors] == ["duplicates-across-splits"]
     again = command("train", run, "--resume", "--json")
     assert again.json == accepted.json
+
+
+def test_a_search_refuses_what_the_audit_refuses_unless_it_is_accepted(
+    command: Any, copied_images: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    small = ("--trials", 1, "--population", 2, "--finalists", 0, "--final-seeds", 1, "--rival", "hinge", "--workers", 1)
+    given = ("search", run, "--dataset", copied_images, *SMALL, *small)
+    ended = command(*given)
+    assert ended.status == 2
+    assert ended.complaint.startswith(f"{copied_images}: the audit refuses these images: 1 image is in train")
+    assert not run.exists()
+    accepted = command(*given, "--accept-audit", "--json")
+    assert accepted.json["trials"] == 1
+    assert "audit: error: 1 image is in train" in accepted.err
+    assert json.loads((run / "config.json").read_text())["accept_audit"] is True
+    audit = from_json(Audit, (run / "audit.json").read_text(), where="audit")
+    assert [finding.rule for finding in audit.errors] == ["duplicates-across-splits"]
+    again = command("search", run, "--resume", "--workers", 1, "--json")
+    assert again.json == accepted.json
+    assert "audit" not in again.err
 
 
 def test_training_keeps_groups_together_and_remembers_how(command: Any, gray_images: Path, tmp_path: Path) -> None:
@@ -126,9 +125,10 @@ def test_training_keeps_groups_together_and_remembers_how(command: Any, gray_ima
     assert other.status == 2
 
 
-def test_public_data_are_not_audited(train_run: Any) -> None:
-    assert "audit.json" not in train_run.files()
-    assert {"groups", "accept_audit"}.isdisjoint(json.loads(train_run.files()["config.json"]))
+def test_public_data_are_not_audited(train_run: Any, search_run: Any) -> None:
+    for run in (train_run, search_run):
+        assert "audit.json" not in run.files()
+        assert {"groups", "accept_audit"}.isdisjoint(json.loads(run.files()["config.json"]))
 
 
 def test_a_search_keeps_groups_together(gray_images: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from PIL import Image
 
 from ganetics import data, trial
 from ganetics.cli.bench import stored_configuration
+from ganetics.data.audit import Audit
+from ganetics.execution import RunFolder
+from ganetics.records import from_json
+from ganetics.training import RECIPES
 
 LOSSES = "ganetic,ours=(p - y)**2,wasserstein+gradient:10"
 SMALL = (
@@ -139,6 +144,7 @@ def test_a_finished_one_gives_its_tables_anew_without_data_and_without_training(
         assert f"{row['fid']['geometric']['mean']:.4g}" in shown.out
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["run", "dry run"])
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -150,17 +156,59 @@ def test_a_finished_one_gives_its_tables_anew_without_data_and_without_training(
         (("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 3), "holds a run already; --resume goes on with"),
         (("--losses", LOSSES, *SMALL, "--split", "test", "--seed", 4), "protocol.json: seeds.tuning is ["),
         (("--losses", LOSSES, *SMALL, "--seed", 3), "protocol.json: test is {"),
+        (("--resume", "--depart"), "--depart: belongs to the beginning of a run"),
     ],
 )  # fmt: skip
 def test_a_benchmark_is_neither_changed_nor_begun_again(
-    options: tuple[Any, ...], told: str, bench_run: tuple[Path, Any], command: Any
+    options: tuple[Any, ...], told: str, dry: tuple[str, ...], bench_run: tuple[Path, Any], command: Any
 ) -> None:
     run, _ = bench_run
     before = files(run)
-    ended = command("bench", run, *options)
+    ended = command("bench", run, *options, *dry)
     assert ended.status == 2
     assert told in ended.complaint
     assert files(run) == before
+
+
+def test_a_dry_run_refuses_what_the_run_refuses(bench_run: tuple[Path, Any], command: Any, tmp_path: Path) -> None:
+    small = ("--losses", "ganetic", *SMALL, "--dry-run")
+    file, begun = tmp_path / "file", copied(bench_run[0], tmp_path / "run", count=9)
+    file.write_text("")
+    assert command("bench", file, *small).complaint == f"run folder {file}: must be a folder, got a file"
+    assert "--address: belongs to --executor ray" in command("bench", file, *small, "--address", "a:1").complaint
+    ended = command("bench", begun, "--resume", "--seeds", 7, "--dry-run")
+    assert "another configuration: final_seeds is 2 there, got 7" in ended.complaint
+    with RunFolder(begun):
+        assert f"process {os.getpid()} is at work in it" in command("bench", begun, "--resume", "--dry-run").complaint
+    (begun / "protocol.json").unlink()
+    assert "protocol.json" in command("bench", begun, "--resume", "--dry-run").complaint
+    assert not (begun / "protocol.json").exists()
+
+
+def test_with_resume_a_dry_run_prices_what_is_left(bench_run: tuple[Path, Any], command: Any, tmp_path: Path) -> None:
+    folder = copied(bench_run[0], tmp_path / "run", count=11)
+    total = len(lines(bench_run[0]))
+    for run, left in ((folder, total - 11), (bench_run[0], 0)):
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        found = command("bench", run, "--resume", "--dry-run", "--workers", 1, "--json").json
+        assert (found["runs"], found["most_runs"]) == (left, left)
+        words = " ".join(command("bench", run, "--resume", "--dry-run", "--workers", 1).out.split())
+        assert words.startswith(f"{left} of {total} runs left: about 0 s with 1 worker")
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("what", [("--resume",), ("--resume", "--dry-run")])
+def test_a_line_of_another_form_is_named(
+    what: tuple[str, ...], bench_run: tuple[Path, Any], command: Any, tmp_path: Path
+) -> None:
+    folder = copied(bench_run[0], tmp_path / "run", count=9)
+    made = lines(folder)
+    made[3]["fid"] = "abc"
+    (folder / "archive.jsonl").write_text("".join(json.dumps(line) + "\n" for line in made))
+    told = f"{folder / 'archive.jsonl'}: line 4: fid: Input should be a valid number, got 'abc'"
+    for words in (("bench", folder, *what), ("report", folder)):
+        ended = command(*words)
+        assert (ended.status, ended.complaint) == (2, told)
 
 
 def test_another_dataset_is_refused_before_it_is_read(
@@ -192,6 +240,8 @@ def test_a_run_departs_only_if_it_is_told_to_and_says_so(command: Any, tmp_path:
     dry = command("bench", run, *small, "--confirmatory", "--dry-run", "--json")
     assert dry.json.items() >= {"runs": 6, "most_runs": 6, "workers": 1}.items()
     assert [one.name for one in run.iterdir()] == ["protocol.json"]
+    told = command("bench", run, *small, "--dry-run")
+    assert f"bound to {run / 'protocol.json'}, which is written" in told.out
     refused = command("bench", run, *small, "--seeds", 1)
     assert (refused.status, [one.name for one in run.iterdir()]) == (2, ["protocol.json"])
     assert "protocol.json: seeds.final is [" in refused.complaint
@@ -259,6 +309,59 @@ def test_a_folder_is_known_by_its_name_and_by_its_images(command: Any, tmp_path:
     assert (again.status, (run / "archive.jsonl").read_bytes()) == (0, whole)
 
 
+def test_images_are_audited_before_they_are_compared_on(command: Any, copied_images: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    small = (*SMALL, "--recipe", "digits", "--widen", 0, "--rates", 1, "--tuning-seeds", 0, "--seeds", 1)
+    given = ("bench", run, *small, "--losses", "ganetic", "--dataset", copied_images)
+    for dry in ((), ("--dry-run",)):
+        ended = command(*given, *dry)
+        assert ended.status == 2
+        assert ended.complaint.startswith(f"{copied_images}: the audit refuses these images: 1 image is in train")
+        assert ended.complaint.endswith("--accept-audit trains all the same")
+        assert not run.exists()
+    accepted = command(*given, "--accept-audit")
+    assert accepted.status == 0
+    assert "audit: error: 1 image is in train" in accepted.err
+    audit = from_json(Audit, (run / "audit.json").read_text(), where="audit")
+    assert [finding.rule for finding in audit.errors] == ["duplicates-across-splits"]
+    config = stored_configuration(run)
+    assert config.accept_audit
+    assert config.command.endswith(" --accept-audit")
+    # gone on with, it is neither asked for nor audited again
+    assert command("bench", run, "--resume").status == 0
+    (run / "archive.jsonl").write_bytes(b"")
+    again = command("bench", run, "--resume", "--dataset", copied_images, "--workers", 1)
+    assert (again.status, "audit" in again.err) == (0, False)
+
+
+def test_public_data_are_not_audited(bench_run: tuple[Path, Any]) -> None:
+    assert not (bench_run[0] / "audit.json").exists()
+    assert "accept_audit" not in json.loads((bench_run[0] / "config.json").read_text())
+
+
+def test_losses_of_a_text_have_labels(command: Any, tmp_path: Path) -> None:
+    text = tmp_path / "losses.txt"
+    text.write_text("# to compare\nhinge\nwgan-gp=wasserstein+gradient:10\nmine=p**3 + sqrt(4*y/p)  # ours\n")
+    found = command("bench", tmp_path / "run", "--losses", f"@{text}", *SMALL, "--dry-run", "--json").json
+    assert found["losses"] == ["hinge", "wgan-gp", "mine"]
+    assert "of a text, one a line, each LOSS or LABEL=LOSS;" in " ".join(command("bench", "--help").out.split())
+
+
+def test_a_word_of_losses_that_are_one_or_teach_nothing(command: Any, tmp_path: Path) -> None:
+    losses = "foo=p,hinge,hinge,other=hinge,ganetic"
+    ended = command("bench", tmp_path / "run", "--losses", losses, *SMALL, "--dry-run", "--json")
+    assert ended.json["losses"] == ["foo", "hinge", "other", "ganetic"]
+    assert ended.err.splitlines() == [
+        "ganetics: losses: given more than once and taken once: 'hinge'",
+        "ganetics: losses: 'foo' can teach nothing: real and generated images are treated alike",
+        "ganetics: losses: 'other' is the same loss as 'hinge': it is trained twice",
+    ]
+
+
+def test_one_update_of_the_critic_a_step_as_the_page_says() -> None:
+    assert {recipe.discriminator_steps for recipe in RECIPES.values()} == {1}
+
+
 def test_a_search_is_no_benchmark(search_run: Any, bench_run: tuple[Path, Any], command: Any) -> None:
     ended = command("bench", search_run.path, "--resume")
     assert ended.complaint == f"{search_run.path}: holds a search, not a benchmark"
@@ -269,6 +372,10 @@ def test_a_search_is_no_benchmark(search_run: Any, bench_run: tuple[Path, Any], 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (
+            "--losses wasserstein+gradient",
+            "penalty 'gradient' needs a weight, such as wasserstein+gradient:10, got none",
+        ),
         ("--losses hinj", "unknown loss 'hinj', nearest: hinge"),
         ("--against hinge", "baseline must be one of ganetic, non-saturating, least-squares, got hinge"),
         ("--rates 1,fast", "--rates: must be numbers separated by commas, got '1,fast'"),

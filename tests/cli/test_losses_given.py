@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganetics._check import InputError
-from ganetics.cli.losses_given import contenders_given
+from ganetics.cli.losses_given import contenders_given, warn_of_losses
 from ganetics.records import Contender, Penalty
 
 
@@ -34,6 +34,24 @@ def test_losses_are_names_expressions_labels_and_penalties() -> None:
             penalties=(Penalty(kind="clip", weight=0.01),),
         ),
     )
+
+
+def test_losses_given_twice_are_named_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [one.label for one in contenders_given("hinge,a=p**2,hinge,ganetic,a=p**2,hinge")] == [
+        "hinge",
+        "a",
+        "ganetic",
+    ]
+    assert capsys.readouterr().err == "ganetics: losses: given more than once and taken once: 'hinge', 'a'\n"
+
+
+def test_losses_that_are_one_are_named_however_they_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "hinge,a=(p - y)**2,b=(p-y)**2,c=(p - y)**2+r1:1,d=real: relu(1 - x); fake: relu(1 + x); generator: -x"
+    warn_of_losses(contenders_given(f"{text},ra-hinge,e=ra-hinge"))
+    assert capsys.readouterr().err.splitlines() == [
+        f"ganetics: losses: {label!r} is the same loss as {other!r}: it is trained twice"
+        for label, other in (("b", "a"), ("d", "hinge"), ("e", "ra-hinge"))
+    ]
 
 
 def test_losses_of_files(tmp_path: Path) -> None:
@@ -88,6 +106,9 @@ def test_one_loss_of_a_file_has_label_and_penalties(tmp_path: Path) -> None:
         ("a=p**2,a=p**3", "no two may have one label, got 'a' for another"),
         ("hinge+gp:10", "penalty 'gp': kind: Input should be 'r1', 'r2', 'gradient' or 'clip'"),
         ("hinge+r1:ten", "penalty 'r1': weight"),
+        ("wasserstein+gradient", r"losses: 'wasserstein\+gradient': penalty 'gradient' needs a weight, such as "),
+        ("hinge,ours=p**2+clip:", r"penalty 'clip' needs a weight, such as p\*\*2\+clip:0.01, got none"),
+        ("hinge+r1/4+r2:1", r"penalty 'r1' needs a weight, such as hinge\+r1:1, got none"),
         ("hinge+r1:1/0", "penalty 'r1': every"),
         ("@nowhere.json", "losses: no file at nowhere.json"),
         ("a=@nowhere.json#2", "losses: no file at nowhere.json$"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,34 @@ def test_a_search_is_neither_changed_nor_begun_again(
     assert ended.status == 2
     assert told.format(run=search_run.path) in ended.complaint
     assert search_run.files() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"outcome": {"metrics": {"fid": "abc"}, "failure": None}},
+            "outcome.metrics.fid: Input should be a valid numb",
+        ),
+        ({"candidate": "0"}, "candidate: Input should be a valid integer, got '0'"),
+        ({"kind": "trail"}, "Input tag 'trail' found using 'kind' does not match"),
+    ],
+)
+def test_a_line_of_another_form_is_named(
+    change: dict[str, Any], told: str, search_run: Any, command: Any, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(search_run.path, run)
+    archive = run / "archive.jsonl"
+    lines = [json.loads(line) for line in archive.read_text().splitlines()]
+    lines[2] |= change
+    archive.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for words in (("search", run, "--resume", "--workers", 1), ("report", run)):
+        ended = command(*words)
+        assert ended.status == 2
+        complaint = ended.err.splitlines()[-1]
+        assert complaint.startswith(f"ganetics: {archive}: line 3: ")
+        assert told in complaint
 
 
 def test_another_dataset_is_refused_before_it_is_read(

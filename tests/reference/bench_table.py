@@ -21,6 +21,8 @@ import numpy as np
 
 INFINITE = float("inf")
 DRAWS = 20_000
+FEWEST = 5
+"""Seeds below which no interval is drawn."""
 
 
 def student_tail(t: float, df: int) -> float:
@@ -63,7 +65,7 @@ def middle_half(values: np.ndarray) -> np.ndarray:
 
 
 def drawn_interval(values: list[float], random: np.random.Generator) -> list[float]:
-    if len(values) < 2:
+    if len(values) < FEWEST:
         return []
     means = np.sort(middle_half(random.choice(values, (DRAWS, len(values)))))
     return [float(means[round(DRAWS * 0.025)]), float(means[round(DRAWS * 0.975)])]

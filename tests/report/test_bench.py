@@ -23,10 +23,12 @@ from ganetics._check import InputError
 from ganetics.benchmark.collapse import RULE
 from ganetics.benchmark.protocol import freeze
 from ganetics.benchmark.results import results
+from ganetics.benchmark.tables import FEW
 from ganetics.records import to_json
 from ganetics.report import write_bench_report, write_report, write_search_report
 from ganetics.report.bench_run import read_bench
 from ganetics.report.charts import number
+from ganetics.report.facts import duration
 
 from .conftest import Line, archive_of, picture
 
@@ -226,13 +228,70 @@ def test_the_tables_are_those_of_the_record(name: str, bench_finished: Path, pag
 
 @pytest.mark.parametrize("name", ["final", "common"])
 def test_further_metrics_are_means_of_the_lines(name: str, bench_finished: Path, page: ElementTree.Element) -> None:
-    for loss, cells in table(page, f"metrics-{name}").items():
+    costs = [json.loads(line) for line in (bench_finished / "timings.jsonl").read_text().splitlines()]
+    for loss, (*cells, over, took) in table(page, f"metrics-{name}").items():
         ended = [line for line in runs(bench_finished, name, loss) if line["fid"] is not None]
-        means = [
-            number(statistics.fmean(line[metric] for line in ended)) if ended else "–"
-            for metric in ("kid", "precision", "recall", "density", "coverage")
-        ]
-        assert [cell[0] for cell in cells] == [*means, str(len(ended))]
+        for metric, cell in zip(("kid", "precision", "recall", "density", "coverage"), cells, strict=True):
+            values = [line[metric] for line in ended]
+            spread = ["SD", number(statistics.stdev(values))] if len(values) > 1 else []
+            assert cell == [number(statistics.fmean(values)), *spread] if ended else ["–"]
+        assert over == [str(len(ended))]
+        own = [costs[line["index"]] for line in ended]
+        cpu, wall = (
+            statistics.median(one[key] for one in own) if own else 0 for key in ("cpu_seconds", "wall_seconds")
+        )
+        assert took == ([number(round(cpu, 3)), "wall", number(round(wall, 3))] if own else ["–"])
+
+
+def test_without_timings_no_time_is_told(bench: Path) -> None:
+    (bench / "timings.jsonl").unlink()
+    page = page_of(bench)
+    assert "core s a run" not in text_of(page)
+    assert all(len(cells) == 6 for cells in table(page, "metrics-final").values())
+
+
+def test_of_fewer_than_five_seeds_it_says_why_there_is_no_interval(
+    benchmarked: Callable[..., Path], tmp_path: Path
+) -> None:
+    page = page_of(benchmarked(tmp_path / "run", final_seeds=3, batch_sizes=(), common_seeds=0))
+    assert text_of(named(page, "own")).count(FEW) == 1
+    assert all(len(cells[1]) == 1 for cells in table(page, "table-final").values())
+    assert not classes(named(page, "ranking"), "interval")
+    assert [text_of(card.findall("dl/dd")[0]) for card in classes(page, "card")] == ["none below 5 seeds"] * 2
+    assert "below 5 there is no bootstrap interval" in text_of(named(page, "what"))
+
+
+LONG = "real: softplus(abs(x) - 0.5584); fake: relu(1 + x); generator: softplus(-x)"
+SHORT = "real: softplus(abs(x) - 0.5584)…"
+
+
+@pytest.mark.parametrize("label", ["hinge", BASELINE])
+def test_a_long_label_is_cut_off_in_tables_and_figures_and_written_out_once(label: str, bench: Path) -> None:
+    config = json.loads((bench / "config.json").read_text())
+    for contender in config["contenders"]:
+        contender["label"] = LONG if contender["label"] == label else contender["label"]
+    config["baseline"] = LONG if label == BASELINE else BASELINE
+    (bench / "config.json").write_text(json.dumps(config))
+    lines = [{**line, "loss": LONG} if line["loss"] == label else line for line in archive_of(bench)]
+    (bench / "archive.jsonl").write_text("".join(to_json(line) + "\n" for line in lines))
+    page = page_of(bench)
+    shown = [
+        *(f"table-{name}" for name in ("final", "common")),
+        "metrics-final",
+        "steady-rates",
+        "checkpoints",
+        "losses",
+    ]
+    assert all(SHORT in table(page, name) for name in shown)
+    assert all(SHORT in charts(page, figure) for figure in ("rates", "batches", "learning"))
+    assert SHORT in strips(page)
+    titles = {node.get("title") for node in page.iter("b") if text_of(node) == SHORT}
+    assert titles == {LONG, None}  # None: where it is written out
+    for node in page.iter("title"):
+        node.text = ""  # what is read when pointed at a run
+    assert text_of(page).count(LONG) == 1 + (label == BASELINE)  # the settings name the baseline
+    assert LONG in text_of(named(page, "losses"))
+    assert "A name with … is written out under" in text_of(named(page, "own"))
 
 
 def marks(page: ElementTree.Element) -> dict[str, str]:
@@ -435,6 +494,16 @@ def test_budget_is_that_of_the_timings(bench: Path) -> None:
     assert f"core time not recorded; the recipe expects {number(len(lines) * 30 / 60)} min" in text_of(page_of(bench))
 
 
+def test_a_budget_that_is_expected_is_that_of_the_steps(bench: Path) -> None:
+    """The tests' 40 steps of the 600 that MNIST's recipe has."""
+    (bench / "timings.jsonl").unlink()
+    config = json.loads((bench / "config.json").read_text())
+    config["recipe"].update(name="mnist", seconds=12)
+    (bench / "config.json").write_text(json.dumps(config))
+    expected = duration(len(archive_of(bench)) * 12 * 40 / 600)
+    assert f"core time not recorded; the recipe expects {expected} in all" in text_of(page_of(bench))
+
+
 # --- protocol
 
 
@@ -542,7 +611,7 @@ def test_what_is_no_benchmark_is_refused(run: Path, bench: Path) -> None:
     lines = archive_of(bench)
     del lines[-1]["curve"], lines[-1]["fid"]
     (bench / "archive.jsonl").write_text("".join(to_json(line) + "\n" for line in lines))
-    with pytest.raises(InputError, match=r"archive\.jsonl: must hold runs of a benchmark, got a line that lacks 'fid'"):
+    with pytest.raises(InputError, match=r"archive\.jsonl: line \d+: fid: Field required"):
         write_bench_report(bench)
 
 

@@ -18,6 +18,7 @@ from ganetics.search.screen import (
     LOGITS,
     Verdict,
     difference,
+    idle,
     optimal_logits,
     screen,
     signature,
@@ -105,6 +106,29 @@ def test_every_reason_has_an_example(text: str, reason: str) -> None:
 )
 def test_a_separate_generator_goes_up_from_where_generated_samples_are(generator: str, reason: str | None) -> None:
     assert screen(parse(f"real: softplus(-x); fake: softplus(x); generator: {generator}")).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("p", "treated alike"),
+        ("p**2 + y", "treated alike"),
+        ("y", "its real term"),
+        ("y*p", "its fake term"),
+        ("(1 - y)*p", "its real term"),
+        ("real: -x; fake: x; generator: 2", "its generator term"),
+        ("real: x; fake: 2*x; generator: -x", "pushed to one output"),
+    ],
+)
+def test_nothing_is_learnt_under_what_is_idle(text: str, told: str) -> None:
+    assert told in (idle(parse(text)) or "")
+    assert screen(parse(text)).reason is not None
+
+
+def test_known_losses_are_not_idle() -> None:
+    known = [found for name in CATALOGUE if (found := expression_of(name)) is not None]
+    turned = "real: x; fake: -x; generator: x"  # Wasserstein's, though no search trains it
+    assert {idle(one) for one in (*known, *map(parse, (*GOOD.values(), turned)))} == {None}
 
 
 def test_limits_of_separate_losses_are_those_of_each_term() -> None:

@@ -4,35 +4,64 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from ganetics.benchmark.estimate import Estimate
+from ganetics.benchmark.labels import short_names, written_out
 from ganetics.benchmark.statistics import Comparison, Interval
-from ganetics.benchmark.tables import Overall, Row, Steadiness, Table
+from ganetics.benchmark.tables import Overall, Row, Steadiness, Sweep, Table
+from ganetics.benchmark.times import Times
 
 ESCAPES = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",  # else other signs in the standard encoding
+    "×": r"$\times$", "∞": r"$\infty$", "…": r"\ldots{}",
 }  # fmt: skip
 INFINITE, ABSENT = r"$\infty$", "--"
+RUNS = {
+    "final": "each loss at its own best learning rate",
+    "common": "all losses at the recipe's learning rate",
+    "tuning": "tuning runs",
+    "batch": "each loss at its own best learning rate",
+}
+"""What the runs of a phase are."""
+CHECKPOINTS = {"last": "the last step", "best": "each run's best checkpoint, chosen by this figure and so too good"}
+"""Whose figures a table has."""
+P_VALUE = (
+    "p: two-sided, of the paired t test on log FID (the signed-rank test where a run of a pair failed), after Holm's "
+    "correction."
+)
 
 
-def csv_text(rows: Table | Sequence[Steadiness] | Sequence[Overall]) -> str:
+def csv_text(
+    rows: Table | Sequence[Steadiness] | Sequence[Overall] | Sequence[Times], beside: Sweep | None = None
+) -> str:
     """Return one line a loss, with a header; a figure that is infinite or not there is empty.
 
     Nested figures have joined names: ``fid_iqm_low`` is the lower end of the interquartile mean's interval. The
-    columns of the comparison with the reference begin with ``comparison``.
+    columns of the comparison with the reference begin with ``comparison``. What holds of all lines, facts and notes, is
+    in each.
+
+    Args:
+        rows: a table, or losses over several levels or datasets, or what they took.
+        beside: of losses over several levels, what stands beside them.
     """
+    same: dict[str, Any] = {}
     if isinstance(rows, Table):
-        facts = {**rows.facts, "phase": rows.phase, "checkpoint": rows.checkpoint}
+        same = {**rows.facts, "phase": rows.phase, "checkpoint": rows.checkpoint, "notes": rows.notes}
         by_loss = {one.loss: one for one in rows.comparisons}
-        nested = [facts | asdict(row) | {"comparison": _plain(by_loss.get(row.loss))} for row in rows.rows]
+        nested = [asdict(row) | {"comparison": _plain(by_loss.get(row.loss))} for row in rows.rows]
+    elif beside is not None:
+        common = " ".join(f"{value:g}" for value in beside.common)
+        same = {**beside.facts, "phase": beside.phase, "common_levels": common, "notes": beside.notes}
+        nested = [asdict(row) | {"comparison": _plain(row.comparison)} for row in rows if isinstance(row, Steadiness)]
     else:
         nested = [asdict(row) for row in rows]
-    flat = [dict(_flat("", one)) for one in nested]
-    columns = list(dict.fromkeys(name for one in flat for name in one))
+    flat = [dict(_flat("", same | one)) for one in nested]
+    columns = sorted(dict.fromkeys(name for one in flat for name in one), key="notes".__eq__)  # the longest is the last
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -41,44 +70,87 @@ def csv_text(rows: Table | Sequence[Steadiness] | Sequence[Overall]) -> str:
 
 
 def latex_text(table: Table) -> str:
-    r"""Return the table as a ``tabular`` for ``\usepackage{booktabs}``: losses best first, the first one bold.
+    r"""Return the table for ``\usepackage{booktabs}``, with what its figures are and its notes printed below it.
 
-    What the figures are, and the table's notes, stand above it as comments.
+    Losses are in the order of their interquartile means; the lowest mean is bold.
     """
     header = (
         "Loss", "Rate", r"FID, IQM [95\,\%]", "Mean (SD)", "Best", "Worst", r"Collapsed [95\,\%]",
         "Better", r"Ratio [95\,\%]", r"$p_{\mathrm{Holm}}$",
     )  # fmt: skip
     by_loss = {one.loss: one for one in table.comparisons}
-    body = [(*_row_cells(row), *_comparison_cells(by_loss.get(row.loss))) for row in table.rows]
-    if body:
-        body[0] = (rf"\textbf{{{body[0][0]}}}", *body[0][1:])
-    facts = ", ".join(f"{name} {value}" for name, value in table.facts.items() if value is not None)
-    return _tabular(header, body, (
-        f"{facts}; {table.phase} runs, {table.checkpoint} checkpoint",
-        "IQM: interquartile mean, failed runs ranked worst, bootstrap; mean and SD: of the runs that ended",
-        f"Better: probability of a smaller FID than {table.reference}'s; Ratio: geometric mean of FID over its, paired",
+    labels = [table.reference, *(row.loss for row in table.rows)]
+    names = short_names(labels)
+    body = [
+        (_escaped(names[row.loss]), *_row_cells(row), *_comparison_cells(by_loss.get(row.loss))) for row in table.rows
+    ]
+    reference = names[table.reference]
+    return _tabular(header, body, table.facts, [
+        f"{_source(table.facts)}; {RUNS[table.phase]}, {_seeds(row.fid.n for row in table.rows)}; "
+        f"figures of {CHECKPOINTS[table.checkpoint]}.",
+        "Rate: factor of the recipe's learning rate. IQM: interquartile mean, a failed run being the worst, with a "
+        "bootstrap interval; losses are in its order, and bold is the lowest, whatever the test says. Mean, SD: of the "
+        f"runs that ended. Better: probability of a smaller FID than {reference}'s. Ratio: geometric mean of FID over "
+        f"that of {reference}, seed by seed. {P_VALUE}",
         *table.notes,
-    ))  # fmt: skip
+        *_written_out(labels),
+    ])  # fmt: skip
 
 
-def latex_steadiness(rows: Sequence[Steadiness], *, level: str) -> str:
-    r"""Return the losses' geometric mean FID at each level, and their worst case, as a ``tabular``.
+def latex_steadiness(rows: Sequence[Steadiness], beside: Sweep, *, level: str) -> str:
+    r"""Return the losses' geometric mean FID at each level, and their worst case, as :func:`latex_text` does.
 
     Args:
         rows: from :func:`ganetics.benchmark.tables.steadiness`.
+        beside: what stands beside them.
         level: what the levels are, such as "learning rate".
     """
     values = sorted({one.value for row in rows for one in row.levels})
-    header = ("Loss", *(rf"$\times${value:g}" if level == "learning rate" else f"{value:g}" for value in values),
+    sign, factor = ("×", ", as a factor of the recipe's") if level == "learning rate" else ("", "")
+    header = ("Loss", *(_escaped(f"{sign}{value:g}") for value in values),
               "Worst", r"Ratio of worst [95\,\%]", r"$p_{\mathrm{Holm}}$")  # fmt: skip
+    labels = [beside.reference, *(row.loss for row in rows)]
+    names = short_names(labels)
     body = []
     for row in rows:
-        at = {one.value: one.fid for one in row.levels}
-        means = [ABSENT if (found := at.get(value)) is None else _short(found.mean) for value in values]
+        at = {one.value: _short(one.fid.mean if one.fid else None) for one in row.levels}
         ratio, p = _comparison_cells(row.comparison)[1:]
-        body.append((_escaped(row.loss), *means, _short(row.worst), ratio, p))
-    return _tabular(header, body, (f"columns: {level}; geometric mean FID over the seeds that ended",))
+        means = [at.get(value, ABSENT) for value in values]
+        body.append((_escaped(names[row.loss]), *means, _short(row.worst), ratio, p))
+    seeds = (one.failed + (one.fid.n if one.fid else 0) for row in rows for one in row.levels)
+    common = ", ".join(f"{sign}{value:g}" for value in beside.common)
+    return _tabular(header, body, beside.facts, [
+        f"{_source(beside.facts)}; {RUNS[beside.phase]}, {_seeds(seeds)}.",
+        f"Columns: {level}{factor}; geometric mean FID of the runs that ended (∞: none; {ABSENT}: not run). "
+        f"Worst, ratio and p: over the {level}s that all losses were run at ({common}). Worst: of all runs there (∞: "
+        f"one failed); losses are in its order. Ratio: at each seed the worst case over that of "
+        f"{names[beside.reference]}, geometric mean. {P_VALUE}",
+        *beside.notes,
+        *_written_out(labels),
+    ])  # fmt: skip
+
+
+def _source(facts: Mapping[str, Any]) -> str:
+    """Return what figures were made from."""
+    floor = "" if facts.get("floor") is None else f" (real against real {_short(facts['floor'])} at {facts['floor_n']})"
+    return (
+        f"{facts['dataset']}, {facts['split']} images; FID on features of {facts['extractor']}, n = {facts['n']}{floor}"
+        f"; recipe {facts['recipe']}, {facts['steps']} steps; protocol: {facts.get('protocol') or 'none'}"
+    )
+
+
+def _seeds(counts: Iterable[int]) -> str:
+    """Return how many seeds losses have.
+
+    >>> _seeds([10, 10]), _seeds([9, 10]), _seeds([1])
+    ('10 seeds', '9 to 10 seeds', '1 seed')
+    """
+    found = sorted(set(counts))
+    return f"{found[0]} to {found[-1]} seeds" if len(found) > 1 else f"{found[0]} seed{'s' * (found[0] > 1)}"
+
+
+def _written_out(labels: Iterable[str]) -> list[str]:
+    return [f"{name} = {label}." for name, label in written_out(labels).items()]
 
 
 def _row_cells(row: Row) -> tuple[str, ...]:
@@ -87,7 +159,8 @@ def _row_cells(row: Row) -> tuple[str, ...]:
     mean = ABSENT if fid.mean is None else _short(fid.mean) + spread
     collapsed = row.collapsed
     share = f"{collapsed.value:.0%} [{collapsed.low:.0%}, {collapsed.high:.0%}]".replace("%", r"\,\%")
-    return _escaped(row.loss), f"{row.rate:.3g}", _interval(fid.iqm), mean, _short(fid.best), _short(fid.worst), share
+    iqm = _interval(fid.iqm, bold=row.rank.value == 1 and fid.iqm is not None and fid.iqm.value is not None)
+    return f"{row.rate:.3g}", iqm, mean, _short(fid.best), _short(fid.worst), share
 
 
 def _comparison_cells(one: Comparison | None) -> tuple[str, str, str]:
@@ -97,12 +170,12 @@ def _comparison_cells(one: Comparison | None) -> tuple[str, str, str]:
     return _interval(one.improvement), _interval(one.ratio), p
 
 
-def _interval(found: Interval | Estimate | None) -> str:
+def _interval(found: Interval | Estimate | None, *, bold: bool = False) -> str:
     if found is None:
         return ABSENT
-    value = found.mean if isinstance(found, Estimate) else found.value
+    value = _short(found.mean if isinstance(found, Estimate) else found.value)
     ends = "" if found.low is None else f" [{_short(found.low)}, {_short(found.high)}]"
-    return _short(value) + ends
+    return (rf"\textbf{{{value}}}" if bold else value) + ends
 
 
 def _short(value: float | None) -> str:
@@ -113,19 +186,31 @@ def _short(value: float | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(ESCAPES.get(sign, sign) for sign in text)
+    escaped = "".join(ESCAPES.get(sign, sign) for sign in text)
+    return f"{{}}{escaped}" if text.startswith(("[", "*")) else escaped  # else the end of the row before takes them
 
 
-def _tabular(header: Sequence[str], body: Sequence[Sequence[str]], comments: Sequence[str]) -> str:
-    lines = [f"% {comment}" for comment in comments]
-    lines += [
+def _tabular(
+    header: Sequence[str], body: Sequence[Sequence[str]], facts: Mapping[str, Any], notes: Iterable[str]
+) -> str:
+    """Return a tabular over its notes, in one column, so that they stay together wherever it is put."""
+    told = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    return "\n".join([
+        f"% {told}",
+        r"% needs \usepackage{booktabs}; where it is too wide: \resizebox{\linewidth}{!}{\input{FILE}} of graphicx",
+        r"\begin{tabular}{@{}l@{}}",
         rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
         r"\toprule",
         " & ".join(header) + r" \\",
         r"\midrule",
-    ]
-    lines += [" & ".join(cells) + r" \\" for cells in body]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+        *(" & ".join(cells) + r" \\" for cells in body),
+        r"\bottomrule",
+        r"\end{tabular} \\ \noalign{\smallskip}",
+        r"\parbox{\linewidth}{\footnotesize\raggedright",
+        *map(_escaped, notes),
+        "}",
+        r"\end{tabular}",
+    ]) + "\n"  # fmt: skip
 
 
 def _plain(one: Comparison | None) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from ganetics._check import InputError
 from ganetics._random import seed_of
+from ganetics.benchmark.lines import RUNS
+from ganetics.execution.lines import check_lines
 from ganetics.records import BenchConfig, Contender, Recipe
 
 Line = Mapping[str, Any]
@@ -123,8 +125,10 @@ def plan(config: BenchConfig, lines: Sequence[Line], *, where: Path) -> Plan:
         where: the archive, for messages.
 
     Raises:
-        InputError: a line is not that of the run at its place: another release, or not this benchmark's archive.
+        InputError: a line is not that of the run at its place: another release, or not this benchmark's archive; or it
+            is damaged (names the line and the field).
     """
+    check_lines(RUNS, lines, where=where)
     runs: list[Run] = []
     reported = _counted(config)[1]
     rates = {one.label: config.rates for one in config.contenders}

@@ -9,6 +9,7 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import RULE
+from ganetics.benchmark.cost import expected_seconds
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Line, counts, plan, seeds, split
 from ganetics.execution.log import first_difference
 from ganetics.records import BenchConfig, FailureKind, Protocol, from_json, read_text, to_json
@@ -21,6 +22,8 @@ ANALYSIS = (
 )
 FOLLOWS = ("runs", "most_runs", "hours")
 """What follows from the other fields."""
+LONGEST, SHOWN = 80, 3
+"""Characters of a value, and members of a list, that are told of what differs."""
 LOST = {FailureKind.TIMED_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.CRASHED}
 """Failures that are, or may be, those of the machine and not of the loss."""
 
@@ -28,18 +31,8 @@ LOST = {FailureKind.TIMED_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.CRASHED}
 def protocol_of(config: BenchConfig) -> Protocol:
     """Return what a benchmark of this configuration binds itself to."""
     fewest, most = counts(config)
-    same = {name: getattr(config, name) for name in Protocol.model_fields if name in BenchConfig.model_fields}
-    return Protocol(
-        **same,
-        rates_rule=f"{RATES_RULE}: {config.widen}",
-        seeds={phase: seeds(config, phase) for phase in PHASES},
-        splits={phase: split(config, phase) for phase in PHASES},
-        collapse=RULE,
-        analysis=ANALYSIS,
-        runs=fewest,
-        most_runs=most,
-        hours=round(most * config.recipe.seconds / 3600, 2),
-    )
+    hours = round(most * expected_seconds(config.recipe) / 3600, 2)
+    return Protocol(**_settings(config), runs=fewest, most_runs=most, hours=hours)
 
 
 def bound(folder: Path, config: BenchConfig, *, confirmatory: bool, depart: bool) -> BenchConfig:
@@ -54,16 +47,17 @@ def bound(folder: Path, config: BenchConfig, *, confirmatory: bool, depart: bool
     Raises:
         InputError: configuration and protocol differ (names the first field, and both values), or it is damaged.
     """
-    own, path = protocol_of(config), folder / FILE
+    path = folder / FILE
     if not path.exists():
-        return config.model_copy(update={"protocol": own.digest()}) if confirmatory else config
+        return config.model_copy(update={"protocol": protocol_of(config).digest()}) if confirmatory else config
     protocol = _read(path)
-    found = first_difference(_plain(protocol), _plain(own))
+    found = first_difference(_plain(protocol), _plain_settings(config))
     if found is not None and not depart:
         field, then, now = found
+        before, after = _both(then, now)
         raise InputError(
-            f"{path}: {field} is {_short(then)} there, got {_short(now)}: keep to it, or --depart from it, which every "
-            "table will say"
+            f"{path}: {field} is {before} there, got {after}: keep to it, or --depart from it, which every table will "
+            "say"
         )
     return config.model_copy(update={"protocol": protocol.digest()})
 
@@ -104,12 +98,9 @@ def departures(protocol: Protocol, config: BenchConfig, lines: Sequence[Line], *
     Raises:
         InputError: the lines are not those of this configuration; names ``where``.
     """
-    then, now = (dict(_leaves(_plain(one))) for one in (protocol, protocol_of(config)))
-    found = [
-        f"{name} is {_short(now.get(name))}, not {_short(then.get(name))}"
-        for name in {**then, **now}
-        if then.get(name) != now.get(name) and name not in FOLLOWS
-    ]
+    then, now = (dict(_leaves(one)) for one in (_plain(protocol), _plain_settings(config)))
+    changed = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    found = ["{} is {}, not {}".format(name, *_both(now.get(name), then.get(name))) for name in changed]
     total = plan(config, lines, where=where).total
     if len(lines) < total:
         found.append(f"{len(lines)} of {total} runs are made")
@@ -124,8 +115,24 @@ def _read(path: Path) -> Protocol:
     return from_json(Protocol, read_text(path, "protocol"), where=str(path))
 
 
+def _settings(config: BenchConfig) -> dict[str, Any]:
+    """Return the fields of a configuration's protocol, without those that follow from them."""
+    same = {name: getattr(config, name) for name in Protocol.model_fields if name in BenchConfig.model_fields}
+    return same | {
+        "rates_rule": f"{RATES_RULE}: {config.widen}",
+        "seeds": {phase: seeds(config, phase) for phase in PHASES},
+        "splits": {phase: split(config, phase) for phase in PHASES},
+        "collapse": RULE,
+        "analysis": ANALYSIS,
+    }
+
+
 def _plain(protocol: Protocol) -> dict[str, Any]:
-    return protocol.model_dump(mode="json")
+    return protocol.model_dump(mode="json", exclude=set(FOLLOWS))
+
+
+def _plain_settings(config: BenchConfig) -> dict[str, Any]:
+    return Protocol.model_construct(**_settings(config)).model_dump(mode="json", exclude=set(FOLLOWS))
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -137,8 +144,21 @@ def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, A
             yield f"{above}{name}", value
 
 
+def _both(one: object, two: object) -> tuple[str, str]:
+    """Return two values that differ, each in a few words: of long lists how many they are, and which alone has what."""
+    if isinstance(one, list) and isinstance(two, list) and max(len(to_json(one)), len(to_json(two))) > LONGEST:
+        return _counted(one, two), _counted(two, one)
+    return _short(one), _short(two)
+
+
+def _counted(values: Sequence[object], others: Sequence[object]) -> str:
+    own = [value for value in values if value not in others]
+    more = f" and {len(own) - SHOWN} more" if len(own) > SHOWN else ""
+    only = f" (only these have {', '.join(map(_short, own[:SHOWN]))}{more})" if own else ""
+    order = " in another order" if sorted(map(to_json, values)) == sorted(map(to_json, others)) else ""
+    return f"{len(values)} values{order}{only}"
+
+
 def _short(value: object) -> str:
     text = to_json(value)
-    if len(text) <= 80:
-        return text
-    return f"{len(value)} values, the first {_short(value[0])}" if isinstance(value, list) else f"{text[:77]}…"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}…"

@@ -13,9 +13,12 @@ from typing import Any, Literal
 from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import RULE
 from ganetics.benchmark.export import csv_text, latex_steadiness, latex_text
+from ganetics.benchmark.labels import short_names
 from ganetics.benchmark.plan import Line, Phase, Tuned, plan, split, tuned
 from ganetics.benchmark.protocol import departures, frozen
-from ganetics.benchmark.tables import Checkpoint, Steadiness, Table, steadiness, table
+from ganetics.benchmark.tables import Checkpoint, Steadiness, Sweep, Table, steadiness, table
+from ganetics.benchmark.times import times
+from ganetics.execution.log import Log
 from ganetics.records import BenchConfig, read_text, to_json
 
 TABLES: tuple[tuple[str, Phase, Checkpoint], ...] = (
@@ -38,6 +41,8 @@ class Results:
     """By the names of :data:`TABLES`."""
     steadiness: dict[str, tuple[Steadiness, ...]]
     """By the names of :data:`STEADINESS`; of phases that are complete."""
+    sweeps: dict[str, Sweep]
+    """By the same names: what stands beside them."""
     tuned: dict[str, Tuned]
     """By label: how each contender's own rate was found."""
     departures: tuple[str, ...]
@@ -62,25 +67,26 @@ def results(folder: Path, config: BenchConfig, lines: Sequence[Line]) -> Results
     made, decided = Counter(line["phase"] for line in lines), Counter(run.phase for run in runs)
     found = tuned(config, lines)
     departed = [] if protocol is None else departures(protocol, config, lines, where=archive)
-    floors = _floors(folder)
-    tables = {}
+    floors, kept = _floors(folder), {"protocol": _kept(protocol is not None, departed)}
+    tables, steady, sweeps = {}, {}, {}
     for name, phase, checkpoint in TABLES:
         if made[phase]:
             one = table(lines, reference=config.baseline, phase=phase, checkpoint=checkpoint, seed=config.seed)
-            facts = floors.get(split(config, phase), {}) | {"protocol": _kept(protocol is not None, departed)}
             edges = _at_edge(found) if phase == "final" else []
             notes = (*departed, *edges, *one.notes, f"Collapsed: {RULE}.")
-            tables[name] = replace(one, facts=one.facts | facts, notes=notes)
-    steady = {
-        name: steadiness(lines, reference=config.baseline, by=by, seed=config.seed)
-        for name, phase, by, _ in STEADINESS
-        if decided[phase] and made[phase] == decided[phase]
-    }
-    return Results(tables, steady, found, tuple(departed), protocol is not None)
+            tables[name] = replace(one, facts=one.facts | floors.get(split(config, phase), {}) | kept, notes=notes)
+    for name, phase, by, _ in STEADINESS:
+        if decided[phase] and made[phase] == decided[phase]:
+            swept, steady[name] = steadiness(lines, reference=config.baseline, by=by, seed=config.seed)
+            facts = swept.facts | floors.get(split(config, phase), {}) | kept
+            sweeps[name] = replace(swept, facts=facts, notes=(*departed, *swept.notes))
+    return Results(tables, steady, sweeps, found, tuple(departed), protocol is not None)
 
 
 def write_results(folder: Path, config: BenchConfig, lines: Sequence[Line]) -> Results:
-    """Write ``tables.json`` with all figures and each table as ``tables/*.csv`` and ``tables/*.tex``.
+    """Write ``tables.json`` with all figures, each table as ``tables/*.csv`` and ``tables/*.tex``, and ``times.csv``.
+
+    What runs took stands apart: all else is equal to the byte on equal machines, however often it was interrupted.
 
     Raises:
         InputError: the lines are not of this configuration.
@@ -93,10 +99,11 @@ def write_results(folder: Path, config: BenchConfig, lines: Sequence[Line]) -> R
         files |= {f"tables/{name}.csv": csv_text(one), f"tables/{name}.tex": latex_text(one)}
     for name, _, _, level in STEADINESS:
         if name in found.steadiness:
-            rows = found.steadiness[name]
-            files[f"tables/{name}.csv"] = csv_text(rows)
-            above = "".join(f"% {note}\n" for note in found.departures)
-            files[f"tables/{name}.tex"] = above + latex_steadiness(rows, level=level)
+            rows, swept = found.steadiness[name], found.sweeps[name]
+            files[f"tables/{name}.csv"] = csv_text(rows, swept)
+            files[f"tables/{name}.tex"] = latex_steadiness(rows, swept, level=level)
+    if took := times(lines, Log(folder / "timings.jsonl", skip_damaged=True).read()):
+        files["times.csv"] = csv_text(took)
     for name, text in files.items():
         write_atomically(folder / name, text.encode())
     return found
@@ -123,8 +130,9 @@ def _kept(confirmatory: bool, departed: Sequence[str]) -> str | None:
 
 
 def _at_edge(found: Mapping[str, Tuned]) -> list[str]:
+    names = short_names(found)
     return [
-        f"{label}: its best rate, ×{one.rate:g}, is at the edge of those tried, "
+        f"{names[label]}: its best rate, ×{one.rate:g}, is at the edge of those tried, "
         f"{one.rates[0]:g} to {one.rates[-1]:g}: a better one may lie beyond."
         for label, one in found.items()
         if one.at_edge

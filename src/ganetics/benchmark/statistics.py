@@ -26,6 +26,8 @@ Array = npt.NDArray[np.float64]
 Runs = Mapping[int, float]
 """Training seed → Fréchet distance; ``math.inf`` where the run failed."""
 RESAMPLES = 9999
+FEWEST = 5
+"""Below so many seeds a bootstrap gives no interval: of two it would be their range, whatever the confidence."""
 WORST = 1e100
 """What a failed run counts as: finite, so that no step of a bootstrap is infinity less infinity."""
 
@@ -41,7 +43,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Rank:
-    """A place among losses, 1 is best; without ends where there are fewer than two seeds that all losses have."""
+    """A place among losses, 1 is best; without ends where fewer than :data:`FEWEST` seeds are those of all losses."""
 
     value: int
     low: int | None
@@ -150,7 +152,8 @@ def interquartile_mean(strata: Sequence[Sequence[float]], *, generator: np.rando
         generator: for the bootstrap.
 
     Returns:
-        None without values. The interval is too narrow below about ten values in all, as of every bootstrap.
+        None without values. No interval where one of ``strata`` has fewer than :data:`FEWEST` values; it is too narrow
+        below about ten values in all, as of every bootstrap.
     """
     samples = [_ranked(one) for one in strata if len(one)]
     if not samples:
@@ -165,7 +168,7 @@ def probability_of_improvement(
     """Return how probable it is that one of ``values`` is smaller than one of ``others``, equal ones half.
 
     Mann and Whitney's U over the number of pairs. The bootstrap interval has no width where all of one are below all
-    of the other: then it says too much.
+    of the other: then it says too much. There is none where either has fewer than :data:`FEWEST` values.
     """
     left, right = _ranked(values), _ranked(others)
     return _bootstrap(float(_smaller(left, right)), [left, right], _smaller, generator)
@@ -192,7 +195,7 @@ def ranks(losses: Mapping[str, Runs], *, generator: np.random.Generator) -> dict
     middles = np.array([float(_middle(_ranked(list(runs.values())))) for runs in losses.values()])
     places = stats.rankdata(middles, method="min").astype(int)
     shared = sorted(set.intersection(*(set(runs) for runs in losses.values()))) if losses else []
-    if len(shared) < 2:
+    if len(shared) < FEWEST:
         return {label: Rank(int(place), None, None) for label, place in zip(losses, places, strict=True)}
     drawn = generator.integers(0, len(shared), (RESAMPLES, len(shared)))
     again = np.array([_middle(_ranked([runs[seed] for seed in shared])[drawn], axis=-1) for runs in losses.values()])
@@ -282,7 +285,7 @@ def _bootstrap(
     value: float | None, samples: Sequence[Array], statistic: Callable[..., Array], generator: np.random.Generator
 ) -> Interval:
     """Draw from each sample on its own; percentiles."""
-    if min(map(len, samples)) < 2:
+    if min(map(len, samples)) < FEWEST:
         return Interval(value, None, None)
     found = stats.bootstrap(
         samples,

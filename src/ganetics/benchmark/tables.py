@@ -18,7 +18,9 @@ import numpy as np
 from ganetics._check import InputError
 from ganetics._random import numpy_generator
 from ganetics.benchmark.estimate import Estimate, estimate
+from ganetics.benchmark.labels import short_names
 from ganetics.benchmark.statistics import (
+    FEWEST,
     Comparison,
     Interval,
     Rank,
@@ -36,6 +38,10 @@ from ganetics.benchmark.statistics import (
 Line = Mapping[str, Any]
 Checkpoint = Literal["last", "best"]
 METRICS = ("kid", "precision", "recall", "density", "coverage")
+FEW = (
+    f"Fewer than {FEWEST} seeds: no bootstrap intervals (of interquartile mean, place and probability), which would be "
+    "little more than the range; t intervals (of geometric means and ratios) hold from 2 seeds on."
+)
 SAME = ("dataset", "recipe", "steps", "split", "extractor", "extractor_digest", "n")
 """What all lines of a table agree in: figures that differ in them are not compared."""
 
@@ -52,6 +58,7 @@ class Row:
         collapsed: share of runs that collapsed (:func:`ganetics.benchmark.collapse.collapsed`).
         rank: its place by the interquartile mean.
         metrics: mean over the runs that ended, of those that were measured.
+        metrics_sd: standard deviation (n - 1) over the same runs; of what at least two have.
     """
 
     loss: str
@@ -61,6 +68,7 @@ class Row:
     collapsed: Interval
     rank: Rank
     metrics: dict[str, float]
+    metrics_sd: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -92,12 +100,14 @@ class Level:
 
     Attributes:
         value: the rate's factor, or the batch size.
+        lr: the learning rate there.
         fid: geometric mean over the seeds that ended.
         worst: the largest distance; None if a run failed.
         failed: runs that failed.
     """
 
     value: float
+    lr: float
     fid: Estimate | None
     worst: float | None
     failed: int
@@ -120,6 +130,25 @@ class Steadiness:
     worst: float | None
     factor: float | None
     comparison: Comparison | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What stands beside the :class:`Steadiness` of losses.
+
+    Attributes:
+        facts: what all runs have in common: dataset, recipe, steps, split, extractor, n.
+        phase: which runs.
+        reference: what the others are compared with.
+        common: the levels that all losses were run at: the worst cases are over these alone.
+        notes: what a reader must know beside the figures.
+    """
+
+    facts: dict[str, Any]
+    phase: str
+    reference: str
+    common: tuple[float, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -178,7 +207,7 @@ def table(
 
 def steadiness(
     lines: Iterable[Line], *, reference: str, by: Literal["rate", "batch_size"] = "rate", seed: int = 0
-) -> tuple[Steadiness, ...]:
+) -> tuple[Sweep, tuple[Steadiness, ...]]:
     """Return how steady each loss is over learning rates (tuning runs) or batch sizes (batch runs), steadiest first.
 
     Only levels that every loss was run at are compared: a loss whose sweep was widened is not the worse for it.
@@ -189,18 +218,18 @@ def steadiness(
     phase = {"rate": "tuning", "batch_size": "batch"}[by]
     found = [line for line in lines if line["phase"] == phase]
     facts = _facts(found, phase)
-    runs = {
-        loss: {level: _distances(some) for level, some in _grouped(own, by).items()}
-        for loss, own in _grouped(found, "loss").items()
-    }
+    lines_of = {loss: _grouped(own, by) for loss, own in _grouped(found, "loss").items()}
+    runs = {loss: {level: _distances(some) for level, some in levels.items()} for loss, levels in lines_of.items()}
     common = set.intersection(*(set(levels) for levels in runs.values()))
     if not common:
         raise InputError(f"{phase} runs: the losses must have a {by} in common, got none")
     worst = {loss: _worst_at_each_seed([levels[level] for level in common]) for loss, levels in runs.items()}
     comparisons = _compared(worst, reference, seed=seed, role=f"bootstrap/{facts['dataset']}/{phase}/worst")
     by_label = {one.loss: one for one in comparisons}
-    rows = [_steady(loss, levels, common, by_label.get(loss)) for loss, levels in runs.items()]
-    return tuple(sorted(rows, key=lambda row: (math.inf if row.worst is None else row.worst, row.loss)))
+    rows = [_steady(loss, levels, common, by_label.get(loss)) for loss, levels in lines_of.items()]
+    rows.sort(key=lambda row: (math.inf if row.worst is None else row.worst, row.loss))
+    beside = Sweep(facts, phase, reference, tuple(sorted(common)), _few(map(len, worst.values())))
+    return beside, tuple(rows)
 
 
 def overall(
@@ -270,6 +299,7 @@ def _row(loss: str, lines: Sequence[Line], runs: Runs, rank: Rank, generator: np
         collapsed=share(sum(bool(line["collapsed"]) for line in lines), len(lines)),
         rank=rank,
         metrics={name: float(np.mean(values)) for name, values in measured.items() if values},
+        metrics_sd={name: float(np.std(values, ddof=1)) for name, values in measured.items() if len(values) > 1},
     )
 
 
@@ -292,8 +322,10 @@ def _worst_at_each_seed(levels: Sequence[Runs]) -> dict[int, float]:
     return {seed: max(runs[seed] for runs in levels) for seed in shared}
 
 
-def _steady(loss: str, runs: Mapping[float, Runs], common: set[float], comparison: Comparison | None) -> Steadiness:
-    levels = tuple(_level(value, list(runs[value].values())) for value in sorted(runs))
+def _steady(
+    loss: str, lines: Mapping[float, Sequence[Line]], common: set[float], comparison: Comparison | None
+) -> Steadiness:
+    levels = tuple(_level(value, lines[value]) for value in sorted(lines))
     compared = [level for level in levels if level.value in common]
     ends = [level.worst for level in compared if level.worst is not None]
     worst = max(ends) if len(ends) == len(compared) else None
@@ -301,25 +333,33 @@ def _steady(loss: str, runs: Mapping[float, Runs], common: set[float], compariso
     return Steadiness(loss, levels, worst, None if worst is None else worst / min(means), comparison)
 
 
-def _level(value: float, fids: Sequence[float]) -> Level:
+def _level(value: float, lines: Sequence[Line]) -> Level:
+    fids = list(_distances(lines).values())
     ended = [fid for fid in fids if math.isfinite(fid)]
     failed = len(fids) - len(ended)
-    return Level(float(value), estimate(ended), None if failed else max(fids), failed)
+    return Level(float(value), float(lines[0]["lr"]), estimate(ended), None if failed else max(fids), failed)
 
 
 def _notes(rows: Sequence[Row], comparisons: Sequence[Comparison], reference: str) -> tuple[str, ...]:
+    names = short_names([reference, *(row.loss for row in rows)])
     notes = [
-        f"{row.loss}: {row.fid.failed} of {row.fid.n} runs failed: ranked worst, and in no mean, SD or geometric mean."
+        f"{names[row.loss]}: {row.fid.failed} of {row.fid.n} runs failed: ranked worst, and in no mean, SD or "
+        "geometric mean."
         for row in rows if row.fid.failed
     ]  # fmt: skip
     if all(row.loss != reference for row in rows):
-        notes.append(f"{reference}, the reference, has no runs here: nothing is compared.")
+        notes.append(f"{names[reference]}, the reference, has no runs here: nothing is compared.")
     for one in comparisons:
         if one.unshared:
             notes.append(
-                f"{one.loss}: compared with {reference} over the {one.seeds} seeds that both have; "
+                f"{names[one.loss]}: compared with {names[reference]} over the {one.seeds} seeds that both have; "
                 f"{one.unshared} runs of either have no partner."
             )
         if one.failed:
-            notes.append(f"{one.loss}: a run failed in {one.failed} of {one.seeds} pairs, so its p is the rank test's.")
-    return tuple(notes)
+            told = f"a run failed in {one.failed} of {one.seeds} pairs, so its p is the rank test's."
+            notes.append(f"{names[one.loss]}: {told}")
+    return (*notes, *_few(row.fid.n for row in rows))
+
+
+def _few(seeds: Iterable[int]) -> tuple[str, ...]:
+    return (FEW,) if min(seeds) < FEWEST else ()

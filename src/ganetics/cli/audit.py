@@ -49,12 +49,16 @@ def refusal(dataset: str, found: Audit) -> str:
     return f"{dataset}: the audit refuses these images: {found.errors[0].message}{more}"
 
 
-def checked(dataset: str, data_dir: Path | None, groups: str | None, *, accept: bool) -> Audit:
-    """Return the audit of images that are to be trained on; warnings are told on standard error.
+def checked(dataset: str, data_dir: Path | None, groups: str | None, *, accept: bool) -> Audit | None:
+    """Return the audit of images that are to be trained on, None of public ones; warnings are told on standard error.
 
     Raises:
         InputError: there are errors, and they are not accepted.
     """
+    from ganetics.data import NAMED
+
+    if dataset in NAMED:
+        return None
     _, found = audit_of(dataset, data_dir, groups)
     refused = refusal(dataset, found)
     if refused and not accept:

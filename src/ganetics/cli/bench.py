@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,25 +15,26 @@ from ganetics._files import write_atomically
 from ganetics.benchmark.plan import plan
 from ganetics.benchmark.protocol import FILE, bound, freeze, frozen
 from ganetics.benchmark.results import Results, write_results
+from ganetics.cli.audit import checked
 from ganetics.cli.bench_cost import cost, show_cost
+from ganetics.cli.bench_options import BASELINE, FIELDS, LOSSES, command_line, defaults
 from ganetics.cli.console import progress, warn
-from ganetics.cli.losses_given import contenders_given
+from ganetics.cli.losses_given import warn_of_losses
 from ganetics.cli.pages import now_and_then
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.tables import show
 from ganetics.data import is_named, resolved
 from ganetics.execution import Log, RunFolder
-from ganetics.execution.log import hold, read_config_as
-from ganetics.records import BenchConfig, Contender, Recipe, from_values, to_json
+from ganetics.execution.log import check_begin, hold, read_config_as
+from ganetics.records import BenchConfig, Contender, from_values, to_json
 from ganetics.report import write_bench_report
 
 if TYPE_CHECKING:
     from ganetics.benchmark.run import Progress
+    from ganetics.data.audit import Audit
     from ganetics.trial import TrialData
 
-LOSSES = "ganetic,non-saturating,least-squares"
-BASELINE = "ganetic"
 CONFIRMATORY_SEED = 1
 """Others than those of an exploratory run with the same options."""
 
@@ -52,8 +52,8 @@ def bench(
         str | None,
         typer.Option(
             help="names or expressions, LABEL=LOSS, LOSS+PENALTY:WEIGHT; @FILE: all losses of a hall_of_fame.json, or "
-            "of a text, one a line; @FILE#N: that in row or line N; LABEL=@FILE: a search's best; separated by commas "
-            f"[default: {LOSSES}]"
+            "of a text, one a line, each LOSS or LABEL=LOSS; @FILE#N: that in row or line N; LABEL=@FILE: a search's "
+            f"best; separated by commas [default: {LOSSES}]"
         ),
     ] = None,
     dataset: Annotated[
@@ -64,6 +64,9 @@ def bench(
     groups: Annotated[
         str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
     ] = None,
+    accept_audit: Annotated[
+        bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
+    ] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="of each loss at its own best rate [default: 10]")] = None,
     common_seeds: Annotated[
         int | None, typer.Option(min=0, help="of all losses at the recipe's rate [default: 5]")
@@ -98,8 +101,15 @@ def bench(
     confirmatory: Annotated[
         bool, typer.Option("--confirmatory", help="write protocol.json before the first run, and keep to it")
     ] = False,
-    depart: Annotated[bool, typer.Option("--depart", help="run although protocol.json says otherwise")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would cost and train nothing")] = False,
+    depart: Annotated[bool, typer.Option("--depart", help="begin although protocol.json says otherwise")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="check everything, say what is left to run and its cost, and train nothing; with --confirmatory it "
+            "writes protocol.json, and nothing else",
+        ),
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes [default: one a core, as memory allows; Ray: its CPUs]")
     ] = None,
@@ -116,9 +126,12 @@ def bench(
     """Compare losses: choose each one's learning rate on tuning seeds, then train on fresh seeds; two tables.
 
     May be stopped at any moment: with --resume it goes on. Options that are not given with --resume are taken from the
-    run; of a finished one tables and report are made anew, and nothing is trained.
+    run; of a finished one tables and report are made anew, and nothing is trained. Images of your own are audited
+    first (see ganetics doctor --data), and errors stop it.
     """
     before = stored_configuration(run) if resume else None
+    if before is not None and depart:
+        raise InputError(f"--depart: belongs to the beginning of a run, {run} has begun and keeps its configuration")
     if before is not None and dataset is not None:  # before another one is fetched
         hold(run, "dataset", before.dataset, short(dataset))
     name = dataset or (before.dataset if before else "digits")
@@ -129,56 +142,43 @@ def bench(
         "seeds": seeds, "common-seeds": common_seeds, "tuning-seeds": tuning_seeds, "rates": rates, "widen": widen,
         "batch-sizes": batch_sizes, "batch-seeds": batch_seeds, "recipe": recipe, "steps": steps,
         "extractor": extractor, "samples": samples, "score-at": score_at, "split": split and split.value,
-        "against": against, "seed": seed,
+        "against": against, "seed": seed, "accept-audit": accept_audit or None, "confirmatory": confirmatory or None,
     }  # fmt: skip
     given = {field: read(options[name]) for field, (name, read) in FIELDS.items() if options[name] is not None}
     if before is None:
         if confirmatory or (run / FILE).exists():  # else it would confirm by the runs that it is to confirm
             given = {"seed": CONFIRMATORY_SEED, **given}
-        given = {**defaults(chosen, given), "command": command_line(options, confirmatory=confirmatory)}
+        given = {**defaults(chosen, given), "command": command_line(options)}
+        warn_of_losses(given["contenders"])
     elif confirmatory and before.protocol is None:
         raise InputError(f"--confirmatory: a protocol is written before the first run, {run} began without one")
     settings = {**(before.model_dump() if before else {}), **given, "recipe": chosen, "dataset": short(name)}
+    place = Place(executor, workers, address, memory_mib)
     if before is not None and is_finished(run, before):
-        result = retabulated(run, from_values(BenchConfig, settings, where="bench"))
+        config = from_values(BenchConfig, settings, where="bench")
+        if dry_run:
+            price(run, config, place, resume=resume, as_json=as_json)
+            return
+        result = retabulated(run, config)
         write_bench_report(run, result)
         show(run, result, as_json=as_json)
         return
     if before is not None and dataset is None and not is_named(name):
         raise InputError(f"--dataset: must name the images again, the run knows that it is called {name!r}")
+    # a run that is gone on with has the images that it began with, or is refused
+    audit = None if before else checked(name, data_dir, groups, accept=accept_audit)
     begun = prepared(name, data_dir, settings)
     if before is None:
         config = bound(run, begun.config, confirmatory=confirmatory, depart=depart)
         if (run / "config.json").exists():  # refused below, but not for its words
             config = config.model_copy(update={"command": stored_configuration(run).command})
-        begun = replace(begun, config=config)
-    place = Place(executor, workers, address, memory_mib)
+        begun = replace(begun, config=config, audit=audit)
     if dry_run:
-        freeze(run, begun.config)
-        show_cost(begun.config, place, as_json=as_json)
+        price(run, begun.config, place, resume=resume, as_json=as_json)
         return
     result = carry_out(run, begun, place=place, resume=resume)
     write_bench_report(run, result)
     show(run, result, as_json=as_json)
-
-
-def defaults(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is given, with what depends on it where it is not."""
-    contenders: Sequence[Contender] = given.get("contenders") or contenders_given(LOSSES)
-    labels = [one.label for one in contenders]
-    quarters = sorted({quarter * recipe.steps // 4 for quarter in (1, 2, 3)} - {0})
-    baseline = BASELINE if BASELINE in labels else labels[0]
-    return {"contenders": contenders, "baseline": baseline, "score_at": quarters, **given}
-
-
-def command_line(options: Mapping[str, Any], *, confirmatory: bool) -> str:
-    """Return the command that makes a benchmark again; RUN and DIR stand for places.
-
-    >>> command_line({"losses": "hinge,p**2", "seeds": 25, "steps": None}, confirmatory=True)
-    "ganetics bench RUN --losses 'hinge,p**2' --seeds 25 --confirmatory"
-    """
-    given = [f"--{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None]
-    return " ".join(["ganetics bench RUN", *given, *(["--confirmatory"] if confirmatory else [])])
 
 
 def short(dataset: str) -> str:
@@ -213,6 +213,22 @@ def retabulated(run: Path, config: BenchConfig) -> Results:
         return write_results(run, config, folder.archive.replay())
 
 
+def price(run: Path, config: BenchConfig, place: Place, *, resume: bool, as_json: bool) -> None:
+    """Print what is left of a benchmark would cost, after all checks that :func:`carry_out` makes.
+
+    Nothing is written but the protocol of a confirmatory one: it can be published before the first run.
+
+    Raises:
+        InputError: as :func:`carry_out`.
+    """
+    with place.open() as executor:
+        check_begin(run, config.model_dump(mode="json"), resume=resume)
+        if not resume:
+            freeze(run, config)
+        frozen(run, config)
+        show_cost(run, config, executor.workers, Log(run / "archive.jsonl").read(), as_json=as_json)
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A benchmark that may begin."""
@@ -220,6 +236,8 @@ class Prepared:
     config: BenchConfig
     data: Mapping[str, TrialData]
     """Split → what trials need that are scored on it."""
+    audit: Audit | None = None
+    """Of somebody's own images, to be kept with the run."""
 
 
 def prepared(dataset: str, data_dir: Path | None, settings: Mapping[str, Any]) -> Prepared:
@@ -270,6 +288,7 @@ def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Resu
         OSError: the disk is full or the folder not writable; all finished work is kept.
     """
     from ganetics.benchmark.run import run_bench
+    from ganetics.data.audit import write_audit
     from ganetics.execution.process import environment
 
     config = begun.config
@@ -278,6 +297,7 @@ def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Resu
         if not (run / "config.json").exists():
             freeze(run, config)
         folder.begin(config.model_dump(mode="json"), resume=resume)
+        write_audit(run, begun.audit)
         frozen(run, config)
         floors = {split: _floor(one) for split, one in begun.data.items()}
         # beside the configuration, not in it: its last digits may differ on another machine
@@ -286,7 +306,7 @@ def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Resu
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
             )
-        warn(cost(config, executor.workers, done=len(folder.archive.replay())))
+        warn(cost(config, executor.workers, folder.archive.replay(), where=folder.archive.path))
         return run_bench(folder, config, executor, data=begun.data, on_progress=_shown_by(report, run))
 
 
@@ -303,39 +323,3 @@ def _shown_by(report: Callable[..., None], run: Path) -> Callable[[Progress], No
         refresh()
 
     return on_progress
-
-
-def _numbers(option: str, kind: type[Any]) -> Callable[[str], list[Any]]:
-    def read(text: str) -> list[Any]:
-        try:
-            return [kind(part) for part in text.split(",")]
-        except ValueError:
-            raise InputError(f"{option}: must be numbers separated by commas, got {text!r}") from None
-
-    return read
-
-
-def _steps(text: str) -> list[int]:
-    return [] if text == "none" else _numbers("--score-at", int)(text)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-FIELDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "contenders": ("losses", contenders_given),
-    "groups": ("groups", _as_it_is),
-    "final_seeds": ("seeds", _as_it_is),
-    "common_seeds": ("common-seeds", _as_it_is),
-    "tuning_seeds": ("tuning-seeds", _as_it_is),
-    "rates": ("rates", lambda text: sorted(_numbers("--rates", float)(text))),
-    "widen": ("widen", _as_it_is),
-    "batch_sizes": ("batch-sizes", _numbers("--batch-sizes", int)),
-    "batch_seeds": ("batch-seeds", _as_it_is),
-    "score_at": ("score-at", _steps),
-    "split": ("split", _as_it_is),
-    "baseline": ("against", _as_it_is),
-    "seed": ("seed", _as_it_is),
-}
-"""Field of the configuration → the option that sets it, and how it is read."""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ganetics._check import InputError
+from ganetics.catalogue import expression_of
+from ganetics.cli.console import warn
 from ganetics.cli.loss_files import LossFile, Row, parted, read_losses
 from ganetics.expressions.text import parse
 from ganetics.records import Contender, Penalty, from_values
 
 PENALTY = re.compile(r"\+([a-z]\w*):([^+:/;]+)(?:/(\d+))?$")
 """At the end of a loss: kind, weight and, for a lazy one, the steps between two."""
+WEIGHTS = {"r1": "1", "r2": "1", "gradient": "10", "clip": "0.01"}
+"""What a penalty may weigh, to say to somebody who gives no weight."""
+UNWEIGHTED = re.compile(rf"\+({'|'.join(WEIGHTS)})[:/\d\s]*$")
+"""At the end of a loss: a penalty without a weight."""
 
 
 def loss_text(given: str, *, what: str = "loss") -> str:
@@ -42,12 +49,13 @@ def loss_text(given: str, *, what: str = "loss") -> str:
 
 
 def contenders_given(text: str) -> tuple[Contender, ...]:
-    """Return the contenders that ``text`` lists, those that are given twice once; losses are not looked up.
+    """Return the contenders that ``text`` lists; losses are not looked up. What is given twice is taken once, and told.
 
     They are separated by commas outside of parentheses. Each is a name of the catalogue or an expression, perhaps with
     penalties behind it (``+kind:weight``, ``+kind:weight/steps`` every so many steps) and with ``label=`` before it; or
     all losses of @FILE: a search's hall of fame, whose found losses are labelled by their numbers, or a text file of
-    one a line. ``@FILE#N`` and ``label=@FILE`` are one loss, as :func:`loss_text` has it.
+    one a line, each perhaps with ``label=`` before it. ``@FILE#N`` and ``label=@FILE`` are one loss, as
+    :func:`loss_text` has it.
 
     Raises:
         InputError: none, no such file or row, an unknown penalty, two of one label, or a bracket that is not closed.
@@ -58,13 +66,36 @@ def contenders_given(text: str) -> tuple[Contender, ...]:
     Contender(label='ours', loss='p**2', penalties=(Penalty(kind='r1', weight=0.5, every=16),))
     """
     found: dict[str, Contender] = {}
+    again: list[str] = []
     for label, loss in _listed(text):
         one = _contender(label, loss)
+        if one.label in found:
+            again.append(repr(one.label))
         if found.setdefault(one.label, one) != one:
             raise InputError(f"losses: no two may have one label, got {one.label!r} for another: give LABEL=LOSS")
     if not found:
         raise InputError(f"losses: there must be at least one, got {text!r}")
+    if again:
+        warn(f"losses: given more than once and taken once: {', '.join(dict.fromkeys(again))}")
     return tuple(found.values())
+
+
+def warn_of_losses(contenders: Sequence[Contender]) -> None:
+    """Name on standard error contenders that are one loss under two labels, and those under which nothing is learnt.
+
+    Raises:
+        InputError: a loss is neither in the catalogue nor an expression.
+    """
+    from ganetics.search.screen import idle
+
+    first: dict[Any, str] = {}
+    for one in contenders:
+        expression = expression_of(one.loss)
+        same = first.setdefault((expression or one.loss, one.penalties), one.label)
+        if same != one.label:
+            warn(f"losses: {one.label!r} is the same loss as {same!r}: it is trained twice")
+        if expression is not None and (reason := idle(expression)) is not None:
+            warn(f"losses: {one.label!r} can teach nothing: {reason}")
 
 
 def penalised(text: str, *, what: str) -> tuple[str, tuple[Penalty, ...]]:
@@ -75,7 +106,7 @@ def penalised(text: str, *, what: str) -> tuple[str, tuple[Penalty, ...]]:
         what: what asks for it, for messages.
 
     Raises:
-        InputError: an unknown penalty, or a weight or steps out of range.
+        InputError: an unknown penalty, one without a weight, or a weight or steps out of range.
 
     >>> penalised("hinge+r1:0.5/16", what="loss")
     ('hinge', (Penalty(kind='r1', weight=0.5, every=16),))
@@ -87,6 +118,11 @@ def penalised(text: str, *, what: str) -> tuple[str, tuple[Penalty, ...]]:
         where = f"{what}: {text!r}: penalty {kind!r}"
         penalties.insert(0, from_values(Penalty, {"kind": kind, "weight": weight, "every": every or 1}, where=where))
         loss = loss[: match.start()].rstrip()
+    if bare := UNWEIGHTED.search(loss):
+        kind, name = bare.group(1), loss[: bare.start()].rstrip()
+        raise InputError(
+            f"{what}: {text!r}: penalty {kind!r} needs a weight, such as {name}+{kind}:{WEIGHTS[kind]}, got none"
+        )
     return loss, tuple(penalties)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from ganetics._check import InputError
+from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.guesses import guesses_given, rivals_given
 from ganetics.cli.pages import now_and_then
@@ -22,6 +23,7 @@ from ganetics.records import Recipe, SearchConfig, from_values, to_json
 from ganetics.search.ladder import ladder, parse_rungs
 
 if TYPE_CHECKING:
+    from ganetics.data.audit import Audit
     from ganetics.search import Progress, SearchResult
     from ganetics.trial import TrialData
 
@@ -47,6 +49,9 @@ def search(
     groups: Annotated[
         str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
     ] = None,
+    accept_audit: Annotated[
+        bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
+    ] = False,
     mode: Annotated[
         Mode | None, typer.Option(help="tied: one L(y, p); separate: three terms over the logit [default: tied]")
     ] = None,
@@ -101,7 +106,8 @@ def search(
     """Evolve losses by genetic programming, and confirm the best on fresh seeds at three learning rates.
 
     May be stopped at any moment, kill -9 included: with --resume it goes on and comes to the same result. Options that
-    are not given with --resume are taken from the run.
+    are not given with --resume are taken from the run. Images of your own are audited first (see ganetics doctor
+    --data), and errors stop it.
     """
     from ganetics.data import resolved
     from ganetics.execution.log import hold
@@ -118,6 +124,7 @@ def search(
     guesses = guesses_given(guess or (), warm_start, mode=evolved)
     given = {
         "groups": groups,
+        "accept_audit": accept_audit or None,
         "mode": None if mode is None else mode.value,
         "seed": seed,
         "trials": trials,
@@ -136,7 +143,9 @@ def search(
     if before is None and trials is None and minutes is None and plateau is None:
         given["trials"] = TRIALS
     settings = {**(before.model_dump(mode="json") if before else {"rungs": ladder(chosen)}), **given}
-    begun = prepared(name, data_dir, chosen, settings)
+    # a run that is gone on with has the images that it began with, or is refused
+    audit = None if before else checked(name, data_dir, groups, accept=accept_audit)
+    begun = replace(prepared(name, data_dir, chosen, settings), audit=audit)
     place = Place(executor, workers, address, memory_mib)
     result = carry_out(run, begun, place=place, resume=resume)
     show(run, result, as_json=as_json)
@@ -159,6 +168,8 @@ class Prepared:
 
     config: SearchConfig
     data: TrialData
+    audit: Audit | None = None
+    """Of somebody's own images, to be kept with the run."""
 
 
 def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict[str, Any]) -> Prepared:
@@ -202,6 +213,7 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
         OSError: the disk is full or the folder not writable; all finished work is kept.
     """
     from ganetics._files import write_atomically
+    from ganetics.data.audit import write_audit
     from ganetics.execution import RunFolder
     from ganetics.execution.process import environment
     from ganetics.report import write_search_report
@@ -211,6 +223,7 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
     with place.open() as executor, RunFolder(run) as folder, progress("search") as report:
         config, reference = search.config, search.data.reference
         folder.begin(config.model_dump(mode="json"), resume=resume)
+        write_audit(run, search.audit)
         # beside the configuration, not in it: its last digits may differ on another machine
         facts = {"floor": reference.floor, "floor_n": reference.floor_count}
         write_atomically(run / "reference.json", (to_json(facts) + "\n").encode())

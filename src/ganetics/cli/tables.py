@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from ganetics.benchmark.estimate import Estimate
+from ganetics.benchmark.labels import short_names, written_out
 from ganetics.benchmark.results import Results, as_json
 from ganetics.benchmark.statistics import Comparison
 from ganetics.benchmark.tables import Row
@@ -42,21 +43,24 @@ def plain(run: Path, found: Results) -> dict[str, object]:
 def _print(title: str, figures: Figures) -> None:
     table = Table(box=None, pad_edge=False, title_justify="left", title=title)
     table.add_column("loss", overflow="fold")
-    for heading in ("rate", "FID", "worst", "collapsed", "ratio", "p"):
+    for heading in ("rate", "IQM", "FID", "worst", "collapsed", "ratio", "p"):
         table.add_column(heading, justify="right")
     comparisons = {one.loss: one for one in figures.comparisons}
+    labels = [figures.reference, *(row.loss for row in figures.rows)]
+    names = short_names(labels)
     for row in figures.rows:
-        table.add_row(*_cells(row), *_compared(comparisons.get(row.loss)))
+        table.add_row(names[row.loss], *_cells(row), *_compared(comparisons.get(row.loss)))
     console.print(table, markup=False)
     facts = figures.facts
     floor = f", floor {facts['floor']:.3g} at n {facts['floor_n']}" if facts.get("floor") is not None else ""
     console.print(
         f"{facts['dataset']}, {facts['split']} images, recipe {facts['recipe']}, {facts['steps']} steps; "
-        f"{facts['extractor']}, n {facts['n']}{floor}. FID: geometric mean over the seeds and its 95 % interval; ratio "
-        f"to {figures.reference}, seed by seed; p after Holm's correction.",
+        f"{facts['extractor']}, n {facts['n']}{floor}. Sorted by IQM: interquartile mean of FID over the seeds, a "
+        "failed run being the worst. FID: geometric mean and its 95 % interval; ratio of it to "
+        f"{names[figures.reference]}, seed by seed; p after Holm's correction.",
         markup=False,
     )
-    _print_notes(figures.notes)
+    _print_notes((*figures.notes, *(f"{name} = {label}" for name, label in written_out(labels).items())))
     console.print()
 
 
@@ -68,7 +72,8 @@ def _print_notes(notes: Sequence[str]) -> None:
 def _cells(row: Row) -> tuple[str, ...]:
     fid = row.fid
     collapsed = round((row.collapsed.value or 0.0) * fid.n)
-    return row.loss, f"×{row.rate:g}", _interval(fid.geometric), _one(fid.worst), f"{collapsed} of {fid.n}"
+    iqm = _one(None if fid.iqm is None else fid.iqm.value)
+    return f"×{row.rate:g}", iqm, _interval(fid.geometric), _one(fid.worst), f"{collapsed} of {fid.n}"
 
 
 def _compared(one: Comparison | None) -> tuple[str, str]:

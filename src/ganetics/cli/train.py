@@ -92,7 +92,7 @@ def train(
     Images of your own are audited first (see ganetics doctor --data), and errors stop it. Options that are not given
     with --resume are taken from the run.
     """
-    from ganetics.data import NAMED, resolved
+    from ganetics.data import resolved
     from ganetics.execution.log import hold
     from ganetics.execution.process import prepare
     from ganetics.generation.about import About
@@ -110,7 +110,7 @@ def train(
     groups = groups if groups is not None or before is None else before.groups
     accept_audit = accept_audit or (before is not None and before.accept_audit)
     # a run that is gone on with has the images that it began with, or is refused
-    audit = None if before or name in NAMED else checked(name, data_dir, groups, accept=accept_audit)
+    audit = None if before else checked(name, data_dir, groups, accept=accept_audit)
     chosen = chosen_recipe(
         recipe, name, before=before.recipe if before else None, image_size=image_size, data_dir=data_dir
     )

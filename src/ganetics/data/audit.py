@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Literal
 
+from ganetics._files import write_atomically
 from ganetics.data.findings import RULES, Facts, Finding, Severity, columns
 from ganetics.data.listing import Listing
 from ganetics.data.measure import Measured
-from ganetics.records import Record
+from ganetics.records import Record, to_json
 
 
 class Audit(Record):
@@ -38,6 +40,12 @@ class Audit(Record):
     def warnings(self) -> tuple[Finding, ...]:
         """What does not stop it, and should be known."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
+
+
+def write_audit(run: Path, found: Audit | None) -> None:
+    """Write the audit of a run's images into its folder, if there is one."""
+    if found is not None:
+        write_atomically(run / "audit.json", (to_json(found, indent=1) + "\n").encode())
 
 
 def audit(listing: Listing, measured: Measured) -> Audit:

@@ -44,8 +44,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"run folder {self.path}: must be a folder, got a file")
+        _check_folder(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.path)
         self.archive = Log(self.path / "archive.jsonl")
@@ -58,19 +57,9 @@ class RunFolder:
             InputError: there is a run and ``resume`` is false; there is none and it is true; or the run has another
                 configuration (names the first field that differs, and both values).
         """
-        stored = self.path / "config.json"
-        if not stored.exists():
-            if resume:
-                raise InputError(f"run folder {self.path}: nothing to resume, it holds no config.json")
-            if self.archive.path.exists():
-                raise InputError(f"run folder {self.path}: it holds an archive.jsonl without a config.json")
-            write_atomically(stored, (to_json(config, indent=2) + "\n").encode())
-            return
-        difference = first_difference(read_config(self.path), json.loads(to_json(config)))
-        if difference is not None:
-            raise _another(self.path, *difference, more="" if resume else f"; {GO_ON}")
+        _check_configuration(self.path, config, resume=resume)
         if not resume:
-            raise InputError(f"run folder {self.path}: it holds a run already; {GO_ON}")
+            write_atomically(self.path / "config.json", (to_json(config, indent=2) + "\n").encode())
 
     def commit(self, done: Sequence[tuple[Mapping[str, Any], Completed]], *, elapsed: float) -> None:
         """Add results to the archive, each a line with ``kind`` and ``index``, and what they cost to the timings.
@@ -121,6 +110,20 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_begin(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
+    """Check that a run may begin in a folder, or be gone on with, and write nothing.
+
+    Raises:
+        InputError: as :class:`RunFolder` and :meth:`RunFolder.begin`.
+    """
+    _check_folder(folder)
+    with suppress(FileNotFoundError):
+        descriptor = os.open(folder / ".lock", os.O_RDONLY)
+        _hold_lock(descriptor, folder)
+        os.close(descriptor)
+    _check_configuration(folder, config, resume=resume)
 
 
 class Log:
@@ -273,6 +276,26 @@ def first_difference(old: Any, new: Any, field: str = "") -> tuple[str, Any, Any
     return None if old == new else (field, old, new)
 
 
+def _check_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise InputError(f"run folder {path}: must be a folder, got a file")
+
+
+def _check_configuration(path: Path, config: Mapping[str, Any], *, resume: bool) -> None:
+    """Check that there is none and nothing is resumed, or that it is the same and resumed."""
+    if not (path / "config.json").exists():
+        if resume:
+            raise InputError(f"run folder {path}: nothing to resume, it holds no config.json")
+        if (path / "archive.jsonl").exists():
+            raise InputError(f"run folder {path}: it holds an archive.jsonl without a config.json")
+        return
+    difference = first_difference(read_config(path), json.loads(to_json(config)))
+    if difference is not None:
+        raise _another(path, *difference, more="" if resume else f"; {GO_ON}")
+    if not resume:
+        raise InputError(f"run folder {path}: it holds a run already; {GO_ON}")
+
+
 def _another(folder: Path, field: str, old: Any, new: Any, *, more: str = "") -> InputError:
     return InputError(
         f"run folder {folder}: it holds another configuration: {field} is {old!r} there, got {new!r}{more}"
@@ -291,12 +314,16 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _lock(folder: Path) -> int:
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    _hold_lock(descriptor, folder)
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def _hold_lock(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         owner = os.read(descriptor, 32).decode(errors="replace").strip()
         os.close(descriptor)
         raise InputError(f"run folder {folder}: process {owner or 'unknown'} is at work in it") from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor

@@ -19,7 +19,7 @@ from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, resolved
-from ganetics.data.audit import Audit
+from ganetics.data.audit import Audit, write_audit
 from ganetics.execution.log import RunFolder
 from ganetics.execution.process import environment
 from ganetics.generation.about import About, write_about
@@ -124,8 +124,7 @@ def fit(
             finished.unlink(missing_ok=True)
             write_atomically(run / "config.json", (to_json(config, indent=2) + "\n").encode())
         folder.begin(config.model_dump(mode="json"), resume=resume)
-        if audit is not None:
-            write_atomically(run / "audit.json", (to_json(audit, indent=1) + "\n").encode())
+        write_audit(run, audit)
         if about is not None:
             write_about(run, about)
         if finished.exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from markupsafe import Markup
 import ganetics
 from ganetics._files import write_atomically
 from ganetics.benchmark.results import Results
-from ganetics.benchmark.statistics import Comparison
+from ganetics.benchmark.statistics import FEWEST, Comparison
 from ganetics.benchmark.tables import METRICS, Row, Steadiness, Table
+from ganetics.benchmark.times import Times
 from ganetics.report import bench_facts, bench_figures
 from ganetics.report.bench_run import BenchRun, Sample, read_bench
 from ganetics.report.bench_verdict import binding, chance, limits, standing, verdict
@@ -35,6 +36,8 @@ class Figures:
     heading: str
     table: Table
     rows: tuple[tuple[Row, Comparison | None], ...]
+    times: Mapping[str, Times]
+    """By label; without losses of which nothing is recorded."""
 
     @property
     def metrics(self) -> list[str]:
@@ -64,6 +67,8 @@ class Sweep:
     panels: Sequence[Markup]
     rows: Sequence[Steadiness]
     """Steadiest first; empty before all its runs are made."""
+    common: str
+    """The levels that all losses were run at."""
     provenance: str
 
 
@@ -103,6 +108,9 @@ def percent(share: float) -> str:
 def _context(run: BenchRun) -> dict[str, Any]:
     return {
         "run": run,
+        "baseline": run.name(run.baseline),
+        "shortened": any(label != name for label, name in run.names.items()),
+        "few": FEWEST,
         "version": ganetics.__version__,
         "verdict": verdict(run),
         "binding": binding(run),
@@ -125,7 +133,14 @@ def _context(run: BenchRun) -> dict[str, Any]:
 
 def _figures(run: BenchRun) -> list[Figures]:
     return [
-        Figures(name, anchor, heading, table, tuple((row, _of(table, row.loss)) for row in table.rows))
+        Figures(
+            name,
+            anchor,
+            heading,
+            table,
+            tuple((row, _of(table, row.loss)) for row in table.rows),
+            run.times(table.phase),
+        )
         for name, anchor, heading in TABLES
         if (table := run.results.tables.get(name)) is not None
     ]
@@ -143,11 +158,16 @@ def _sweeps(run: BenchRun) -> list[Sweep]:
     steady, own = run.results.steadiness, bench_facts.provenance(run)
     sweeps = (
         Sweep("rates", "Over learning rates", "rate", bench_figures.over(run, "rate"), steady.get("rates", ()),
-              bench_facts.tuning_provenance(run)),
+              _common(run, "rates", "×{:g}"), bench_facts.tuning_provenance(run)),
         Sweep("batches", "Over batch sizes", "batch size", bench_figures.over(run, "batch_size"),
-              steady.get("batch-sizes", ()), own),
+              steady.get("batch-sizes", ()), _common(run, "batch-sizes", "{:g}"), own),
     )  # fmt: skip
     return [one for one in sweeps if one.panels]
+
+
+def _common(run: BenchRun, name: str, form: str) -> str:
+    found = run.results.sweeps.get(name)
+    return "" if found is None else ", ".join(map(form.format, found.common))
 
 
 def _pictures(run: BenchRun, label: str) -> list[tuple[Sample, str | None]]:

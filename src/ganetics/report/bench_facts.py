@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ganetics.benchmark.collapse import RULE
+from ganetics.benchmark.cost import expected_seconds
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Phase
 from ganetics.benchmark.protocol import ANALYSIS
+from ganetics.benchmark.statistics import FEWEST
 from ganetics.records import BenchConfig
 from ganetics.report.bench_run import BenchRun
 from ganetics.report.charts import number
@@ -27,6 +29,8 @@ class Loss:
     """A loss of the benchmark: what it is, and how its rate was found."""
 
     label: str
+    name: str
+    """What tables and figures call it."""
     text: str
     penalties: str
     tried: str
@@ -77,7 +81,7 @@ def losses(run: BenchRun) -> list[Loss]:
             f"{p.kind} {p.weight:g}" + (f" every {p.every}" if p.every > 1 else "") for p in one.penalties
         )
         tried = ", ".join(f"×{rate:g}" for rate in tuned.rates)
-        found.append(Loss(label, text, penalties, tried, chosen, decided and tuned.at_edge))
+        found.append(Loss(label, run.name(label), text, penalties, tried, chosen, decided and tuned.at_edge))
     return found
 
 
@@ -128,10 +132,10 @@ def _caveats(run: BenchRun, config: BenchConfig) -> Iterator[str]:
     if config.split == "validation":
         yield "Figures are of validation images, on which rates were chosen too, with other seeds: no test split."
     if config.final_seeds < FEW:
-        yield (
-            f"{counted(config.final_seeds, 'final seed')}: below {FEW} a bootstrap interval is too narrow; the paired "
-            "test does not depend on it."
-        )
+        told = f"below {FEWEST} there is no bootstrap interval" if config.final_seeds < FEWEST else (
+            f"below {FEW} a bootstrap interval is too narrow"
+        )  # fmt: skip
+        yield f"{counted(config.final_seeds, 'final seed')}: {told}; the paired test does not depend on it."
     if any(one.at_edge for one in run.results.tuned.values()):
         yield "A loss whose best rate is at the edge of those tried may be better beyond it; they are marked above."
     failed = sum(line["failure"] is not None for line in run.runs("final"))
@@ -171,7 +175,7 @@ def _budget(run: BenchRun) -> Rows:
         rows.append(("to be made", f"{run.total - len(run.lines):,}"))
     jobs = [line for line in run.timings if "cpu_seconds" in line]
     if not jobs:
-        expected = duration(run.total * run.config.recipe.seconds)
+        expected = duration(run.total * expected_seconds(run.config.recipe))
         return [*rows, ("core time", f"not recorded; the recipe expects {expected} in all")]
     phase_of = {line["index"]: line["phase"] for line in run.lines}
     cpu = sum(line["cpu_seconds"] for line in jobs)
@@ -189,8 +193,8 @@ def _budget(run: BenchRun) -> Rows:
 def _power(run: BenchRun) -> Rows:
     comparisons = () if run.final is None else run.final.comparisons
     found = [
-        (one.loss, f"×{number(one.detectable)} from {counted(one.seeds - one.failed, 'pair')}")
+        (run.name(one.loss), f"×{number(one.detectable)} from {counted(one.seeds - one.failed, 'pair')}")
         for one in comparisons if one.detectable is not None
     ]  # fmt: skip
-    what = f"the ratio to {run.baseline} that the test finds with 80 % probability, at Holm's first level"
+    what = f"the ratio to {run.name(run.baseline)} that the test finds with 80 % probability, at Holm's first level"
     return [("what", what), *found] if found else [("ratio", "not known: it takes two losses and two final seeds")]

@@ -61,7 +61,7 @@ def over(run: BenchRun, by: By) -> list[Markup]:
     chosen = {label: one.rate for label, one in run.results.tuned.items()} if "rates" in run.results.steadiness else {}
     means = {label: _means(run.runs(PHASE_OF[by], label), by) for label in run.order}
     return [
-        _swept(run, label, Chart(x, replace(y, label=label), 150, gutter=44), by, means, chosen.get(label))
+        _swept(run, label, Chart(x, replace(y, label=run.name(label)), 150, gutter=44), by, means, chosen.get(label))
         for label in run.order
     ]
 
@@ -81,7 +81,7 @@ def learning(run: BenchRun) -> list[Markup]:
     beside = drawn.get(run.baseline)
     panels = []
     for label, values in drawn.items():
-        chart = Chart(x, replace(y, label=label), 150, gutter=44)
+        chart = Chart(x, replace(y, label=run.name(label)), 150, gutter=44)
         kind = kind_of(run, label)
         marks = [chart.band(steps, values.min(axis=0), values.max(axis=0), kind)]
         if beside is not None and label != run.baseline:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganetics._check import InputError
+from ganetics.benchmark.labels import short_names
 from ganetics.benchmark.plan import Line, Phase, plan, seeds, split
 from ganetics.benchmark.results import Results, preview_name, results
 from ganetics.benchmark.tables import Row, Table
+from ganetics.benchmark.times import Times, times
 from ganetics.execution.log import Log, read_config_as
 from ganetics.records import BenchConfig
 from ganetics.report.run import optional_object
@@ -63,9 +65,22 @@ class BenchRun:
         return [*ranked, *(one.label for one in self.config.contenders if one.label not in ranked)]
 
     @property
+    def names(self) -> dict[str, str]:
+        """Label → what tables and figures call the loss."""
+        return short_names(one.label for one in self.config.contenders)
+
+    def name(self, label: str) -> str:
+        """Return what tables and figures call a loss: its label, cut off if it is long."""
+        return self.names.get(label, label)
+
+    @property
     def elapsed(self) -> float | None:
         """Seconds, over all the times that the benchmark was gone on with; None: not recorded."""
         return max((float(line["elapsed_seconds"]) for line in self.timings if "elapsed_seconds" in line), default=None)
+
+    def times(self, phase: str) -> dict[str, Times]:
+        """Return what the runs of a phase took, by label; without those of which nothing is recorded."""
+        return {one.loss: one for one in times(self.lines, self.timings) if one.phase == phase}
 
     def row(self, label: str, table: str = "final") -> Row | None:
         """Return a loss's row in a table."""

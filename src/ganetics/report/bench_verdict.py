@@ -76,10 +76,12 @@ def verdict(run: BenchRun) -> BenchVerdict:
         return BenchVerdict(f"Every final run failed: {counted(len(run.runs('final')), 'run')}", ())
     one, other = _pair(table)
     if one is None or other is None:
-        title = f"{capital(first.loss)} reaches FID {_value(first.fid.iqm)}; there is nothing to compare it with"
+        title = (
+            f"{capital(run.name(first.loss))} reaches FID {_value(first.fid.iqm)}; there is nothing to compare it with"
+        )
         return BenchVerdict(title, (), (first,))
-    text = [_groups(table), _power(one), _choice(table), _checkpoints(run, table)]
-    return BenchVerdict(capital(_title(table, one)), tuple(filter(None, text)), (first, other))
+    text = [_groups(run, table), _power(run, one), _choice(table), _checkpoints(run, table)]
+    return BenchVerdict(capital(_title(run, table, one)), tuple(filter(None, text)), (first, other))
 
 
 def binding(run: BenchRun) -> Binding:
@@ -133,14 +135,17 @@ def _pair(table: Table) -> tuple[Comparison, Row] | tuple[None, None]:
     return by_loss[other.loss if first == table.reference else first], other
 
 
-def _title(table: Table, one: Comparison) -> str:
+def _title(run: BenchRun, table: Table, one: Comparison) -> str:
     first = table.rows[0].loss
     leads = "baseline" if first == table.reference else "other"
     seeds = counted(one.seeds, "seed")
-    words = {"first": first, "other": one.loss if leads == "baseline" else one.reference, "seeds": seeds}
+    other = one.loss if leads == "baseline" else one.reference
+    words = {"first": run.name(first), "other": run.name(other), "seeds": seeds}
     state = standing(one)
     if one.ratio is None:
-        return f"{first} is first; no seed ended well under it and under {words['other']}, so there is no ratio"
+        return (
+            f"{words['first']} is first; no seed ended well under it and under {words['other']}, so there is no ratio"
+        )
     sentence = BETWEEN[leads, state].format(**words, factor=number(one.ratio.mean))
     on = "" if state == "open" else f" on {counted(one.seeds, 'fresh seed')}"
     interval = limits(one.ratio)
@@ -151,24 +156,26 @@ def _corrected(one: Comparison) -> str:
     return chance(None) if one.p_holm is None else f"Holm-corrected {chance(one.p_holm)}"
 
 
-def _groups(table: Table) -> str:
+def _groups(run: BenchRun, table: Table) -> str:
     """Say of all losses at once how they stand to the baseline."""
     groups: dict[Standing, list[str]] = {"better": [], "worse": [], "open": []}
     for one in table.comparisons:
-        groups[standing(one)].append(one.loss)
+        groups[standing(one)].append(run.name(one.loss))
     names = {"better": "better", "worse": "worse", "open": "not told apart"}
     parts = [f"{names[state]}: {', '.join(losses)}" for state, losses in groups.items() if losses]
     family = counted(len(table.comparisons), "comparison")
-    return f"Against {table.reference}, seed by seed, after Holm's correction for {family}: {'; '.join(parts)}."
+    return (
+        f"Against {run.name(table.reference)}, seed by seed, after Holm's correction for {family}: {'; '.join(parts)}."
+    )
 
 
-def _power(one: Comparison) -> str:
+def _power(run: BenchRun, one: Comparison) -> str:
     if one.detectable is None:
         return ""
     return (
-        f"Of {one.loss} the {counted(one.seeds - one.failed, 'seed')} would have shown {number(one.detectable)} times "
-        f"the FID of {one.reference}, or {number(1 / one.detectable)} times, with 80 % probability; what lies between "
-        "they cannot tell from no difference."
+        f"Of {run.name(one.loss)} the {counted(one.seeds - one.failed, 'seed')} would have shown "
+        f"{number(one.detectable)} times the FID of {run.name(one.reference)}, or {number(1 / one.detectable)} times, "
+        "with 80 % probability; what lies between they cannot tell from no difference."
     )
 
 
@@ -185,7 +192,7 @@ def _checkpoints(run: BenchRun, table: Table) -> str:
     best = run.results.tables.get("final-best-checkpoint")
     if best is None or best.rows[0].loss == table.rows[0].loss:
         return ""
-    return f"All this is of the last step; by the best checkpoint of each run {best.rows[0].loss} is first."
+    return f"All this is of the last step; by the best checkpoint of each run {run.name(best.rows[0].loss)} is first."
 
 
 def _value(found: Interval | None) -> str:
@@ -197,6 +204,6 @@ def _without_finals(run: BenchRun) -> BenchVerdict:
     common = run.results.tables.get("common")
     if common is None:
         return BenchVerdict("No loss has been compared on fresh seeds yet", (f"So far rates are chosen: {made}.",))
-    first = common.rows[0].loss
+    first = run.name(common.rows[0].loss)
     text = f"At the recipe's own rate {first} is first so far; what counts, each at its own best rate, is to come."
     return BenchVerdict("No loss has been compared at its own best rate yet", (text,))

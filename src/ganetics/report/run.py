@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 from ganetics._check import InputError
 from ganetics.benchmark.estimate import SMALLEST, Estimate, estimate
+from ganetics.execution.lines import check_lines
 from ganetics.execution.log import Log, read_config_as
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
 from ganetics.records import SearchConfig
 from ganetics.search.fame import finished_rung, hall_of_fame
+from ganetics.search.lines import LINES
 from ganetics.search.objectives import FAILED, nondominated, objectives
 
 Line = dict[str, Any]
@@ -210,6 +212,7 @@ def read_search(folder: Path) -> SearchRun:
     config = read_config_as(SearchConfig, folder)
     archive = Log(folder / "archive.jsonl")
     lines = archive.read()
+    check_lines(LINES, lines, where=archive.path)
     try:
         trials = tuple(_trial(config, line) for line in lines if line["kind"] == "trial")
         candidates = _candidates(config, lines, trials)

@@ -18,11 +18,13 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.execution import Completed, Executor, RunFolder
+from ganetics.execution.lines import check_lines
 from ganetics.execution.process import uncollected
 from ganetics.records import Outcome, Recipe, SearchConfig, to_json
 from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
 from ganetics.search.finals import PREVIEW, Final, final_line, plan, rivals
+from ganetics.search.lines import LINES
 from ganetics.search.toy import run_gated_job
 from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
 
@@ -146,6 +148,7 @@ class _Driver:
         self.run, self.config, self.executor = run, config, executor
         self.data_dir, self.on_progress, self.job = data_dir, on_progress, job
         lines = run.archive.replay()
+        check_lines(LINES, lines, where=run.archive.path)
         self.search = restored(config, [line for line in lines if line["kind"] == "trial"], where=run.archive.path)
         self.lines: list[Line] = []
         self.done_finals: list[Line] = []

@@ -73,6 +73,27 @@ def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) ->
     return Verdict(None, signature(slopes))
 
 
+def idle(expression: Expression) -> str | None:
+    """Return why nothing can be learnt under a loss, whoever trains with it; None: something may be.
+
+    >>> from ganetics.expressions.text import parse
+    >>> idle(parse("p**2")), idle(parse("real: -x; fake: x; generator: 1"))
+    ('real and generated images are treated alike', 'its generator term never changes')
+    >>> idle(parse("(p - y)**2")) is None
+    True
+    """
+    bound = terms_of(expression)
+    slopes, values = slopes_at(bound, _FINE), values_at(bound, _FINE)
+    for name, slope in (("real", slopes.real), ("fake", slopes.fake), ("generator", slopes.generator)):
+        if not slope.any():
+            return f"its {name} term never changes"
+    if np.array_equal(slopes.real, slopes.fake):
+        return "real and generated images are treated alike"
+    if np.isfinite([values.real, values.fake]).all() and values.real.argmin() == values.fake.argmin():
+        return "real and generated images are pushed to one output"
+    return None
+
+
 def optimal_logits(values: Terms) -> Array:
     """Return where r·real + (1 − r)·fake is smallest on :data:`FINE_LOGITS`, for each r of :data:`SHARES`."""
     mixtures = SHARES[:, None] * values.real + (1.0 - SHARES[:, None]) * values.fake
