@@ -27,8 +27,9 @@ from ganetics._random import numpy_generator
 from ganetics.benchmark.statistics import Comparison, Runs, as_family, compare
 from ganetics.benchmark.tables import Line, distance
 from ganetics.catalogue import loss_named_or_parsed
+from ganetics.cli.losses_given import contenders_given
 from ganetics.execution.log import Log, read_config_as
-from ganetics.records import BenchConfig, Record, from_json, read_text, to_json
+from ganetics.records import BenchConfig, Contender, Record, from_json, read_text, to_json
 
 GANETIC = "ganetic"
 VARIANTS = (GANETIC, "ganetic-batch-sum")
@@ -48,52 +49,54 @@ class Discovery(Record):
     """What is held to."""
 
     schema_version: int = 1
-    loss: str
-    """Label in every benchmark."""
-    text: str
-    """The loss itself, as in the benchmarks' configurations."""
+    found: Contender
+    """The loss and its penalties, as every benchmark has it."""
     runs: tuple[str, ...]
     rules: tuple[str, ...] = RULES
 
 
-def freeze(loss: str, text: str, folders: Sequence[Path]) -> Discovery:
+def freeze(label: str, text: str, folders: Sequence[Path]) -> Discovery:
     """Return what is held to.
 
     Raises:
         InputError: a benchmark has begun, or it is no loss.
     """
-    loss_named_or_parsed(text)
+    (found,) = contenders_given(f"{label}={text}")
+    loss_named_or_parsed(found.loss)
     for folder in folders:
         if folder.exists():
             raise InputError(f"{folder}: must not have begun before the loss is frozen, is there")
-    return Discovery(loss=loss, text=text, runs=tuple(map(str, folders)))
+    return Discovery(found=found, runs=tuple(map(str, folders)))
 
 
 def judged(plan: Discovery) -> dict[str, Any]:
     """Return what the benchmarks say of the found loss."""
-    found: dict[str, Any] = {}
+    label = plan.found.label
+    datasets: dict[str, Any] = {}
     quality: list[Comparison] = []
     steadiness: list[Comparison] = []
     for folder in map(Path, plan.runs):
         config = read_config_as(BenchConfig, folder)
-        contenders = {one.label: one.loss for one in config.contenders}
-        if config.protocol is None or contenders.get(plan.loss) != plan.text:
-            raise InputError(f"{folder}: must be confirmatory, with {plan.loss} = {plan.text}, got {contenders}")
+        if config.protocol is None or plan.found not in config.contenders:
+            raise InputError(f"{folder}: must be confirmatory, with {plan.found}, got {config.contenders}")
         lines = Log(folder / "archive.jsonl").read()
-        rivals = (GANETIC, best_standard(plan.loss, lines))
+        rivals = (GANETIC, best_standard(label, lines))
         dataset = str(lines[0]["dataset"])
-        final: dict[str, Runs] = {name: finals(lines, name) for name in (plan.loss, *rivals)}
+        final: dict[str, Runs] = {name: finals(lines, name) for name in (label, *rivals)}
         worst = worst_cases(lines)
         for rival in rivals:
             for kind, runs, into in (("quality", final, quality), ("steadiness", worst, steadiness)):
                 generator = numpy_generator(0, f"discovery/{kind}/{dataset}/{rival}")
-                name = f"{plan.loss} on {dataset}"
-                into.append(compare(runs[plan.loss], runs[rival], loss=name, reference=rival, generator=generator))
-        found[dataset] = {"best_standard": rivals[1], "geometric_mean": {n: _mean(runs) for n, runs in final.items()}}
-        found[dataset]["worst_over_rates"] = {n: _finite(max(worst[n].values())) for n in final}
+                name = f"{label} on {dataset}"
+                into.append(compare(runs[label], runs[rival], loss=name, reference=rival, generator=generator))
+        datasets[dataset] = {
+            "best_standard": rivals[1],
+            "geometric_mean": {name: _mean(runs) for name, runs in final.items()},
+            "worst_over_rates": {name: _finite(max(worst[name].values())) for name in final},
+        }
     return {
-        "loss": plan.loss,
-        "datasets": found,
+        "loss": label,
+        "datasets": datasets,
         "quality": [asdict(one) for one in as_family(quality)],
         "steadiness": [asdict(one) for one in as_family(steadiness)],
     }
@@ -144,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("freeze", "judge"))
     parser.add_argument("loss", nargs="?")
-    parser.add_argument("text", nargs="?")
+    parser.add_argument("text", nargs="?", help="a loss, perhaps with +PENALTY:WEIGHT")
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--out", type=Path, default=Path("results/discovery"))
     given = parser.parse_args()

@@ -56,6 +56,36 @@ def test_a_name_gives_its_loss_and_its_expression(name: str) -> None:
         torch.testing.assert_close(twin.discriminator(**both), loss.discriminator(**both))
 
 
+@pytest.mark.parametrize("kind", ["relativistic-pairing", "relativistic-average"])
+def test_a_relativistic_loss_is_made_of_any_separable_one(kind: str) -> None:
+    text = f"{kind}(real: relu(1 - x); fake: relu(1 + x); generator: -x)"
+    both = {"real_logits": LOGITS, "fake_logits": LOGITS.flip(0) * 0.5}
+    one, other = loss_named_or_parsed(text), loss_named_or_parsed(f" {kind} ( hinge ) ")
+    assert torch.equal(one.discriminator(**both), other.discriminator(**both))
+    assert torch.equal(one.generator(**both), other.generator(**both))
+    assert one.generator_needs_real
+    assert expression_of(text) is None
+    named = loss_named_or_parsed("relativistic-pairing(non-saturating)")
+    assert torch.equal(named.generator(**both), loss_named_or_parsed("relativistic-pairing").generator(**both))
+    assert loss_named_or_parsed(named.name).name == named.name
+
+
+@pytest.mark.parametrize("call", [loss_named_or_parsed, expression_of])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("relativistic-pairing(ganetic-batch-sum)", "must hold a separable loss, got 'ganetic-batch-sum'"),
+        ("relativistic-average(relativistic-average)", "must hold a separable loss"),
+        ("relativistic-pairing(hinges)", "unknown loss 'hinges', nearest"),
+        ("relativistic-pairing()", "must not be empty|unknown|expression"),
+        ("relativistic-pairing(hinge", "expression|unknown"),
+    ],
+)
+def test_what_no_relativistic_loss_can_be_made_of_is_told(call: Any, text: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        call(text)
+
+
 @pytest.mark.parametrize("text", ["p**3 + sqrt(3.985*y/p)", "y - p", "real: -x; fake: x; generator: -x", "p", "-p*y"])
 def test_an_expression_gives_a_loss_of_its_own(text: str) -> None:
     loss = loss_named_or_parsed(text)

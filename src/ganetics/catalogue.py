@@ -5,6 +5,7 @@ Losses that our own searches found are data, in ``evolved.json``: see :class:`ga
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +30,7 @@ from ganetics.losses import (
     Wasserstein,
     smoothed,
 )
-from ganetics.losses.contract import Reduction
+from ganetics.losses.contract import Reduction, SeparableLoss
 from ganetics.records import EvolvedLosses, Provenance, from_json, read_text
 
 F_GAN = "Nowozin et al. 2016, arXiv 1606.00709"
@@ -147,20 +148,39 @@ CATALOGUE: Mapping[str, Entry] = _PUBLISHED | evolved(Path(__file__).with_name("
 """Name to loss: the published ones, then the evolved ones."""
 
 
+RELATIVISTIC_OF: Mapping[str, Callable[[SeparableLoss], GANLoss]] = {
+    "relativistic-pairing": RelativisticPairing,
+    "relativistic-average": RelativisticAverage,
+}
+"""What makes a relativistic loss of any separable one: in text ``relativistic-pairing(LOSS)``."""
+_RELATIVISTIC = re.compile(rf"({'|'.join(RELATIVISTIC_OF)})\s*\((.*)\)", re.DOTALL)
+
+
 def loss_named_or_parsed(text: str) -> GANLoss:
     """Return the loss with this name, or the one that this expression says; reduction "mean".
 
+    ``relativistic-pairing(LOSS)`` and ``relativistic-average(LOSS)`` are relativistic losses of a separable one.
+
     Raises:
-        InputError: neither; names the nearest three, or what is wrong with the expression.
+        InputError: neither; names the nearest three, or what is wrong with the expression; or it is within a
+            relativistic one and not separable.
 
     >>> loss_named_or_parsed("hinge")
     Hinge(reduction='mean')
     >>> loss_named_or_parsed("hinges")
     Traceback (most recent call last):
     ganetics._check.InputError: unknown loss 'hinges', nearest: hinge, ra-hinge, f-hellinger
+    >>> loss_named_or_parsed("relativistic-pairing(hinge)")
+    RelativisticPairing(Hinge, reduction='mean')
     """
     if text in CATALOGUE:
         return CATALOGUE[text].make()
+    if relativistic := _RELATIVISTIC.fullmatch(text.strip()):
+        kind, inner = relativistic.groups()
+        base = loss_named_or_parsed(inner.strip())
+        if not isinstance(base, SeparableLoss):
+            raise InputError(f"{kind}(…): must hold a separable loss, got {inner!r}")
+        return RELATIVISTIC_OF[kind](base)
     return compile_loss(_parsed(text))
 
 
@@ -173,6 +193,9 @@ def expression_of(text: str) -> Expression | None:
     if text in CATALOGUE:
         expression = CATALOGUE[text].expression
         return None if expression is None else _parsed(expression)
+    if _RELATIVISTIC.fullmatch(text.strip()):
+        loss_named_or_parsed(text)
+        return None
     return _parsed(text)
 
 

@@ -81,3 +81,12 @@ def test_a_difference_of_twice_the_range_does_not_overflow() -> None:
     value = RelativisticPairing().discriminator(real_logits=-far, fake_logits=far)
     assert value.item() == 2e4
     assert torch.autograd.grad(value, far)[0].item() == 2
+
+
+def test_a_pair_is_judged_by_the_real_and_the_generators_term_of_the_base() -> None:
+    loss = RelativisticPairing(Hinge(), reduction="sum")
+    assert loss.name == "relativistic-pairing(hinge)"
+    real, fake = torch.tensor([0.0, 3.0]), torch.tensor([0.5, -0.5])
+    # x_r − x_f = −0.5, 3.5
+    assert loss.discriminator(real_logits=real, fake_logits=fake).item() == 1.5 + 0
+    assert loss.generator(real_logits=real, fake_logits=fake).item() == -0.5 + 3.5

@@ -22,7 +22,6 @@ from ganetics.cli.console import console, print_json
 from ganetics.cli.losses_given import loss_text
 from ganetics.execution.process import prepared
 from ganetics.expressions.bind import terms_of
-from ganetics.expressions.compile import CompiledLoss
 from ganetics.expressions.dialects import DIALECTS
 from ganetics.expressions.export import to_source
 from ganetics.expressions.numeric import term_gradients, terms
@@ -30,6 +29,7 @@ from ganetics.expressions.primitives import Array, sigmoid
 from ganetics.expressions.symbolic import latex, simplify
 from ganetics.expressions.text import TERMS, to_json, to_text, tree_to_text
 from ganetics.expressions.tree import Expression, complexity
+from ganetics.losses import GANLoss
 from ganetics.losses.theory import theory_card
 from ganetics.records import to_json as record_text
 from ganetics.report.card import LossCard, render_cards
@@ -52,7 +52,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 def list_(as_json: AsJson = False) -> None:
     """List the losses of the catalogue."""
     if as_json:
-        print_json([_facts(entry, expression_of(name)) for name, entry in CATALOGUE.items()])
+        print_json([_facts(entry, entry.make(), expression_of(name)) for name, entry in CATALOGUE.items()])
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "title", "expression", "reference"):
@@ -66,7 +66,7 @@ def list_(as_json: AsJson = False) -> None:
 def show(loss: Given, as_json: AsJson = False) -> None:
     """Show a loss: its formula, its three terms, values and gradients, and its optimal discriminator."""
     entry, expression = _read(loss)
-    facts = _facts(entry, expression)
+    facts = _facts(entry, entry.make() if entry else loss_named_or_parsed(loss_text(loss)), expression)
     if expression is not None:
         facts |= _described(expression)
     if expression is not None and entry is None:  # what is in the catalogue is as simple as it gets
@@ -88,7 +88,7 @@ def export(
     if expression is None:
         raise InputError(
             f"loss {loss}: cannot be exported: its terms depend on the whole batch, so no expression says it; "
-            "use it from Python: ganetics.catalogue.CATALOGUE[NAME].make()"
+            f"use it from Python: ganetics.catalogue.loss_named_or_parsed({loss_text(loss)!r})"
         )
     text = _exported(entry, expression, to)
     if out is None:
@@ -151,6 +151,8 @@ def _read(given: str) -> tuple[Entry | None, Expression | None]:
     expression = expression_of(text)
     if text in CATALOGUE:
         return CATALOGUE[text], expression
+    if expression is None:
+        return None, None
     twins = (entry for name, entry in CATALOGUE.items() if expression_of(name) == expression)
     return next(twins, None), expression
 
@@ -165,9 +167,8 @@ def _exported(entry: Entry | None, expression: Expression, to: str) -> str:
     return to_source(expression, DIALECTS[to], title=title, version=ganetics.__version__, provenance=source)
 
 
-def _facts(entry: Entry | None, expression: Expression | None) -> dict[str, Any]:
-    """Return what the catalogue says of a loss; of one that is not in it, what holds for every expression."""
-    kind = CompiledLoss if entry is None else entry.make()
+def _facts(entry: Entry | None, kind: GANLoss, expression: Expression | None) -> dict[str, Any]:
+    """Return what is known of a loss, and what the catalogue says of it if it is there."""
     return {
         "name": entry and entry.name,
         "title": entry and entry.title,

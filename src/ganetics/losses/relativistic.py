@@ -7,7 +7,6 @@ them under ``torch.no_grad()``.
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from ganetics._check import InputError
 from ganetics.losses.contract import GANLoss, Reduction, SeparableLoss, one_shape, prepare
@@ -15,11 +14,17 @@ from ganetics.losses.standard import NonSaturating
 
 
 class RelativisticPairing(GANLoss):
-    """Each generated sample against one real one: softplus(−(x_r − x_f)), and the reverse for the generator.
+    """Each generated sample against one real one: the discriminator minimises f(x_r − x_f), the generator g(x_f − x_r).
 
     The i-th real logit is paired with the i-th generated one, so both must have one shape, in both steps.
 
-    Source: arXiv 1807.00734, section 4 (RSGAN); Huang et al. 2024, arXiv 2501.05441, section 2 (RpGAN of R3GAN).
+    Source: arXiv 1807.00734, section 4 (RSGAN; f of any base: section 4.1); Huang et al. 2024, arXiv 2501.05441,
+    section 2 (RpGAN of R3GAN).
+
+    Args:
+        base: f is its real term and g its generator's term; default binary cross-entropy (RpGAN), with which both are
+            softplus(−d). Its fake term and its reduction are not used.
+        reduction: see :class:`GANLoss`.
 
     >>> import torch
     >>> loss = RelativisticPairing()
@@ -31,6 +36,15 @@ class RelativisticPairing(GANLoss):
     separable = False
     generator_needs_real = True
 
+    def __init__(self, base: SeparableLoss | None = None, *, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.base = NonSaturating() if base is None else base
+        if base is not None:
+            self.name = f"relativistic-pairing({base.name})"  # as the command takes it
+
+    def __repr__(self) -> str:
+        return f"RelativisticPairing({type(self.base).__name__}, reduction={self.reduction!r})"
+
     def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return the objective; see :class:`GANLoss`.
 
@@ -38,7 +52,7 @@ class RelativisticPairing(GANLoss):
             InputError: an empty batch, logits that are not floating, or shapes that differ.
         """
         real, fake = self._pairs(real_logits, fake_logits)
-        return self.reduce(F.softplus(fake - real))
+        return self.reduce(self.base.real_term(real - fake))
 
     def generator(self, *, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return the objective; see :class:`GANLoss`.
@@ -47,7 +61,7 @@ class RelativisticPairing(GANLoss):
             InputError: no real logits, an empty batch, logits that are not floating, or shapes that differ.
         """
         real, fake = self._pairs(needed(real_logits, self.name), fake_logits)
-        return self.reduce(F.softplus(real - fake))
+        return self.reduce(self.base.generator_term(fake - real))
 
     def _pairs(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         real, fake = prepare(real_logits, "real_logits"), prepare(fake_logits, "fake_logits")
