@@ -167,6 +167,15 @@ def test_evolved_losses_are_data(tmp_path: Path) -> None:
     torch.testing.assert_close(loss.generator(fake_logits=LOGITS), (1 - p) ** 2 + p / 3)
 
 
+def test_an_evolved_loss_may_be_relativistic(tmp_path: Path) -> None:
+    text = "relativistic-pairing(real: relu(1 - x); fake: relu(1 + x); generator: -x)"
+    entry = evolved(file_of(tmp_path, {**WIDE, "expression": text}), CATALOGUE)["wide-1"]
+    loss = entry.make(reduction="sum")
+    assert (loss.name, loss.reduction, entry.expression) == ("wide-1", "sum", None)
+    real, fake = torch.tensor([0.0, 3.0]), torch.tensor([0.5, -0.5])
+    assert loss.generator(real_logits=real, fake_logits=fake).item() == -0.5 + 3.5
+
+
 @pytest.mark.parametrize(
     ("losses", "message"),
     [

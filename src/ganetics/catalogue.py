@@ -118,6 +118,14 @@ _ALL = (
 )
 
 
+RELATIVISTIC_OF: Mapping[str, Callable[..., GANLoss]] = {
+    "relativistic-pairing": RelativisticPairing,
+    "relativistic-average": RelativisticAverage,
+}
+"""What makes a relativistic loss of any separable one: in text ``relativistic-pairing(LOSS)``."""
+_RELATIVISTIC = re.compile(rf"({'|'.join(RELATIVISTIC_OF)})\s*\((.*)\)", re.DOTALL)
+
+
 def evolved(path: Path, taken: Mapping[str, Entry]) -> dict[str, Entry]:
     """Return the losses that a file of evolved losses holds, by name.
 
@@ -126,19 +134,24 @@ def evolved(path: Path, taken: Mapping[str, Entry]) -> dict[str, Entry]:
         taken: names that are in use.
 
     Raises:
-        InputError: no such file, or not of that form; a name that is taken; an expression that cannot be read.
+        InputError: no such file, or not of that form; a name that is taken; an expression that cannot be read (it may
+            be one of :data:`RELATIVISTIC_OF`).
     """
     where = f"evolved losses: {path}"
     found: dict[str, Entry] = {}
     for loss in from_json(EvolvedLosses, read_text(path, "evolved losses"), where=where).losses:
         if loss.name in taken or loss.name in found:
             raise InputError(f"{where}: a name must occur once in the catalogue, got {loss.name!r} again")
+        relativistic = _RELATIVISTIC.fullmatch(loss.expression)
         try:
-            make = partial(compile_loss, parse(loss.expression), name=loss.name)
+            expression = parse(relativistic[2] if relativistic else loss.expression)
         except InputError as error:
             raise InputError(f"{where}: {loss.name}: {error}") from None
-        command = loss.provenance.command
-        found[loss.name] = Entry(loss.name, make, loss.title, command, loss.expression, loss.provenance)
+        make: Callable[..., GANLoss] = partial(compile_loss, expression)
+        if relativistic:
+            make = partial(RELATIVISTIC_OF[relativistic[1]], make())
+        make, text = partial(make, name=loss.name), None if relativistic else loss.expression
+        found[loss.name] = Entry(loss.name, make, loss.title, loss.provenance.command, text, loss.provenance)
     return found
 
 
@@ -146,14 +159,6 @@ _PUBLISHED = {entry.name: entry for entry in _ALL}
 
 CATALOGUE: Mapping[str, Entry] = _PUBLISHED | evolved(Path(__file__).with_name("evolved.json"), _PUBLISHED)
 """Name to loss: the published ones, then the evolved ones."""
-
-
-RELATIVISTIC_OF: Mapping[str, Callable[[SeparableLoss], GANLoss]] = {
-    "relativistic-pairing": RelativisticPairing,
-    "relativistic-average": RelativisticAverage,
-}
-"""What makes a relativistic loss of any separable one: in text ``relativistic-pairing(LOSS)``."""
-_RELATIVISTIC = re.compile(rf"({'|'.join(RELATIVISTIC_OF)})\s*\((.*)\)", re.DOTALL)
 
 
 def loss_named_or_parsed(text: str) -> GANLoss:

@@ -25,6 +25,7 @@ class RelativisticPairing(GANLoss):
         base: f is its real term and g its generator's term; default binary cross-entropy (RpGAN), with which both are
             softplus(−d). Its fake term and its reduction are not used.
         reduction: see :class:`GANLoss`.
+        name: default made of the base's.
 
     >>> import torch
     >>> loss = RelativisticPairing()
@@ -36,11 +37,13 @@ class RelativisticPairing(GANLoss):
     separable = False
     generator_needs_real = True
 
-    def __init__(self, base: SeparableLoss | None = None, *, reduction: Reduction = "mean") -> None:
+    def __init__(
+        self, base: SeparableLoss | None = None, *, reduction: Reduction = "mean", name: str | None = None
+    ) -> None:
         super().__init__(reduction=reduction)
         self.base = NonSaturating() if base is None else base
         if base is not None:
-            self.name = f"relativistic-pairing({base.name})"  # as the command takes it
+            self.name = name or f"relativistic-pairing({base.name})"  # as the command takes it
 
     def __repr__(self) -> str:
         return f"RelativisticPairing({type(self.base).__name__}, reduction={self.reduction!r})"
@@ -81,6 +84,7 @@ class RelativisticAverage(GANLoss):
         base: whose real and fake term are taken; default binary cross-entropy (RaGAN). ``Hinge()`` gives RaHingeGAN,
             ``LeastSquares(fake_target=-1)`` half of RaLSGAN. Its generator's term and its reduction are not used.
         reduction: see :class:`GANLoss`. With "none" the two sides' values are added element by element.
+        name: default made of the base's.
 
     >>> import torch
     >>> RelativisticAverage().generator(fake_logits=torch.zeros(3), real_logits=torch.zeros(2))
@@ -91,11 +95,13 @@ class RelativisticAverage(GANLoss):
     separable = False
     generator_needs_real = True
 
-    def __init__(self, base: SeparableLoss | None = None, *, reduction: Reduction = "mean") -> None:
+    def __init__(
+        self, base: SeparableLoss | None = None, *, reduction: Reduction = "mean", name: str | None = None
+    ) -> None:
         super().__init__(reduction=reduction)
         self.base = NonSaturating() if base is None else base
         if base is not None:
-            self.name = f"ra-{base.name}"
+            self.name = name or f"ra-{base.name}"
 
     def __repr__(self) -> str:
         return f"RelativisticAverage({type(self.base).__name__}, reduction={self.reduction!r})"
