@@ -33,6 +33,7 @@ NAMES = {
     "wasserstein+gradient:10": "Wasserstein + GP",
     "relativistic-pairing+r1:0.05+r2:0.05": "RpGAN + R1 + R2",
 }
+NOT_YET = "*Not run yet.*"
 Tables = Mapping[str, Any]
 
 
@@ -68,6 +69,8 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def by_loss(columns: Mapping[str, Mapping[str, str]], best: Mapping[str, str] | None = None) -> str:
     """Return a table of losses by columns; the best of a column is bold."""
+    if not columns:
+        return NOT_YET
     losses = list(dict.fromkeys(loss for cells in columns.values() for loss in cells))
     losses.sort(key=lambda loss: list(NAMES).index(loss) if loss in NAMES else -1)
     bold = best or {}
@@ -126,6 +129,8 @@ def steadiness(by: str) -> str:
 def share_of_the_rate() -> str:
     """GANetic's FID over that of BCE at each learning rate, and with each at its own best."""
     rows = []
+    if not benches():
+        return NOT_YET
     for heading, tables in benches().items():
         levels = {
             row["loss"]: {level["value"]: level["fid"] for level in row["levels"]}
@@ -193,9 +198,16 @@ TABLES: dict[str, Callable[[], str]] = {
 
 def filled(page: str) -> str:
     """Return the page with every table between its marks made anew."""
+
+    def table(name: str) -> str:
+        try:
+            return TABLES[name]()
+        except FileNotFoundError:
+            return NOT_YET
+
     return re.sub(
-        r"(<!-- (\w+) -->\n).*?(\n<!-- end -->)",
-        lambda found: found[1] + TABLES[found[2]]() + found[3],
+        r"(<!-- (\w+) -->\n)(?:.*?\n)??(<!-- end -->)",
+        lambda found: f"{found[1]}{table(found[2])}\n{found[3]}",
         page,
         flags=re.DOTALL,
     )
