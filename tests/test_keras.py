@@ -123,6 +123,16 @@ def test_an_exported_file_says_what_the_expression_says(expression: str, mode: s
     assert_near(names["generator_loss"](fake), values[1].generator.mean())
 
 
+def test_an_exported_loss_of_pairs_takes_differences() -> None:
+    base, names = named_or_parsed("real: softplus(-x) - x*0.6666; fake: x; generator: abs(x) - x*abs(x)"), {}
+    source = to_source(base, DIALECTS["keras"], title="A loss", version="0", paired=True)
+    exec(compile(source, "<exported>", "exec"), names)
+    real, fake = LOGITS[1::2], LOGITS[::2][: len(LOGITS[1::2])]
+    found = names["discriminator_loss"](real, fake), names["generator_loss"](fake, real)
+    assert_near(found[0], numeric.terms(base, (real - fake).astype(np.float64)).real.mean())
+    assert_near(found[1], numeric.terms(base, (fake - real).astype(np.float64)).generator.mean())
+
+
 def test_every_primitive_is_tried() -> None:
     inner = (node for text in EXPRESSIONS for tree in trees(named_or_parsed(text)) for _, node in nodes(tree))
     assert {node.primitive for node in inner if isinstance(node, Call)} == set(PRIMITIVES) == set(adapter.KERAS)

@@ -48,6 +48,7 @@ class Entry:
         title: what people call it.
         reference: where it was published; of an evolved loss, the command that found it.
         expression: the same loss as an expression, in text; None if it is not separable.
+        paired: of a relativistic loss of pairs its base, as an expression in text.
         provenance: of an evolved loss.
     """
 
@@ -56,11 +57,13 @@ class Entry:
     title: str
     reference: str
     expression: str | None = None
+    paired: str | None = None
     provenance: Provenance | None = None
 
 
 def _entry(name: str, make: Callable[..., GANLoss], title: str, reference: str) -> Entry:
-    return Entry(name, make, title, reference, STANDARD.get(name))
+    paired = STANDARD["non-saturating"] if make is RelativisticPairing else None
+    return Entry(name, make, title, reference, STANDARD.get(name), paired)
 
 
 def _one_sided(*, reduction: Reduction = "mean") -> GANLoss:
@@ -118,8 +121,9 @@ _ALL = (
 )
 
 
+PAIRING = "relativistic-pairing"
 RELATIVISTIC_OF: Mapping[str, Callable[..., GANLoss]] = {
-    "relativistic-pairing": RelativisticPairing,
+    PAIRING: RelativisticPairing,
     "relativistic-average": RelativisticAverage,
 }
 """What makes a relativistic loss of any separable one: in text ``relativistic-pairing(LOSS)``."""
@@ -150,8 +154,15 @@ def evolved(path: Path, taken: Mapping[str, Entry]) -> dict[str, Entry]:
         make: Callable[..., GANLoss] = partial(compile_loss, expression)
         if relativistic:
             make = partial(RELATIVISTIC_OF[relativistic[1]], make())
-        make, text = partial(make, name=loss.name), None if relativistic else loss.expression
-        found[loss.name] = Entry(loss.name, make, loss.title, loss.provenance.command, text, loss.provenance)
+        found[loss.name] = Entry(
+            loss.name,
+            partial(make, name=loss.name),
+            loss.title,
+            loss.provenance.command,
+            expression=None if relativistic else loss.expression,
+            paired=relativistic[2] if relativistic and relativistic[1] == PAIRING else None,
+            provenance=loss.provenance,
+        )
     return found
 
 
@@ -202,6 +213,23 @@ def expression_of(text: str) -> Expression | None:
         loss_named_or_parsed(text)
         return None
     return _parsed(text)
+
+
+def paired_expression_of(text: str) -> Expression | None:
+    """Return the base of a relativistic loss of pairs, whose real and generator's term it takes; None of any other.
+
+    Raises:
+        InputError: neither a name nor an expression.
+
+    >>> from ganetics.expressions.text import to_text
+    >>> to_text(paired_expression_of("relativistic-pairing"))
+    'real: softplus(-x); fake: softplus(x); generator: softplus(-x)'
+    """
+    if text in CATALOGUE:
+        paired = CATALOGUE[text].paired
+        return None if paired is None else _parsed(paired)
+    relativistic = _RELATIVISTIC.fullmatch(text.strip())
+    return expression_of(relativistic[2].strip()) if relativistic and relativistic[1] == PAIRING else None
 
 
 def _parsed(text: str) -> Expression:

@@ -205,6 +205,29 @@ def test_an_exported_numpy_file_equals_the_loss(tmp_path: Path) -> None:
     assert "from keras import ops" in run("export", "ganetic", "--to", "keras")  # run by the tests of ganetics.keras
 
 
+PAIRS = "relativistic-pairing(real: softplus(-x) - x*0.6666; fake: x; generator: abs(x) - x*abs(x))"
+
+
+@pytest.mark.parametrize("text", ["relativistic-pairing", PAIRS, "relativistic-pairing(ganetic)"])
+def test_exported_files_of_pairs_equal_the_loss(text: str, tmp_path: Path) -> None:
+    loss = loss_named_or_parsed(text)
+    both = {"real_logits": torch.tensor(LOGITS), "fake_logits": torch.tensor(LOGITS[::-1]) * 0.5}
+    expected = [loss.discriminator(**both).item(), loss.generator(**both).item()]
+    for to in ("pytorch", "numpy"):
+        run("export", text, "--to", to, "--out", tmp_path / f"{to}.py")
+        names = runpy.run_path(str(tmp_path / f"{to}.py"))
+        given = both if to == "pytorch" else {side: logits.numpy() for side, logits in both.items()}
+        found = [float(names[f"{player}_loss"](**given)) for player in ("discriminator", "generator")]
+        assert found == pytest.approx(expected, rel=1e-5), to
+    assert "ops.mean(_pair_term(" in run("export", text, "--to", "keras")  # run by the tests of ganetics.keras
+
+
+@pytest.mark.parametrize("to", ["json", "latex"])
+def test_a_loss_of_pairs_is_no_formula_of_one_logit(to: str) -> None:
+    with pytest.raises(InputError, match=rf"cannot be exported to {to}"):
+        run("export", "relativistic-pairing", "--to", to)
+
+
 def test_exported_json_comes_back(tmp_path: Path) -> None:
     found = json.loads(run("export", "hinge", "--to", "json"))
     assert found.pop("name") == "hinge"
@@ -230,7 +253,7 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize("to", ["pytorch", "keras", "numpy", "json", "latex"])
 def test_what_is_not_separable_cannot_be_exported(to: str) -> None:
     with pytest.raises(
-        InputError, match=r"^loss ganetic-batch-sum: cannot be exported: .* use it from Python: [^\n]+$"
+        InputError, match=rf"^loss ganetic-batch-sum: cannot be exported to {to}: .* use it from Python: [^\n]+$"
     ):
         run("export", "ganetic-batch-sum", "--to", to)
 

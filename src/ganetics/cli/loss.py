@@ -17,7 +17,7 @@ from rich.text import Text
 
 import ganetics
 from ganetics._check import InputError
-from ganetics.catalogue import CATALOGUE, Entry, expression_of, loss_named_or_parsed
+from ganetics.catalogue import CATALOGUE, Entry, expression_of, loss_named_or_parsed, paired_expression_of
 from ganetics.cli.console import console, print_json
 from ganetics.cli.losses_given import loss_text
 from ganetics.execution.process import prepared
@@ -85,12 +85,16 @@ def export(
 ) -> None:
     """Write a loss as a PyTorch, Keras or NumPy file that needs nothing of this package, as JSON, or as LaTeX."""
     entry, expression = _read(loss)
-    if expression is None:
+    paired = paired_expression_of(loss_text(loss))
+    if expression is not None:
+        text = _exported(entry, expression, to)
+    elif paired is not None and to in DIALECTS:
+        text = _source(entry, paired, to, paired=True)
+    else:
         raise InputError(
-            f"loss {loss}: cannot be exported: its terms depend on the whole batch, so no expression says it; "
+            f"loss {loss}: cannot be exported to {to}: its terms depend on the whole batch, so no expression says it; "
             f"use it from Python: ganetics.catalogue.loss_named_or_parsed({loss_text(loss)!r})"
         )
-    text = _exported(entry, expression, to)
     if out is None:
         sys.stdout.write(text)
         return
@@ -162,9 +166,14 @@ def _exported(entry: Entry | None, expression: Expression, to: str) -> str:
         return latex(expression) + "\n"
     if to == "json":
         return record_text({"name": entry and entry.name, **to_json(expression)}) + "\n"
+    return _source(entry, expression, to)
+
+
+def _source(entry: Entry | None, expression: Expression, to: str, *, paired: bool = False) -> str:
     title = f"{entry.title}: a loss for generative adversarial networks." if entry else "A loss for GANs."
-    source = f"Source: {entry.reference}." if entry else ""
-    return to_source(expression, DIALECTS[to], title=title, version=ganetics.__version__, provenance=source)
+    found = f"Source: {entry.reference}." if entry else ""
+    version = ganetics.__version__
+    return to_source(expression, DIALECTS[to], title=title, version=version, provenance=found, paired=paired)
 
 
 def _facts(entry: Entry | None, kind: GANLoss, expression: Expression | None) -> dict[str, Any]:

@@ -15,14 +15,18 @@ class Dialect:
 
     Attributes:
         needs: what the file imports, in words.
-        head: imports and the two public functions, which call ``_real_term``, ``_fake_term`` and ``_generator_term``.
+        imports: of the file.
+        separable: the two public functions, which call ``_real_term``, ``_fake_term`` and ``_generator_term``.
+        paired: the same of a relativistic loss of pairs, which call ``_pair_term`` and ``_generator_term``.
         primitives: templates of primitives, where not as in an expression's text.
         from_logit: what is computed from the logit x: the variable's name, and the line that gives it.
         helpers: functions of the file by name, put in where they are called.
     """
 
     needs: str
-    head: str
+    imports: str
+    separable: str
+    paired: str
     primitives: Mapping[str, str]
     from_logit: Mapping[Tree, tuple[str, str]]
     helpers: Mapping[str, str]
@@ -40,10 +44,11 @@ def _from_logit(sigmoid: str, log_sigmoid: str) -> dict[Tree, tuple[str, str]]:
 
 PYTORCH = Dialect(
     needs="torch",
-    head='''
+    imports="""
 import torch
 import torch.nn.functional as F
-
+""",
+    separable='''
 
 def discriminator_loss(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
     """Return what the discriminator minimises: mean of the real terms plus mean of the fake terms."""
@@ -53,6 +58,17 @@ def discriminator_loss(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> 
 def generator_loss(fake_logits: torch.Tensor) -> torch.Tensor:
     """Return what the generator minimises."""
     return _generator_term(fake_logits.float()).mean()
+''',
+    paired='''
+
+def discriminator_loss(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
+    """Return what the discriminator minimises; each real logit is paired with one generated, so both have one shape."""
+    return _pair_term(real_logits.float() - fake_logits.float()).mean()
+
+
+def generator_loss(fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
+    """Return what the generator minimises; compute the real logits under torch.no_grad()."""
+    return _generator_term(fake_logits.float() - real_logits.float()).mean()
 ''',
     primitives={
         "div": "_divide({0}, {1})",
@@ -92,9 +108,14 @@ def _minimum(a, b):
 
 KERAS = Dialect(
     needs="keras (3, on any backend)",
-    head='''
+    imports="""
 from keras import ops
 
+
+def _logits(values):
+    return ops.cast(ops.convert_to_tensor(values), "float32")
+""",
+    separable='''
 
 def discriminator_loss(real_logits, fake_logits):
     """Return what the discriminator minimises: mean of the real terms plus mean of the fake terms."""
@@ -104,10 +125,17 @@ def discriminator_loss(real_logits, fake_logits):
 def generator_loss(fake_logits):
     """Return what the generator minimises."""
     return ops.mean(_generator_term(_logits(fake_logits)))
+''',
+    paired='''
+
+def discriminator_loss(real_logits, fake_logits):
+    """Return what the discriminator minimises; each real logit is paired with one generated, so both have one shape."""
+    return ops.mean(_pair_term(_logits(real_logits) - _logits(fake_logits)))
 
 
-def _logits(values):
-    return ops.cast(ops.convert_to_tensor(values), "float32")
+def generator_loss(fake_logits, real_logits):
+    """Return what the generator minimises; the real logits need no gradient."""
+    return ops.mean(_generator_term(_logits(fake_logits) - _logits(real_logits)))
 ''',
     primitives={
         "div": "_divide({0}, {1})",
@@ -157,9 +185,14 @@ def _at_most(a, limit):
 
 NUMPY = Dialect(
     needs="numpy",
-    head='''
+    imports="""
 import numpy as np
 
+
+def _logits(values):
+    return np.asarray(values, dtype=np.float64)
+""",
+    separable='''
 
 def discriminator_loss(real_logits: np.ndarray, fake_logits: np.ndarray) -> float:
     """Return what the discriminator minimises: mean of the real terms plus mean of the fake terms."""
@@ -169,10 +202,17 @@ def discriminator_loss(real_logits: np.ndarray, fake_logits: np.ndarray) -> floa
 def generator_loss(fake_logits: np.ndarray) -> float:
     """Return what the generator minimises."""
     return float(np.mean(_generator_term(_logits(fake_logits))))
+''',
+    paired='''
+
+def discriminator_loss(real_logits: np.ndarray, fake_logits: np.ndarray) -> float:
+    """Return what the discriminator minimises; each real logit is paired with one generated, so both have one shape."""
+    return float(np.mean(_pair_term(_logits(real_logits) - _logits(fake_logits))))
 
 
-def _logits(values):
-    return np.asarray(values, dtype=np.float64)
+def generator_loss(fake_logits: np.ndarray, real_logits: np.ndarray) -> float:
+    """Return what the generator minimises."""
+    return float(np.mean(_generator_term(_logits(fake_logits) - _logits(real_logits))))
 ''',
     primitives={
         "div": "_divide({0}, {1})",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ganetics.expressions.bind import terms_of
 from ganetics.expressions.dialects import Dialect
-from ganetics.expressions.text import number_text, render, to_text
+from ganetics.expressions.text import number_text, render, to_text, tree_to_text
 from ganetics.expressions.tree import Call, Constant, Expression, Tree, Variable
 
 HEADER = '''"""{title}
@@ -16,32 +16,41 @@ Written by ganetics {version}. Needs {needs} only.{provenance}
 '''
 
 
-def to_source(expression: Expression, dialect: Dialect, *, title: str, version: str, provenance: str = "") -> str:
+def to_source(
+    expression: Expression, dialect: Dialect, *, title: str, version: str, provenance: str = "", paired: bool = False
+) -> str:
     """Return Python source with ``discriminator_loss(real_logits, fake_logits)`` and ``generator_loss(fake_logits)``.
 
     Args:
-        expression: the loss.
+        expression: the loss, or the base of one of pairs.
         dialect: in whose functions, of :data:`ganetics.expressions.dialects.DIALECTS`.
         title: first line of the file's docstring.
         version: of this package.
         provenance: where the loss comes from, one paragraph.
+        paired: write :class:`ganetics.losses.RelativisticPairing` of it: ``generator_loss(fake_logits, real_logits)``.
     """
+    real, fake, generator = terms_of(expression)
+    terms = {"_pair_term": real} if paired else {"_real_term": real, "_fake_term": fake}
+    formula = to_text(expression).replace("; ", "\n    ")
+    if paired:
+        formula = f"{tree_to_text(real)}, x = real - generated logit\n    {tree_to_text(generator)}, of the generator, "
+        formula += "x = generated - real logit"
     header = HEADER.format(
         title=_plain(title),
-        formula=to_text(expression).replace("; ", "\n    "),
+        formula=formula,
         version=version,
         needs=dialect.needs,
         provenance=f"\n\n{_plain(provenance)}" if provenance else "",
     )
-    real, fake, generator = terms_of(expression)
-    functions = _function("_real_term", real, dialect) + _function("_fake_term", fake, dialect)
+    first = next(iter(terms))
+    functions = "".join(_function(name, tree, dialect) for name, tree in terms.items())
     functions += (
-        "\n\n_generator_term = _real_term\n" if generator == real else _function("_generator_term", generator, dialect)
+        f"\n\n_generator_term = {first}\n" if generator == real else _function("_generator_term", generator, dialect)
     )
     for name, text in dialect.helpers.items():  # a helper stands before those that it calls
         if f"{name}(" in functions:
             functions = text + functions
-    return header + dialect.head + functions
+    return header + dialect.imports + (dialect.paired if paired else dialect.separable) + functions
 
 
 def _function(name: str, tree: Tree, dialect: Dialect) -> str:
