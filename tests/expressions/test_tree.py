@@ -27,7 +27,6 @@ from ganetics.expressions.tree import (
     nodes,
     replace,
     size,
-    sort_key,
     subtree,
     trees,
     variables,
@@ -89,15 +88,6 @@ def test_a_path_that_leads_nowhere_is_an_error(path: tuple[int, ...]) -> None:
         subtree(GANETIC, path)
     with pytest.raises(IndexError):
         replace(GANETIC, path, P)
-
-
-@DETERMINISTIC
-@given(EXPRESSIONS, EXPRESSIONS, EXPRESSIONS)
-def test_the_order_is_total(one: Expression, two: Expression, three: Expression) -> None:
-    for a, b in ((one, two), (two, three), (one, one)):
-        assert (sort_key(a) == sort_key(b)) == (a == b)
-        assert (sort_key(a) < sort_key(b)) + (sort_key(b) < sort_key(a)) == (a != b)
-    assert sorted([one, two, three], key=sort_key) == sorted([three, one, two], key=sort_key)
 
 
 def test_trees_cannot_be_changed() -> None:

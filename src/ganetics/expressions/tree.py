@@ -139,18 +139,3 @@ def variables(tree: Tree) -> set[str]:
     if isinstance(tree, Call):
         return set().union(*map(variables, tree.arguments))
     return {tree.name} if isinstance(tree, Variable) else set()
-
-
-def sort_key(node: Tree | Expression) -> tuple[object, ...]:
-    """Return a key of a total order over trees and expressions: by size, then by structure."""
-    parts = trees(node) if isinstance(node, Tied | Separate) else (node,)
-    labels = tuple(_label(inner) for part in parts for _, inner in nodes(part))
-    return (len(parts), len(labels), labels)
-
-
-def _label(node: Tree) -> tuple[int, str, float]:
-    if isinstance(node, Constant):
-        return (0, "", node.value)
-    if isinstance(node, Variable):
-        return (1, node.name, 0.0)
-    return (2, node.primitive, 0.0)
