@@ -15,7 +15,6 @@ from ganetics.expressions.tree import (
     LOG_P,
     Call,
     Constant,
-    Expression,
     P,
     Separate,
     Tied,
