@@ -24,6 +24,7 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
+from ganetics.benchmark.protocol import departures, frozen
 from ganetics.benchmark.statistics import Comparison, Runs, as_family, compare
 from ganetics.benchmark.tables import Line, distance
 from ganetics.catalogue import loss_named_or_parsed
@@ -70,16 +71,22 @@ def freeze(label: str, text: str, folders: Sequence[Path]) -> Discovery:
 
 
 def judged(plan: Discovery) -> dict[str, Any]:
-    """Return what the benchmarks say of the found loss."""
+    """Return what the benchmarks say of the found loss.
+
+    Raises:
+        InputError: a benchmark is not confirmatory, without the found loss, or not as its protocol has it to the end.
+    """
     label = plan.found.label
     datasets: dict[str, Any] = {}
     quality: list[Comparison] = []
     steadiness: list[Comparison] = []
     for folder in map(Path, plan.runs):
         config = read_config_as(BenchConfig, folder)
-        if config.protocol is None or plan.found not in config.contenders:
+        protocol, lines = frozen(folder, config), Log(folder / "archive.jsonl").read()
+        if protocol is None or plan.found not in config.contenders:
             raise InputError(f"{folder}: must be confirmatory, with {plan.found}, got {config.contenders}")
-        lines = Log(folder / "archive.jsonl").read()
+        if departed := departures(protocol, config, lines, where=folder / "archive.jsonl"):
+            raise InputError(f"{folder}: must be as its protocol has it, to the end; {' '.join(departed)}")
         rivals = (GANETIC, best_standard(label, lines))
         dataset = str(lines[0]["dataset"])
         final: dict[str, Runs] = {name: finals(lines, name) for name in (label, *rivals)}
@@ -155,9 +162,9 @@ def main() -> None:
     if given.what == "freeze":
         if path.exists():
             raise InputError(f"{path}: must not be there, what is frozen stays")
-        frozen = freeze(given.loss, given.text, given.runs)
+        begun = freeze(given.loss, given.text, given.runs)
         given.out.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (to_json(frozen.model_dump(mode="json"), indent=1) + "\n").encode())
+        write_atomically(path, (to_json(begun.model_dump(mode="json"), indent=1) + "\n").encode())
         return
     plan = from_json(Discovery, read_text(path, "protocol"), where=str(path))
     result = {"command": "python benchmarks/discovery.py judge", **judged(plan)}

@@ -9,6 +9,7 @@ nothing is written, and the exit code is 1 if the page is not what the results s
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 import sys
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "findings.md"
 BENCHES = {"MNIST": "bench-mnist", "CIFAR-10": "bench-cifar10", "histology": "bench-histology", "polyps": "bench-polyp"}
 """Heading → folder under results/."""
+DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "histology-colon": "histology", "polyp-patches": "polyps"}
 NAMES = {
     "ganetic": "GANetic",
     "ganetic-batch-sum": "GANetic, batch sum",
@@ -52,7 +54,10 @@ def number(value: float | None) -> str:
     return "∞" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def interval(found: Mapping[str, Any]) -> str:
+def interval(found: Mapping[str, Any] | None) -> str:
+    """Return mean and interval of what ended; None: nothing did."""
+    if found is None:
+        return "∞"
     ends = "" if found.get("low") is None else f" ({number(found['low'])} to {number(found['high'])})"
     return number(found.get("mean", found.get("value"))) + ends
 
@@ -83,18 +88,26 @@ def by_loss(columns: Mapping[str, Mapping[str, str]], best: Mapping[str, str] | 
 
 
 def phase(name: str) -> str:
-    """Geometric mean FID with interval, and the ratio to GANetic with Holm's stars."""
+    """Geometric mean FID with interval, and the ratio to GANetic with Holm's stars; bold is the first by rank."""
     columns, best = {}, {}
     for heading, tables in benches().items():
         table = tables["tables"][name]
         ratios = {one["loss"]: one for one in table["comparisons"]}
         columns[heading] = {
-            row["loss"]: interval(row["fid"]["geometric"] or {})
-            + (f"; {number(one['ratio']['mean'])}{stars(one['p_holm'])}" if (one := ratios.get(row["loss"])) else "")
+            row["loss"]: interval(row["fid"]["geometric"]) + failures(row["fid"]) + compared(ratios.get(row["loss"]))
             for row in table["rows"]
         }
-        best[heading] = min(table["rows"], key=lambda row: row["fid"]["geometric"]["mean"])["loss"]
+        best[heading] = next(row["loss"] for row in table["rows"] if row["rank"]["value"] == 1)
     return by_loss(columns, best)
+
+
+def failures(fid: Mapping[str, Any]) -> str:
+    return f", {fid['failed']} of {fid['n']} failed" if fid["failed"] else ""
+
+
+def compared(one: Mapping[str, Any] | None) -> str:
+    """Return the ratio to the reference; nothing of the reference itself, or where no pair ended."""
+    return f"; {number(one['ratio']['mean'])}{stars(one['p_holm'])}" if one and one["ratio"] else ""
 
 
 def spread() -> str:
@@ -117,11 +130,7 @@ def steadiness(by: str) -> str:
         rows = tables["steadiness"].get(by, [])
         if not rows:
             continue
-        columns[heading] = {
-            row["loss"]: number(row["worst"])
-            + (f"; {number(one['ratio']['mean'])}{stars(one['p_holm'])}" if (one := row["comparison"]) else "")
-            for row in rows
-        }
+        columns[heading] = {row["loss"]: number(row["worst"]) + compared(row["comparison"]) for row in rows}
         best[heading] = rows[0]["loss"]
     return by_loss(columns, best)
 
@@ -137,15 +146,34 @@ def share_of_the_rate() -> str:
             for row in tables["steadiness"]["rates"]
         }
         ours, theirs = levels["ganetic"], levels["non-saturating"]
-        row = next(one for one in tables["tables"]["final"]["rows"] if one["loss"] == "ganetic")
         at = [
-            f"{row['lr'] / row['rate'] * value:.2g}: {ours[value]['mean'] / theirs[value]['mean']:.2f}"
+            f"×{value:g}: {ours[value]['mean'] / theirs[value]['mean']:.2f}"
             for value in sorted(set(ours) & set(theirs))
             if ours[value] and theirs[value]
         ]
         own = next(one for one in tables["tables"]["final"]["comparisons"] if one["loss"] == "non-saturating")["ratio"]
-        rows.append([heading, ", ".join(at), f"{1 / own['mean']:.2f} ({1 / own['high']:.2f} to {1 / own['low']:.2f})"])
+        rows.append([heading, ", ".join(at), inverse(own)])
     return markdown(["dataset", "at the same rate", "each at its own best"], rows)
+
+
+def inverse(ratio: Mapping[str, Any] | None) -> str:
+    if ratio is None:
+        return ""
+    ends = "" if ratio["low"] is None else f" ({1 / ratio['high']:.2f} to {1 / ratio['low']:.2f})"
+    return f"{1 / ratio['mean']:.2f}{ends}"
+
+
+def cost() -> str:
+    """Median core seconds of a final run."""
+    columns = {}
+    for heading, folder in BENCHES.items():
+        path = ROOT / "results" / folder / "times.csv"
+        if path.exists():
+            rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+            columns[heading] = {
+                row["loss"]: number(float(row["cpu_seconds"])) for row in rows if row["phase"] == "final"
+            }
+    return by_loss(columns)
 
 
 def published_metric() -> str:
@@ -169,11 +197,17 @@ def constant() -> str:
 def discovery() -> str:
     found = read("discovery/summary.json")
     rows = [
-        [kind, one["loss"].split(" on ")[-1], NAMES.get(one["reference"], one["reference"]), *ratio_cells(one)]
+        [
+            kind,
+            DATASETS[one["loss"].split(" on ")[-1]],
+            NAMES.get(one["reference"], one["reference"]),
+            str(one["seeds"]),
+            *ratio_cells(one),
+        ]
         for kind in ("quality", "steadiness")
         for one in found[kind]
     ]
-    return markdown(["", "dataset", "against", "ratio of FID", "p (Holm)"], rows)
+    return markdown(["", "dataset", "against", "seeds", "ratio of FID", "p (Holm)"], rows)
 
 
 def ratio_cells(one: Mapping[str, Any] | None) -> list[str]:
@@ -187,6 +221,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "own": lambda: phase("final"),
     "common": lambda: phase("common"),
     "spread": spread,
+    "cost": cost,
     "rates": lambda: steadiness("rates"),
     "batches": lambda: steadiness("batch-sizes"),
     "share": share_of_the_rate,

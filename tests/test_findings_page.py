@@ -1,23 +1,92 @@
-"""docs/findings.md: its tables are what results/ says, and its links lead somewhere."""
+"""docs/findings.md: its tables are what results/ says, its text too, and its links lead somewhere."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
-import runpy
 from pathlib import Path
+from statistics import fmean
+from types import ModuleType
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "findings.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+RPGAN = "relativistic-pairing+r1:0.05+r2:0.05"
 
 
-def test_every_table_is_made_of_the_results() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    script = runpy.run_path(str(ROOT / "benchmarks" / "findings.py"))
-    assert set(re.findall(r"^<!-- (\w+) -->$", text, re.MULTILINE)) - {"end"} == set(script["TABLES"])
-    assert script["filled"](text) == text, "make it anew: python benchmarks/findings.py"
+@pytest.fixture
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("findings", ROOT / "benchmarks" / "findings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_table_is_made_of_the_results(script: ModuleType) -> None:
+    assert set(re.findall(r"^<!-- (\w+) -->$", TEXT, re.MULTILINE)) - {"end"} == set(script.TABLES)
+    assert script.filled(TEXT) == TEXT, "make it anew: python benchmarks/findings.py"
+
+
+def test_a_loss_whose_runs_failed_is_told_and_not_the_best(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "results" / "bench-transfer-mnist" / "tables.json").read_text(encoding="utf-8")
+    tables = json.loads(text.replace('"hinge"', '"ganetic"').replace('"a3"', '"non-saturating"'))
+    final = tables["tables"]["final"]
+    (row,) = (one for one in final["rows"] if one["loss"] == "a1")
+    row["fid"] |= {"failed": row["fid"]["n"], "geometric": None, "best": None, "worst": None}
+    row["rank"]["value"] = len(final["rows"])
+    for one in final["comparisons"]:
+        one["ratio"] = None if one["loss"] == "a1" else {"mean": 0.9, "low": None, "high": None, "n": 1}
+    final["rows"][1]["rank"]["value"] = 1
+    folder = tmp_path / "results" / "bench-mnist"
+    folder.mkdir(parents=True)
+    (folder / "tables.json").write_text(json.dumps(tables))
+    (folder / "times.csv").write_text("phase,loss,cpu_seconds\ntuning,a1,9\nfinal,a1,12.345\n")
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    own = script.TABLES["own"]()
+    assert f"| a1 | ∞, {row['fid']['n']} of {row['fid']['n']} failed |" in own
+    assert "; 0.9" in own
+    assert own.count("**") == 2
+    assert f"**{script.interval(final['rows'][1]['fid']['geometric'])}" in own
+    assert script.TABLES["share"]().endswith(" | 1.11 |")
+    assert "×0.3: 0." in script.TABLES["share"]()
+    assert "| a1 | 12.3 |" in script.TABLES["cost"]()
+    assert "| a1 | ∞ / ∞, 0 of 1 |" in script.TABLES["spread"]()
+    assert "MNIST" in script.TABLES["rates"]()
+
+
+def fids(folder: str, loss: str) -> list[float]:
+    """Return those of a loss's tuning runs at the recipe's rate."""
+    lines = map(json.loads, (ROOT / "results" / folder / "archive.jsonl").read_text().splitlines())
+    return [one["fid"] for one in lines if (one["loss"], one["phase"], one["rate"]) == (loss, "tuning", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("said", "pairs", "plain"),
+    [
+        (r"MNIST \(([\d.]+) to\s+([\d.]+)", "exploratory-pairs/mnist2", "exploratory-pairs/mnist2"),
+        (r"polyps \(([\d.]+) to\s+([\d.]+)", "exploratory-pairs/polyp", "bench-transfer-polyp"),
+        (r"histology \(([\d.]+) to\s+([\d.]+)", "exploratory-pairs/histology", "bench-transfer-histology"),
+        (r"CIFAR-10 \(([\d.]+) to\s+([\d.]+)", "exploratory-pairs/cifar10", "bench-transfer-cifar10-penalties"),
+    ],
+)
+def test_what_is_said_of_pairs_is_what_was_run(said: str, pairs: str, plain: str) -> None:
+    found = re.search(said, TEXT)
+    assert found is not None
+    ours = fids(pairs, "rp2+r1:0.05+r2:0.05")
+    theirs = fids(plain, RPGAN) or fids(plain, "rp0+r1:0.05+r2:0.05")
+    for text, values in zip(found.groups(), (ours, theirs), strict=True):
+        digits = len(text.partition(".")[2])
+        assert text == f"{fmean(values):.{digits}f}"
 
 
 def test_every_link_leads_to_a_file_that_is_there() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", PAGE.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\(([^)#:]+)\)", TEXT)
     assert links
     assert [link for link in links if not (PAGE.parent / link).exists()] == []
