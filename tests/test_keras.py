@@ -131,6 +131,9 @@ def test_an_exported_loss_of_pairs_takes_differences() -> None:
     found = names["discriminator_loss"](real, fake), names["generator_loss"](fake, real)
     assert_near(found[0], numeric.terms(base, (real - fake).astype(np.float64)).real.mean())
     assert_near(found[1], numeric.terms(base, (fake - real).astype(np.float64)).generator.mean())
+    for call in (names["discriminator_loss"], names["generator_loss"]):
+        with pytest.raises(ValueError, match="must be of one shape"):  # not all pairs
+            call(real[:, None], fake)
 
 
 def test_every_primitive_is_tried() -> None:

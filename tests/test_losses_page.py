@@ -43,6 +43,11 @@ def test_the_formulas_are_those_of_the_losses() -> None:
     assert checked == 3 * sum(entry.expression is not None for entry in CATALOGUE.values() if entry.provenance is None)
 
 
+def test_relativistic_losses_are_said_to_be_of_separable_ones() -> None:
+    assert "**A relativistic loss of any separable one**" in PAGE
+    assert "`relativistic-average(least-squares)`\n  is not `ra-least-squares`" in PAGE
+
+
 def test_every_fault_has_its_test_and_every_test_its_fault() -> None:
     faults = [row for row in ROWS if re.fullmatch("[A-Z]", row[0])]
     assert [row[0] for row in faults] == list("ABCDEFGHIJKL")

@@ -103,13 +103,13 @@ _ALL = (
     _entry("relativistic-average", RelativisticAverage, "Relativistic average (RaGAN)", RELATIVISTIC),
     _entry(
         "ra-least-squares",
-        partial(RelativisticAverage, LeastSquares(fake_target=-1.0)),
+        partial(RelativisticAverage, LeastSquares(fake_target=-1.0), name="ra-least-squares"),
         "Relativistic average, least squares (RaLSGAN)",
         RELATIVISTIC,
     ),
     _entry(
         "ra-hinge",
-        partial(RelativisticAverage, Hinge()),
+        partial(RelativisticAverage, Hinge(), name="ra-hinge"),
         "Relativistic average, hinge (RaHingeGAN)",
         RELATIVISTIC,
     ),
@@ -130,6 +130,25 @@ RELATIVISTIC_OF: Mapping[str, Callable[..., GANLoss]] = {
 _RELATIVISTIC = re.compile(rf"({'|'.join(RELATIVISTIC_OF)})\s*\((.*)\)", re.DOTALL)
 
 
+def _relativistic(text: str) -> tuple[str, str] | None:
+    """Return of ``KIND(LOSS)`` which of :data:`RELATIVISTIC_OF` it is and the text of LOSS; None of any other text.
+
+    Raises:
+        InputError: LOSS is such a text itself, so it is not separable.
+    """
+    found = _RELATIVISTIC.fullmatch(text.strip())
+    if found is None:
+        return None
+    kind, inner = found[1], found[2].strip()
+    if _RELATIVISTIC.fullmatch(inner):
+        raise _not_separable(kind, inner)
+    return kind, inner
+
+
+def _not_separable(kind: str, inner: str) -> InputError:
+    return InputError(f"{kind}(…): must hold a separable loss, got {inner!r}")
+
+
 def evolved(path: Path, taken: Mapping[str, Entry]) -> dict[str, Entry]:
     """Return the losses that a file of evolved losses holds, by name.
 
@@ -139,28 +158,28 @@ def evolved(path: Path, taken: Mapping[str, Entry]) -> dict[str, Entry]:
 
     Raises:
         InputError: no such file, or not of that form; a name that is taken; an expression that cannot be read (it may
-            be one of :data:`RELATIVISTIC_OF`).
+            be one of :data:`RELATIVISTIC_OF` of an expression, but not of a name).
     """
     where = f"evolved losses: {path}"
     found: dict[str, Entry] = {}
     for loss in from_json(EvolvedLosses, read_text(path, "evolved losses"), where=where).losses:
         if loss.name in taken or loss.name in found:
             raise InputError(f"{where}: a name must occur once in the catalogue, got {loss.name!r} again")
-        relativistic = _RELATIVISTIC.fullmatch(loss.expression)
         try:
-            expression = parse(relativistic[2] if relativistic else loss.expression)
+            relativistic = _relativistic(loss.expression)
+            expression = parse(relativistic[1] if relativistic else loss.expression)
         except InputError as error:
             raise InputError(f"{where}: {loss.name}: {error}") from None
         make: Callable[..., GANLoss] = partial(compile_loss, expression)
         if relativistic:
-            make = partial(RELATIVISTIC_OF[relativistic[1]], make())
+            make = partial(RELATIVISTIC_OF[relativistic[0]], make())
         found[loss.name] = Entry(
             loss.name,
             partial(make, name=loss.name),
             loss.title,
             loss.provenance.command,
             expression=None if relativistic else loss.expression,
-            paired=relativistic[2] if relativistic and relativistic[1] == PAIRING else None,
+            paired=relativistic[1] if relativistic and relativistic[0] == PAIRING else None,
             provenance=loss.provenance,
         )
     return found
@@ -191,11 +210,11 @@ def loss_named_or_parsed(text: str) -> GANLoss:
     """
     if text in CATALOGUE:
         return CATALOGUE[text].make()
-    if relativistic := _RELATIVISTIC.fullmatch(text.strip()):
-        kind, inner = relativistic.groups()
-        base = loss_named_or_parsed(inner.strip())
+    if relativistic := _relativistic(text):
+        kind, inner = relativistic
+        base = loss_named_or_parsed(inner)
         if not isinstance(base, SeparableLoss):
-            raise InputError(f"{kind}(…): must hold a separable loss, got {inner!r}")
+            raise _not_separable(kind, inner)
         return RELATIVISTIC_OF[kind](base)
     return compile_loss(_parsed(text))
 
@@ -204,32 +223,44 @@ def expression_of(text: str) -> Expression | None:
     """Return the expression of a name or of an expression's text; None for a loss that is not separable.
 
     Raises:
-        InputError: neither a name nor an expression.
+        InputError: as :func:`loss_named_or_parsed`.
     """
     if text in CATALOGUE:
         expression = CATALOGUE[text].expression
         return None if expression is None else _parsed(expression)
-    if _RELATIVISTIC.fullmatch(text.strip()):
-        loss_named_or_parsed(text)
-        return None
-    return _parsed(text)
+    return None if _base_of(text) else _parsed(text)
 
 
 def paired_expression_of(text: str) -> Expression | None:
     """Return the base of a relativistic loss of pairs, whose real and generator's term it takes; None of any other.
 
     Raises:
-        InputError: neither a name nor an expression.
+        InputError: as :func:`loss_named_or_parsed`.
 
     >>> from ganetics.expressions.text import to_text
     >>> to_text(paired_expression_of("relativistic-pairing"))
-    'real: softplus(-x); fake: softplus(x); generator: softplus(-x)'
+    '-(y*log(p) + (1 - y)*log(1 - p))'
     """
     if text in CATALOGUE:
         paired = CATALOGUE[text].paired
         return None if paired is None else _parsed(paired)
-    relativistic = _RELATIVISTIC.fullmatch(text.strip())
-    return expression_of(relativistic[2].strip()) if relativistic and relativistic[1] == PAIRING else None
+    if base := _base_of(text):
+        kind, expression = base
+        return expression if kind == PAIRING else None
+    _parsed(text)
+    return None
+
+
+def _base_of(text: str) -> tuple[str, Expression] | None:
+    """Return of ``KIND(LOSS)`` the kind and the expression of LOSS; None of any other text."""
+    relativistic = _relativistic(text)
+    if relativistic is None:
+        return None
+    kind, inner = relativistic
+    expression = expression_of(inner)
+    if expression is None:
+        raise _not_separable(kind, inner)
+    return kind, expression
 
 
 def _parsed(text: str) -> Expression:

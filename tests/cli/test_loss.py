@@ -52,14 +52,20 @@ def test_the_list_holds_the_catalogue() -> None:
     for one in found:
         assert one.keys() == {
             "name", "title", "reference", "separable", "generator_needs_real", "logit_range", "expression", "latex",
+            "paired",
         }  # fmt: skip
         entry = CATALOGUE[one["name"]]
         assert (one["expression"], one["separable"]) == (entry.expression, entry.make().separable)
+        assert one["paired"] == entry.paired
         assert one["logit_range"] == list(entry.make().logit_range)
         assert (one["latex"] is None) == (one["expression"] is None)
     words = run("list")
     assert all(name in words for name in CATALOGUE)
-    assert words.count("separable") == sum(entry.expression is None for entry in CATALOGUE.values())
+    others = [entry.paired for entry in CATALOGUE.values() if entry.expression is None]
+    assert (words.count("separable"), words.count("pairs of:")) == (
+        others.count(None),
+        len(others) - others.count(None),
+    )
 
 
 def test_show_says_what_a_loss_is() -> None:
@@ -109,6 +115,19 @@ def test_a_loss_that_is_not_separable_is_shown_without_terms() -> None:
     assert (found["separable"], found["expression"]) == (False, None)
     assert "terms" not in found
     assert "depend on the whole batch" in run("show", "ganetic-batch-sum")
+
+
+def test_a_loss_of_pairs_is_shown_with_its_two_terms() -> None:
+    found = of_json("show", "relativistic-pairing(hinge)")
+    assert (found["paired"], found["expression"]) == ("real: relu(1 - x); fake: relu(1 + x); generator: -x", None)
+    assert found["terms"] == {"real": "relu(1 - x)", "generator": "-x"}
+    words = run("show", "relativistic-pairing(hinge)")
+    assert "differences of pairs" in words
+    assert "whole batch" not in words
+    assert all(term in words for term in found["terms"].values())
+    twin = "relativistic-pairing(non-saturating)"
+    assert of_json("show", twin) == of_json("show", "relativistic-pairing")
+    assert CATALOGUE["relativistic-pairing"].title in run("export", twin, "--to", "numpy")
 
 
 def test_an_infinite_value_is_no_number_in_json() -> None:
@@ -219,12 +238,24 @@ def test_exported_files_of_pairs_equal_the_loss(text: str, tmp_path: Path) -> No
         given = both if to == "pytorch" else {side: logits.numpy() for side, logits in both.items()}
         found = [float(names[f"{player}_loss"](**given)) for player in ("discriminator", "generator")]
         assert found == pytest.approx(expected, rel=1e-5), to
+        column = given["real_logits"].reshape(-1, 1)
+        for player in ("discriminator", "generator"):
+            with pytest.raises(ValueError, match="must be of one shape"):  # not all pairs
+                names[f"{player}_loss"](real_logits=column, fake_logits=given["fake_logits"])
     assert "ops.mean(_pair_term(" in run("export", text, "--to", "keras")  # run by the tests of ganetics.keras
+
+
+def test_an_exported_file_of_pairs_says_what_its_variables_are() -> None:
+    lines = run("export", "relativistic-pairing(ganetic)", "--to", "numpy").splitlines()
+    assert "    p**3 + sqrt(3.985/p), p = sigmoid(x), x = real - generated logit" in lines
+    assert "    relu(1 - x), x = real - generated logit" in run(
+        "export", "relativistic-pairing(hinge)", "--to", "numpy"
+    )
 
 
 @pytest.mark.parametrize("to", ["json", "latex"])
 def test_a_loss_of_pairs_is_no_formula_of_one_logit(to: str) -> None:
-    with pytest.raises(InputError, match=rf"cannot be exported to {to}"):
+    with pytest.raises(InputError, match=rf"cannot be exported to {to}: it is of pairs: no formula of one logit$"):
         run("export", "relativistic-pairing", "--to", to)
 
 

@@ -54,6 +54,22 @@ def test_losses_that_are_one_are_named_however_they_are_written(capsys: pytest.C
     ]
 
 
+def test_losses_of_pairs_are_looked_at_too(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        "relativistic-pairing,a=relativistic-pairing(non-saturating),b=relativistic-pairing(hinge),"
+        "c=relativistic-pairing(real: relu(1 - x); fake: 0; generator: -x),d=relativistic-pairing+r1:1,"
+        "e=relativistic-pairing(real: 1; fake: x; generator: -x),"
+        "f=relativistic-pairing(real: -x; fake: x; generator: 1)"
+    )
+    warn_of_losses(contenders_given(text))
+    assert capsys.readouterr().err.splitlines() == [
+        "ganetics: losses: 'a' is the same loss as 'relativistic-pairing': it is trained twice",
+        "ganetics: losses: 'c' is the same loss as 'b': it is trained twice",
+        "ganetics: losses: 'e' can teach nothing: its real term never changes",
+        "ganetics: losses: 'f' can teach nothing: its generator term never changes",
+    ]
+
+
 def test_losses_of_files(tmp_path: Path) -> None:
     folder = tmp_path / "search-1"
     folder.mkdir()

@@ -8,14 +8,16 @@ import pytest
 import torch
 
 from ganetics._check import InputError
-from ganetics.losses import GANLoss, Hinge, LeastSquares, RelativisticAverage, RelativisticPairing
+from ganetics.expressions.compile import compile_loss
+from ganetics.expressions.text import parse
+from ganetics.losses import FDivergence, GANLoss, Hinge, LeastSquares, RelativisticAverage, RelativisticPairing
 
 REAL, FAKE = torch.tensor([1.0, -2.0, 0.5, 7.0]), torch.tensor([0.0, 3.0, -1.0, 2.0])
 KINDS = (
     RelativisticPairing,
     RelativisticAverage,
-    partial(RelativisticAverage, Hinge()),
-    partial(RelativisticAverage, LeastSquares(fake_target=-1)),
+    partial(RelativisticAverage, Hinge(), name="ra-hinge"),
+    partial(RelativisticAverage, LeastSquares(fake_target=-1), name="ra-least-squares"),
 )
 
 
@@ -52,7 +54,7 @@ def test_the_average_of_a_side_is_taken_over_the_whole_batch() -> None:
 
 def test_the_terms_are_those_of_the_base() -> None:
     loss = RelativisticAverage(Hinge(), reduction="sum")
-    assert (loss.name, loss.reduction) == ("ra-hinge", "sum")
+    assert (loss.name, loss.reduction) == ("relativistic-average(hinge)", "sum")
     real, fake = torch.tensor([0.0, 3.0]), torch.tensor([0.5, -0.5])
     # d_r = 0, 3 and d_f = −1, −2
     assert loss.discriminator(real_logits=real, fake_logits=fake).item() == (1 + 0) + (0 + 0)
@@ -90,3 +92,20 @@ def test_a_pair_is_judged_by_the_real_and_the_generators_term_of_the_base() -> N
     # x_r − x_f = −0.5, 3.5
     assert loss.discriminator(real_logits=real, fake_logits=fake).item() == 1.5 + 0
     assert loss.generator(real_logits=real, fake_logits=fake).item() == -0.5 + 3.5
+
+
+@pytest.mark.parametrize("kind", [RelativisticPairing, RelativisticAverage])
+def test_a_name_that_is_given_is_taken_with_and_without_a_base(kind: Any) -> None:
+    assert kind(name="mine").name == kind(Hinge(), name="mine").name == "mine"
+    assert kind().name == kind.name
+
+
+@pytest.mark.parametrize("kind", [RelativisticPairing, RelativisticAverage])
+def test_all_is_finite_over_the_range_made_of_the_bases(kind: Any) -> None:
+    assert kind().logit_range == (-1e4, 1e4)
+    assert kind(compile_loss(parse("p**2"))).logit_range == (-15.0, 15.0)
+    loss = kind(FDivergence("kl"))
+    low, high = loss.logit_range
+    assert (low, high) == (-40.0, 40.0)
+    for real, fake in ((low, high), (high, low)):
+        assert all(value.isfinite() for value in both(loss, torch.tensor([real]), torch.tensor([fake])))

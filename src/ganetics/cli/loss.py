@@ -52,23 +52,26 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 def list_(as_json: AsJson = False) -> None:
     """List the losses of the catalogue."""
     if as_json:
-        print_json([_facts(entry, entry.make(), expression_of(name)) for name, entry in CATALOGUE.items()])
+        print_json([_facts(entry, entry.make(), *_expressions(name)) for name, entry in CATALOGUE.items()])
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "title", "expression", "reference"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for entry in CATALOGUE.values():
-        table.add_row(entry.name, entry.title, entry.expression or "none: not separable", entry.reference)
+        otherwise = f"pairs of: {entry.paired}" if entry.paired else "none: not separable"
+        table.add_row(entry.name, entry.title, entry.expression or otherwise, entry.reference)
     console.print(table, markup=False)
 
 
 @app.command(context_settings=WITH_SIGN)
 def show(loss: Given, as_json: AsJson = False) -> None:
     """Show a loss: its formula, its three terms, values and gradients, and its optimal discriminator."""
-    entry, expression = _read(loss)
-    facts = _facts(entry, entry.make() if entry else loss_named_or_parsed(loss_text(loss)), expression)
+    entry, expression, paired = _read(loss)
+    facts = _facts(entry, entry.make() if entry else loss_named_or_parsed(loss_text(loss)), expression, paired)
     if expression is not None:
         facts |= _described(expression)
+    if paired is not None:
+        facts |= {"terms": {term: text for term, text in _terms(paired).items() if term != "fake"}}
     if expression is not None and entry is None:  # what is in the catalogue is as simple as it gets
         facts |= {"simplified": to_text(simplify(expression))}
     if as_json:
@@ -84,12 +87,13 @@ def export(
     out: Annotated[Path | None, typer.Option(help="file to write; without it, to standard output")] = None,
 ) -> None:
     """Write a loss as a PyTorch, Keras or NumPy file that needs nothing of this package, as JSON, or as LaTeX."""
-    entry, expression = _read(loss)
-    paired = paired_expression_of(loss_text(loss))
+    entry, expression, paired = _read(loss)
     if expression is not None:
         text = _exported(entry, expression, to)
     elif paired is not None and to in DIALECTS:
         text = _source(entry, paired, to, paired=True)
+    elif paired is not None:
+        raise InputError(f"loss {loss}: cannot be exported to {to}: it is of pairs: no formula of one logit")
     else:
         raise InputError(
             f"loss {loss}: cannot be exported to {to}: its terms depend on the whole batch, so no expression says it; "
@@ -128,7 +132,7 @@ def card(
 def _carded(given: str, index: int) -> LossCard:
     """Return a loss with its theory card; what has no name and is long is called by its place."""
     text = loss_text(given)
-    entry, expression = _read(given)
+    entry, expression, _ = _read(given)
     return LossCard(
         label=entry.name if entry else text if len(text) <= LONGEST_LABEL else f"loss {index + 1}",
         card=theory_card(loss_named_or_parsed(text)),
@@ -149,16 +153,20 @@ def _write_new(option: str, path: Path, text: str) -> None:
         raise InputError(f"{option}: the folder must exist, there is none at {path.parent}") from None
 
 
-def _read(given: str) -> tuple[Entry | None, Expression | None]:
-    """Return the loss's entry in the catalogue, if it has one, and its expression, if it has one."""
+def _read(given: str) -> tuple[Entry | None, Expression | None, Expression | None]:
+    """Return the loss's entry in the catalogue, its expression, and that of which it takes pairs; None: it has none."""
     text = loss_text(given)
-    expression = expression_of(text)
+    found = _expressions(text)
     if text in CATALOGUE:
-        return CATALOGUE[text], expression
-    if expression is None:
-        return None, None
-    twins = (entry for name, entry in CATALOGUE.items() if expression_of(name) == expression)
-    return next(twins, None), expression
+        return CATALOGUE[text], *found
+    if found == (None, None):
+        return None, *found
+    twins = (entry for name, entry in CATALOGUE.items() if _expressions(name) == found)
+    return next(twins, None), *found
+
+
+def _expressions(text: str) -> tuple[Expression | None, Expression | None]:
+    return expression_of(text), paired_expression_of(text)
 
 
 def _exported(entry: Entry | None, expression: Expression, to: str) -> str:
@@ -176,7 +184,9 @@ def _source(entry: Entry | None, expression: Expression, to: str, *, paired: boo
     return to_source(expression, DIALECTS[to], title=title, version=version, provenance=found, paired=paired)
 
 
-def _facts(entry: Entry | None, kind: GANLoss, expression: Expression | None) -> dict[str, Any]:
+def _facts(
+    entry: Entry | None, kind: GANLoss, expression: Expression | None, paired: Expression | None
+) -> dict[str, Any]:
     """Return what is known of a loss, and what the catalogue says of it if it is there."""
     return {
         "name": entry and entry.name,
@@ -187,17 +197,22 @@ def _facts(entry: Entry | None, kind: GANLoss, expression: Expression | None) ->
         "logit_range": list(kind.logit_range),
         "expression": expression and to_text(expression),
         "latex": expression and latex(expression),
+        "paired": paired and to_text(paired),
     }
 
 
 def _described(expression: Expression) -> dict[str, Any]:
     """Return what an expression says."""
     return {
-        "terms": {term: tree_to_text(tree) for term, tree in zip(TERMS, terms_of(expression), strict=True)},
+        "terms": _terms(expression),
         "complexity": complexity(expression),
         "values": _values(expression),
         "optimal_discriminator": [_optimum(expression, float(share)) for share in SHARES],
     }
+
+
+def _terms(expression: Expression) -> dict[str, str]:
+    return {term: tree_to_text(tree) for term, tree in zip(TERMS, terms_of(expression), strict=True)}
 
 
 def _values(expression: Expression) -> list[dict[str, float | None]]:
@@ -238,11 +253,18 @@ def _print(facts: dict[str, Any]) -> None:
     lines = {key: facts[key] for key in ("name", "title", "reference", "expression", "latex")}
     if facts.get("simplified") not in (None, facts["expression"]):
         lines |= {"simplified": facts["simplified"]}
+    lines |= {"pairs of": facts["paired"]}
     lines |= {f"{term} term": text for term, text in facts.get("terms", {}).items()}
     lines |= {"nodes": facts.get("complexity")}
     for key, value in lines.items():
         if value is not None:  # long ones are not broken: formulas are there to be copied
             console.print(f"{key:<15}{value}", markup=False, soft_wrap=True)
+    if facts["paired"] is not None:
+        console.print(
+            "Its terms depend on differences of pairs: the real term's x is real - generated logit, the generator "
+            "term's generated - real logit; p = sigmoid(x)."
+        )
+        return
     if "values" not in facts:
         console.print("Its terms depend on the whole batch: no expression says it.")
         return

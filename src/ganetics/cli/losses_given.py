@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
-from ganetics.catalogue import expression_of
+from ganetics.catalogue import expression_of, paired_expression_of
 from ganetics.cli.console import warn
 from ganetics.cli.loss_files import LossFile, Row, parted, read_losses
+from ganetics.expressions.bind import terms_of
 from ganetics.expressions.text import parse
 from ganetics.records import Contender, Penalty, from_values
 
@@ -86,16 +87,23 @@ def warn_of_losses(contenders: Sequence[Contender]) -> None:
     Raises:
         InputError: a loss is neither in the catalogue nor an expression.
     """
-    from ganetics.search.screen import idle
+    from ganetics.expressions.numeric import term_gradients
+    from ganetics.search.screen import FINE_LOGITS, idle
 
     first: dict[Any, str] = {}
     for one in contenders:
-        expression = expression_of(one.loss)
-        same = first.setdefault((expression or one.loss, one.penalties), one.label)
+        expression, paired = expression_of(one.loss), paired_expression_of(one.loss)
+        counted = paired and terms_of(paired)[::2]  # of pairs the fake term is not used
+        same = first.setdefault((expression or counted or one.loss, one.penalties), one.label)
         if same != one.label:
             warn(f"losses: {one.label!r} is the same loss as {same!r}: it is trained twice")
         if expression is not None and (reason := idle(expression)) is not None:
             warn(f"losses: {one.label!r} can teach nothing: {reason}")
+        if paired is not None:
+            slopes = term_gradients(paired, FINE_LOGITS)
+            for name, slope in (("real", slopes.real), ("generator", slopes.generator)):
+                if not slope.any():
+                    warn(f"losses: {one.label!r} can teach nothing: its {name} term never changes")
 
 
 def penalised(text: str, *, what: str) -> tuple[str, tuple[Penalty, ...]]:

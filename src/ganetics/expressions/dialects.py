@@ -63,12 +63,18 @@ def generator_loss(fake_logits: torch.Tensor) -> torch.Tensor:
 
 def discriminator_loss(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
     """Return what the discriminator minimises; each real logit is paired with one generated, so both have one shape."""
-    return _pair_term(real_logits.float() - fake_logits.float()).mean()
+    return _pair_term(_differences(real_logits.float(), fake_logits.float())).mean()
 
 
 def generator_loss(fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
     """Return what the generator minimises; compute the real logits under torch.no_grad()."""
-    return _generator_term(fake_logits.float() - real_logits.float()).mean()
+    return _generator_term(_differences(fake_logits.float(), real_logits.float())).mean()
+
+
+def _differences(a, b):  # in pairs: nothing is broadcast
+    if a.shape != b.shape:
+        raise ValueError(f"logits must be of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+    return a - b
 ''',
     primitives={
         "div": "_divide({0}, {1})",
@@ -130,12 +136,19 @@ def generator_loss(fake_logits):
 
 def discriminator_loss(real_logits, fake_logits):
     """Return what the discriminator minimises; each real logit is paired with one generated, so both have one shape."""
-    return ops.mean(_pair_term(_logits(real_logits) - _logits(fake_logits)))
+    return ops.mean(_pair_term(_differences(_logits(real_logits), _logits(fake_logits))))
 
 
 def generator_loss(fake_logits, real_logits):
     """Return what the generator minimises; the real logits need no gradient."""
-    return ops.mean(_generator_term(_logits(fake_logits) - _logits(real_logits)))
+    return ops.mean(_generator_term(_differences(_logits(fake_logits), _logits(real_logits))))
+
+
+def _differences(a, b):  # in pairs: nothing is broadcast; a size that is not known yet is None
+    sizes = list(zip(a.shape, b.shape))
+    if len(a.shape) != len(b.shape) or any(m != n for m, n in sizes if m is not None and n is not None):
+        raise ValueError(f"logits must be of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+    return a - b
 ''',
     primitives={
         "div": "_divide({0}, {1})",
@@ -207,12 +220,18 @@ def generator_loss(fake_logits: np.ndarray) -> float:
 
 def discriminator_loss(real_logits: np.ndarray, fake_logits: np.ndarray) -> float:
     """Return what the discriminator minimises; each real logit is paired with one generated, so both have one shape."""
-    return float(np.mean(_pair_term(_logits(real_logits) - _logits(fake_logits))))
+    return float(np.mean(_pair_term(_differences(_logits(real_logits), _logits(fake_logits)))))
 
 
 def generator_loss(fake_logits: np.ndarray, real_logits: np.ndarray) -> float:
     """Return what the generator minimises."""
-    return float(np.mean(_generator_term(_logits(fake_logits) - _logits(real_logits))))
+    return float(np.mean(_generator_term(_differences(_logits(fake_logits), _logits(real_logits)))))
+
+
+def _differences(a, b):  # in pairs: nothing is broadcast
+    if a.shape != b.shape:
+        raise ValueError(f"logits must be of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+    return a - b
 ''',
     primitives={
         "div": "_divide({0}, {1})",

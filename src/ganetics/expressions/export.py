@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganetics.expressions.bind import terms_of
 from ganetics.expressions.dialects import Dialect
 from ganetics.expressions.text import number_text, render, to_text, tree_to_text
-from ganetics.expressions.tree import Call, Constant, Expression, Tree, Variable
+from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, Variable
 
 HEADER = '''"""{title}
 
@@ -33,8 +33,9 @@ def to_source(
     terms = {"_pair_term": real} if paired else {"_real_term": real, "_fake_term": fake}
     formula = to_text(expression).replace("; ", "\n    ")
     if paired:
-        formula = f"{tree_to_text(real)}, x = real - generated logit\n    {tree_to_text(generator)}, of the generator, "
-        formula += "x = generated - real logit"
+        of = "p = sigmoid(x), x" if isinstance(expression, Tied) else "x"
+        formula = f"{tree_to_text(real)}, {of} = real - generated logit\n"
+        formula += f"    {tree_to_text(generator)}, of the generator, {of} = generated - real logit"
     header = HEADER.format(
         title=_plain(title),
         formula=formula,

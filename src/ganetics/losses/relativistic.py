@@ -43,7 +43,9 @@ class RelativisticPairing(GANLoss):
         super().__init__(reduction=reduction)
         self.base = NonSaturating() if base is None else base
         if base is not None:
-            self.name = name or f"relativistic-pairing({base.name})"  # as the command takes it
+            self.name = f"relativistic-pairing({base.name})"  # as the command takes it
+            self.logit_range = of_differences(base)
+        self.name = name or self.name
 
     def __repr__(self) -> str:
         return f"RelativisticPairing({type(self.base).__name__}, reduction={self.reduction!r})"
@@ -101,7 +103,9 @@ class RelativisticAverage(GANLoss):
         super().__init__(reduction=reduction)
         self.base = NonSaturating() if base is None else base
         if base is not None:
-            self.name = name or f"ra-{base.name}"
+            self.name = f"relativistic-average({base.name})"  # as the command takes it
+            self.logit_range = of_differences(base)
+        self.name = name or self.name
 
     def __repr__(self) -> str:
         return f"RelativisticAverage({type(self.base).__name__}, reduction={self.reduction!r})"
@@ -123,6 +127,13 @@ class RelativisticAverage(GANLoss):
     def _differences(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         real, fake = self._both(real_logits, fake_logits)
         return real - fake.mean(), fake - real.mean()
+
+
+def of_differences(base: SeparableLoss) -> tuple[float, float]:
+    """Return the logits whose differences, up to twice as large and of both signs, are in the base's range."""
+    low, high = base.logit_range
+    half = min(-low, high) / 2
+    return -half, half
 
 
 def needed(real_logits: Tensor | None, name: str) -> Tensor:
