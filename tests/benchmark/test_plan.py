@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganetics._check import InputError
-from ganetics.benchmark.cost import left
+from ganetics.benchmark.cost import Left, expected_in_all, left
 from ganetics.benchmark.plan import PHASES, Run, counts, plan, recipe_of, seeds, split, tuned
 from ganetics.records import BenchConfig, Recipe
 
@@ -22,7 +22,8 @@ Line = dict[str, Any]
 
 def line(run: Run, fid: float | None) -> Line:
     return {
-        "phase": run.phase, "dataset": "fake", "loss": run.contender.label, "rate": run.rate, "lr": 1e-3 * run.rate,
+        "index": run.index, "phase": run.phase, "dataset": "fake", "loss": run.contender.label, "expression": None,
+        "rate": run.rate, "lr": 1e-3 * run.rate,
         "batch_size": run.batch_size, "seed": run.seed, "recipe": "tiny", "steps": 40, "split": "validation",
         "extractor": "fake", "extractor_digest": "e", "n": 100, "fid": fid, "collapsed": fid is None,
         **dict.fromkeys(("kid", "precision", "recall", "density", "coverage", "best", "failure")), "curve": [[40, 1.5]],
@@ -203,14 +204,37 @@ def test_a_line_of_another_form_is_named(change: dict[str, Any], told: str, conf
 def test_what_is_left_is_what_is_not_made(config: BenchConfig) -> None:
     lines = carried_out(config, at_best(2.9))  # one further rate each
     fewest, most = counts(config)
-    assert left(config, [], where=WHERE) == (fewest, most)
+
+    def numbers(found: Left) -> tuple[int, int]:
+        return found.runs, found.most_runs
+
+    assert numbers(left(config, [], where=WHERE)) == (fewest, most)
     assert fewest < len(lines) < most
     tuning = sum(one["phase"] == "tuning" for one in lines)
-    begun = left(config, lines[:5], where=WHERE)
-    assert begun == (fewest - 5, most - 5)
+    assert numbers(left(config, lines[:5], where=WHERE)) == (fewest - 5, most - 5)
     # once the rates are chosen no further ones can come
-    assert left(config, lines[:tuning], where=WHERE) == (len(lines) - tuning, len(lines) - tuning)
-    assert left(config, lines, where=WHERE) == (0, 0)
+    assert numbers(left(config, lines[:tuning], where=WHERE)) == (len(lines) - tuning, len(lines) - tuning)
+    assert left(config, lines, where=WHERE) == Left(0, 0, 0, 0)
+
+
+def test_a_run_of_a_larger_batch_is_expected_to_take_longer(config: BenchConfig) -> None:
+    """Of 64, the recipe's: 16 takes as long, 128 twice."""
+    lines = carried_out(config, at_best(2.9))
+    each = config.recipe.seconds
+    larger = each * len(config.contenders) * config.batch_seeds
+    for count in (0, 5, len(lines) - 9):
+        found = left(config, lines[:count], where=WHERE)
+        assert (found.seconds, found.most_seconds) == (each * found.runs + larger, each * found.most_runs + larger)
+    assert left(config, lines[:-1], where=WHERE).seconds == 2 * each
+    assert expected_in_all(config, lines, where=WHERE) == each * len(lines) + larger
+
+
+@pytest.mark.parametrize("name", ["index", "expression"])
+def test_lines_have_what_is_read_of_them_later(name: str, config: BenchConfig) -> None:
+    lines = carried_out(config, at_best(1.0))
+    del lines[2][name]
+    with pytest.raises(InputError, match=rf"archive\.jsonl: line 3: {name}: Field required"):
+        plan(config, lines, where=WHERE)
 
 
 def test_more_lines_than_runs_are_refused(config: BenchConfig) -> None:

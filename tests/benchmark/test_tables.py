@@ -219,7 +219,7 @@ def test_csv_has_every_figure() -> None:
     steady = read_csv(csv_text(swept, beside))
     same = {
         "dataset": "mnist", "recipe": "mnist", "steps": "600", "split": "test", "extractor": "mnist-classifier",
-        "n": "5000", "phase": "tuning", "common_levels": "0.3 1 3", "levels_1_lr": "0.01", "notes": FEW,
+        "n": "5000", "phase": "tuning", "common_levels": "0.3 1 3", "levels_1_lr": "0.01", "notes": "",
     }  # fmt: skip
     assert all(row.items() >= same.items() for row in steady)
     assert list(steady[0])[-1] == "notes"
@@ -268,7 +268,7 @@ def test_latex_prints_what_its_figures_are() -> None:
         "Better: probability of a smaller FID than ganetic's.",
         "none: 2 of 2 runs failed",
         r"a\_b \& 50\% \#1: 2 of 5 runs failed",
-        "Fewer than 5 seeds: no bootstrap intervals",
+        "of losses with fewer than 5 seeds, nor of places where",
     ):
         assert fact in told
     common = latex_text(table([one | {"phase": "common"} for one in LATEX], reference="ganetic", phase="common"))
@@ -303,15 +303,36 @@ def test_long_labels_are_cut_off_and_written_out_once() -> None:
     lines = final({LONG[1]: [4.0, 4.0], LONG[0]: [3.0, None], "other: " + "p" * 40: [2.0, 2.0], "hinge": [1.0, 1.0]})
     found = table(lines, reference=LONG[0])
     assert {row.loss for row in found.rows} >= set(LONG)  # the record keeps them whole
-    assert found.notes[0].startswith("real: softplus(abs(x) - 0.55… 1: 1 of 2 runs failed")
+    assert found.notes[0].startswith(f"{LONG[0]}: 1 of 2 runs failed")
     text = latex_text(found)
     assert {row[0] for row in cells(text)[1:]} == {
         r"real: softplus(abs(x) - 0.55\ldots{} 1", r"real: softplus(abs(x) - 0.55\ldots{} 2",
         rf"other: {'p' * 24}\ldots{{}}", "hinge",
     }  # fmt: skip
     assert [text.count(label) for label in LONG] == [1, 1]
+    assert r"0.55\ldots{} 1: 1 of 2 runs failed" in printed(text)
     assert rf"0.55\ldots{{}} 2 = {LONG[1]}." in printed(text)
     assert [row["loss"] for row in read_csv(csv_text(found))] == [row.loss for row in found.rows]
+
+
+def test_a_label_is_cut_off_alike_in_all_tables_of_a_benchmark() -> None:
+    """Of two that begin alike one has no runs here."""
+    lines = final({LONG[1]: [4.0, 4.0], "hinge": [1.0, 1.0]})
+    name = r"real: softplus(abs(x) - 0.55\ldots{} 2"
+    text = latex_text(table(lines, reference="hinge"), LONG)
+    assert name in {row[0] for row in cells(text)}
+    assert f"{name} = {LONG[1]}." in printed(text)
+    assert LONG[0] not in text
+    beside, rows = steadiness(tuning({LONG[1]: {1.0: [3.0]}, "hinge": {1.0: [2.0]}}), reference="hinge")
+    assert name in {row[0] for row in cells(latex_steadiness(rows, beside, LONG, level="learning rate"))}
+
+
+def test_why_an_interval_is_missing_is_said_where_one_is() -> None:
+    assert FEW not in table(FINAL, reference="ganetic").notes
+    five = final({"ganetic": [1.0, 2.0, 3.0, 4.0, 5.0]})
+    others = [line("hinge", seed, 3.0) for seed in range(1, 6)]  # five of each, four shared: places have no interval
+    assert FEW in table([*five, *others], reference="ganetic").notes
+    assert FEW not in steadiness(TUNING, reference="ganetic")[0].notes
 
 
 def test_latex_of_steadiness() -> None:

@@ -34,3 +34,9 @@ def test_times_as_csv() -> None:
     assert csv_text(times(LINES, TIMINGS)).splitlines()[:2] == [
         "dataset,recipe,steps,phase,loss,runs,cpu_seconds,wall_seconds", "mnist,mnist,600,final,hinge,2,11.5,23.0"
     ]  # fmt: skip
+
+
+def test_damaged_timings_are_passed_over() -> None:
+    damaged = [{"cpu_seconds": 1.0}, cost(0, 1.0) | {"wall_seconds": None}, cost(1, 2.0) | {"index": [1]}, {}]
+    damaged.append({"index": 3, "cpu_seconds": "long", "wall_seconds": 1.0})
+    assert times(LINES, [*TIMINGS, *damaged]) == times(LINES, TIMINGS)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ganetics._check import InputError
+from ganetics.cli.audit import checked
 from ganetics.cli.search import prepared
 from ganetics.data import load
 from ganetics.data.audit import Audit
@@ -87,6 +90,14 @@ def test_training_refuses_what_the_audit_refuses_unless_it_is_accepted(
     assert [finding.rule for finding in audit.errors] == ["duplicates-across-splits"]
     again = command("train", run, "--resume", "--json")
     assert again.json == accepted.json
+
+
+def test_the_advice_says_where_the_data_were_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(errors=[SimpleNamespace(message="wrong")], warnings=[])
+    monkeypatch.setattr("ganetics.cli.audit.audit_of", lambda *_: (None, found))
+    told = "ganetics doctor --data medmnist:x --data-dir 'my data' --html audit.html shows them"
+    with pytest.raises(InputError, match=re.escape(told)):
+        checked("medmnist:x", Path("my data"), None, accept=False)
 
 
 def test_a_search_refuses_what_the_audit_refuses_unless_it_is_accepted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from ganetics._check import InputError
 from ganetics.execution import Log, RunFolder
-from ganetics.execution.log import read_config
+from ganetics.execution.log import check_begin, read_config
 
 RECORDS: list[dict[str, Any]] = [
     {"index": 0, "text": 'Fréchet 𝓕 \u2028 \r\n \x85 "quoted"', "value": 0.1 + 0.2},
@@ -244,3 +245,18 @@ def test_what_differs_from_the_first_environment_is_told(tmp_path: Path) -> None
         (tmp_path / "environment.json").write_text("damaged")
         assert run.note_environment({"cpu": "b"}) == []
     assert json.loads((tmp_path / "environment.json").read_text()) == {"cpu": "b"}
+
+
+def test_only_a_file_that_is_open_for_writing_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS takes an exclusive lock for one of fcntl, which needs that."""
+    really = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        really(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with RunFolder(tmp_path) as run:
+        run.begin({"seed": 1}, resume=False)
+    check_begin(tmp_path, {"seed": 1}, resume=True)

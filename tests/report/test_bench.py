@@ -491,7 +491,9 @@ def test_budget_is_that_of_the_timings(bench: Path) -> None:
     assert "1 (a worker was lost or stopped)" in text
     assert "time to the last result 2.00 h" in text
     (bench / "timings.jsonl").unlink()
-    assert f"core time not recorded; the recipe expects {number(len(lines) * 30 / 60)} min" in text_of(page_of(bench))
+    assert f"core time not recorded; the recipe expects {number((len(lines) + 4) * 30 / 60)} min" in text_of(
+        page_of(bench)
+    )
 
 
 def test_a_budget_that_is_expected_is_that_of_the_steps(bench: Path) -> None:
@@ -500,8 +502,15 @@ def test_a_budget_that_is_expected_is_that_of_the_steps(bench: Path) -> None:
     config = json.loads((bench / "config.json").read_text())
     config["recipe"].update(name="mnist", seconds=12)
     (bench / "config.json").write_text(json.dumps(config))
-    expected = duration(len(archive_of(bench)) * 12 * 40 / 600)
+    expected = duration((len(archive_of(bench)) + 4) * 12 * 40 / 600)  # four runs are of twice the batch
     assert f"core time not recorded; the recipe expects {expected} in all" in text_of(page_of(bench))
+
+
+def test_damaged_timings_do_not_keep_the_page_from_being_made(bench: Path) -> None:
+    before = text_of(page_of(bench))
+    with (bench / "timings.jsonl").open("a") as file:
+        file.write('{"cpu_seconds":1}\n{"index":0,"cpu_seconds":"a"}\n{"elapsed_seconds":null}\n')
+    assert text_of(page_of(bench)) == before
 
 
 # --- protocol

@@ -125,6 +125,11 @@ def test_nothing_is_learnt_under_what_is_idle(text: str, told: str) -> None:
     assert screen(parse(text)).reason is not None
 
 
+@pytest.mark.parametrize("fake", ["x", "-2*x**2"])
+def test_a_term_that_is_lowest_at_both_ends_leaves_a_choice(fake: str) -> None:
+    assert idle(parse(f"real: -x**2; fake: {fake}; generator: -x")) is None
+
+
 def test_known_losses_are_not_idle() -> None:
     known = [found for name in CATALOGUE if (found := expression_of(name)) is not None]
     turned = "real: x; fake: -x; generator: x"  # Wasserstein's, though no search trains it

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ganetics.benchmark.plan import Line, counts, plan
+from ganetics.benchmark.plan import Line, counts, expected_runs, plan, recipe_of
 from ganetics.records import BenchConfig, Recipe
 
 
@@ -25,8 +26,19 @@ def expected_seconds(recipe: Recipe) -> float:
     return recipe.seconds * min(1.0, recipe.steps / named.steps)
 
 
-def left(config: BenchConfig, lines: Sequence[Line], *, where: Path) -> tuple[int, int]:
-    """Return the number of runs that are still to be made, without further rates and with as many as there can be.
+@dataclass(frozen=True)
+class Left:
+    """What is still to be made of a benchmark: without further rates, and with as many as there can be."""
+
+    runs: int
+    most_runs: int
+    seconds: float
+    """On one core."""
+    most_seconds: float
+
+
+def left(config: BenchConfig, lines: Sequence[Line], *, where: Path) -> Left:
+    """Return what is still to be made; a run of a larger batch takes longer, by its own recipe.
 
     Args:
         config: the configuration.
@@ -38,4 +50,17 @@ def left(config: BenchConfig, lines: Sequence[Line], *, where: Path) -> tuple[in
     """
     found = plan(config, lines, where=where)
     most = found.total if len(found.runs) == found.total else counts(config)[1]
-    return found.total - len(lines), most - len(lines)
+    runs = expected_runs(config, found)[len(lines) :]
+    seconds = sum(expected_seconds(recipe_of(config, run)) for run in runs)
+    further = (most - found.total) * expected_seconds(config.recipe)
+    return Left(len(runs), most - len(lines), seconds, seconds + further)
+
+
+def expected_in_all(config: BenchConfig, lines: Sequence[Line], *, where: Path) -> float:
+    """Return the expected time of all runs on one core, made or not, in seconds; arguments as of :func:`left`.
+
+    Raises:
+        InputError: as :func:`ganetics.benchmark.plan.plan`.
+    """
+    runs = expected_runs(config, plan(config, lines, where=where))
+    return sum(expected_seconds(recipe_of(config, run)) for run in runs)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ganetics.benchmark.estimate import Estimate
-from ganetics.benchmark.labels import short_names, written_out
+from ganetics.benchmark.labels import short_names, shortened, written_out
 from ganetics.benchmark.statistics import Comparison, Interval
 from ganetics.benchmark.tables import Overall, Row, Steadiness, Sweep, Table
 from ganetics.benchmark.times import Times
@@ -69,10 +69,14 @@ def csv_text(
     return text.getvalue()
 
 
-def latex_text(table: Table) -> str:
+def latex_text(table: Table, others: Iterable[str] = ()) -> str:
     r"""Return the table for ``\usepackage{booktabs}``, with what its figures are and its notes printed below it.
 
     Losses are in the order of their interquartile means; the lowest mean is bold.
+
+    Args:
+        table: from :func:`ganetics.benchmark.tables.table`.
+        others: labels of the losses that other tables have, so that all shorten a label alike.
     """
     header = (
         "Loss", "Rate", r"FID, IQM [95\,\%]", "Mean (SD)", "Best", "Worst", r"Collapsed [95\,\%]",
@@ -80,7 +84,7 @@ def latex_text(table: Table) -> str:
     )  # fmt: skip
     by_loss = {one.loss: one for one in table.comparisons}
     labels = [table.reference, *(row.loss for row in table.rows)]
-    names = short_names(labels)
+    names = short_names([*others, *labels])
     body = [
         (_escaped(names[row.loss]), *_row_cells(row), *_comparison_cells(by_loss.get(row.loss))) for row in table.rows
     ]
@@ -92,17 +96,17 @@ def latex_text(table: Table) -> str:
         "bootstrap interval; losses are in its order, and bold is the lowest, whatever the test says. Mean, SD: of the "
         f"runs that ended. Better: probability of a smaller FID than {reference}'s. Ratio: geometric mean of FID over "
         f"that of {reference}, seed by seed. {P_VALUE}",
-        *table.notes,
-        *_written_out(labels),
+        *_notes(table.notes, names, labels),
     ])  # fmt: skip
 
 
-def latex_steadiness(rows: Sequence[Steadiness], beside: Sweep, *, level: str) -> str:
+def latex_steadiness(rows: Sequence[Steadiness], beside: Sweep, others: Iterable[str] = (), *, level: str) -> str:
     r"""Return the losses' geometric mean FID at each level, and their worst case, as :func:`latex_text` does.
 
     Args:
         rows: from :func:`ganetics.benchmark.tables.steadiness`.
         beside: what stands beside them.
+        others: labels of the losses that other tables have.
         level: what the levels are, such as "learning rate".
     """
     values = sorted({one.value for row in rows for one in row.levels})
@@ -110,7 +114,7 @@ def latex_steadiness(rows: Sequence[Steadiness], beside: Sweep, *, level: str) -
     header = ("Loss", *(_escaped(f"{sign}{value:g}") for value in values),
               "Worst", r"Ratio of worst [95\,\%]", r"$p_{\mathrm{Holm}}$")  # fmt: skip
     labels = [beside.reference, *(row.loss for row in rows)]
-    names = short_names(labels)
+    names = short_names([*others, *labels])
     body = []
     for row in rows:
         at = {one.value: _short(one.fid.mean if one.fid else None) for one in row.levels}
@@ -125,8 +129,7 @@ def latex_steadiness(rows: Sequence[Steadiness], beside: Sweep, *, level: str) -
         f"Worst, ratio and p: over the {level}s that all losses were run at ({common}). Worst: of all runs there (∞: "
         f"one failed); losses are in its order. Ratio: at each seed the worst case over that of "
         f"{names[beside.reference]}, geometric mean. {P_VALUE}",
-        *beside.notes,
-        *_written_out(labels),
+        *_notes(beside.notes, names, labels),
     ])  # fmt: skip
 
 
@@ -149,8 +152,10 @@ def _seeds(counts: Iterable[int]) -> str:
     return f"{found[0]} to {found[-1]} seeds" if len(found) > 1 else f"{found[0]} seed{'s' * (found[0] > 1)}"
 
 
-def _written_out(labels: Iterable[str]) -> list[str]:
-    return [f"{name} = {label}." for name, label in written_out(labels).items()]
+def _notes(notes: Iterable[str], names: Mapping[str, str], labels: Iterable[str]) -> list[str]:
+    """Return notes with labels shortened, and then what is short for what."""
+    meant = (f"{name} = {label}." for name, label in written_out(names, labels).items())
+    return [*(shortened(note, names) for note in notes), *meant]
 
 
 def _row_cells(row: Row) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 LONGEST = 32
 """Characters of a name in a table or a figure."""
@@ -33,6 +33,19 @@ def short_names(labels: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def written_out(labels: Iterable[str]) -> dict[str, str]:
-    """Return name → label of those whose name is not the label."""
-    return {name: label for label, name in short_names(labels).items() if name != label}
+def written_out(names: Mapping[str, str], labels: Iterable[str]) -> dict[str, str]:
+    """Return name → label of those labels whose name is not the label."""
+    return {names[label]: label for label in sorted(set(labels)) if names[label] != label}
+
+
+def shortened(text: str, names: Mapping[str, str]) -> str:
+    """Return a text that holds whole labels with their names instead.
+
+    >>> label = "real: softplus(-x); fake: softplus(x); generator: softplus(-x)"
+    >>> shortened(f"{label}: 1 of 2 runs failed", short_names([label]))
+    'real: softplus(-x); fake: softp…: 1 of 2 runs failed'
+    """
+    for label in sorted(names, key=len, reverse=True):  # one may begin another
+        if names[label] != label:
+            text = text.replace(label, names[label])
+    return text

@@ -29,9 +29,11 @@ class Failed(Line):
 class RunLine(Line):
     """A run: of what :func:`ganetics.benchmark.run.run_line` writes all that is read again."""
 
+    index: int
     phase: str
     dataset: str
     loss: str
+    expression: str | None
     rate: float
     lr: float
     batch_size: int

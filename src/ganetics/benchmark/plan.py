@@ -146,6 +146,14 @@ def plan(config: BenchConfig, lines: Sequence[Line], *, where: Path) -> Plan:
     return Plan(tuple(runs), len(runs))
 
 
+def expected_runs(config: BenchConfig, found: Plan) -> tuple[Run, ...]:
+    """Return all runs of a plan: of contenders whose own rate is not decided yet, the recipe's stands for it."""
+    if len(found.runs) == found.total:
+        return found.runs
+    rates = {one.label: 1.0 for one in config.contenders}
+    return (*found.runs, *_reported(config, rates, first=len(found.runs)))
+
+
 def tuned(config: BenchConfig, lines: Sequence[Line]) -> dict[str, Tuned]:
     """Return what the tuning runs among these lines say, for each contender by its label.
 

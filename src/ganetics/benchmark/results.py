@@ -13,7 +13,6 @@ from typing import Any, Literal
 from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import RULE
 from ganetics.benchmark.export import csv_text, latex_steadiness, latex_text
-from ganetics.benchmark.labels import short_names
 from ganetics.benchmark.plan import Line, Phase, Tuned, plan, split, tuned
 from ganetics.benchmark.protocol import departures, frozen
 from ganetics.benchmark.tables import Checkpoint, Steadiness, Sweep, Table, steadiness, table
@@ -94,14 +93,15 @@ def write_results(folder: Path, config: BenchConfig, lines: Sequence[Line]) -> R
     """
     found = results(folder, config, lines)
     (folder / "tables").mkdir(exist_ok=True)
+    labels = [contender.label for contender in config.contenders]
     files = {"tables.json": to_json(as_json(found), indent=1) + "\n"}
     for name, one in found.tables.items():
-        files |= {f"tables/{name}.csv": csv_text(one), f"tables/{name}.tex": latex_text(one)}
+        files |= {f"tables/{name}.csv": csv_text(one), f"tables/{name}.tex": latex_text(one, labels)}
     for name, _, _, level in STEADINESS:
         if name in found.steadiness:
             rows, swept = found.steadiness[name], found.sweeps[name]
             files[f"tables/{name}.csv"] = csv_text(rows, swept)
-            files[f"tables/{name}.tex"] = latex_steadiness(rows, swept, level=level)
+            files[f"tables/{name}.tex"] = latex_steadiness(rows, swept, labels, level=level)
     if took := times(lines, Log(folder / "timings.jsonl", skip_damaged=True).read()):
         files["times.csv"] = csv_text(took)
     for name, text in files.items():
@@ -130,9 +130,8 @@ def _kept(confirmatory: bool, departed: Sequence[str]) -> str | None:
 
 
 def _at_edge(found: Mapping[str, Tuned]) -> list[str]:
-    names = short_names(found)
     return [
-        f"{names[label]}: its best rate, ×{one.rate:g}, is at the edge of those tried, "
+        f"{label}: its best rate, ×{one.rate:g}, is at the edge of those tried, "
         f"{one.rates[0]:g} to {one.rates[-1]:g}: a better one may lie beyond."
         for label, one in found.items()
         if one.at_edge

@@ -34,7 +34,10 @@ WORST = 1e100
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and its 95 % interval. None is infinite (failed runs reach into it); both ends None: too few runs."""
+    """A figure and its 95 % interval.
+
+    None is infinite (failed runs reach into it); both ends None: too few runs, or all are infinite, as is the figure.
+    """
 
     value: float | None
     low: float | None

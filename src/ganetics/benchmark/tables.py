@@ -18,7 +18,6 @@ import numpy as np
 from ganetics._check import InputError
 from ganetics._random import numpy_generator
 from ganetics.benchmark.estimate import Estimate, estimate
-from ganetics.benchmark.labels import short_names
 from ganetics.benchmark.statistics import (
     FEWEST,
     Comparison,
@@ -39,8 +38,9 @@ Line = Mapping[str, Any]
 Checkpoint = Literal["last", "best"]
 METRICS = ("kid", "precision", "recall", "density", "coverage")
 FEW = (
-    f"Fewer than {FEWEST} seeds: no bootstrap intervals (of interquartile mean, place and probability), which would be "
-    "little more than the range; t intervals (of geometric means and ratios) hold from 2 seeds on."
+    f"No bootstrap intervals (of interquartile mean and probability) of losses with fewer than {FEWEST} seeds, nor of "
+    f"places where all losses share fewer than {FEWEST}: they would be little more than the range; t intervals (of "
+    "geometric means and ratios) hold from 2 seeds on."
 )
 SAME = ("dataset", "recipe", "steps", "split", "extractor", "extractor_digest", "n")
 """What all lines of a table agree in: figures that differ in them are not compared."""
@@ -228,8 +228,7 @@ def steadiness(
     by_label = {one.loss: one for one in comparisons}
     rows = [_steady(loss, levels, common, by_label.get(loss)) for loss, levels in lines_of.items()]
     rows.sort(key=lambda row: (math.inf if row.worst is None else row.worst, row.loss))
-    beside = Sweep(facts, phase, reference, tuple(sorted(common)), _few(map(len, worst.values())))
-    return beside, tuple(rows)
+    return Sweep(facts, phase, reference, tuple(sorted(common)), ()), tuple(rows)
 
 
 def overall(
@@ -341,25 +340,22 @@ def _level(value: float, lines: Sequence[Line]) -> Level:
 
 
 def _notes(rows: Sequence[Row], comparisons: Sequence[Comparison], reference: str) -> tuple[str, ...]:
-    names = short_names([reference, *(row.loss for row in rows)])
     notes = [
-        f"{names[row.loss]}: {row.fid.failed} of {row.fid.n} runs failed: ranked worst, and in no mean, SD or "
+        f"{row.loss}: {row.fid.failed} of {row.fid.n} runs failed: ranked worst, and in no mean, SD or "
         "geometric mean."
         for row in rows if row.fid.failed
     ]  # fmt: skip
     if all(row.loss != reference for row in rows):
-        notes.append(f"{names[reference]}, the reference, has no runs here: nothing is compared.")
+        notes.append(f"{reference}, the reference, has no runs here: nothing is compared.")
     for one in comparisons:
         if one.unshared:
             notes.append(
-                f"{names[one.loss]}: compared with {names[reference]} over the {one.seeds} seeds that both have; "
+                f"{one.loss}: compared with {reference} over the {one.seeds} seeds that both have; "
                 f"{one.unshared} runs of either have no partner."
             )
         if one.failed:
             told = f"a run failed in {one.failed} of {one.seeds} pairs, so its p is the rank test's."
-            notes.append(f"{names[one.loss]}: {told}")
-    return (*notes, *_few(row.fid.n for row in rows))
-
-
-def _few(seeds: Iterable[int]) -> tuple[str, ...]:
-    return (FEW,) if min(seeds) < FEWEST else ()
+            notes.append(f"{one.loss}: {told}")
+    if any(row.rank.low is None for row in rows):  # of a loss with few seeds as well: all share no more than it has
+        notes.append(FEW)
+    return tuple(notes)

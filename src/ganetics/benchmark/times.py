@@ -9,6 +9,8 @@ from statistics import median
 from typing import Any
 
 Line = Mapping[str, Any]
+TIMED = ("index", "cpu_seconds", "wall_seconds")
+"""What a line of ``timings.jsonl`` has that is of a run."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ def times(lines: Iterable[Line], timings: Iterable[Line]) -> tuple[Times, ...]:
 
     Args:
         lines: of an archive.
-        timings: lines of ``timings.jsonl``; some may be missing.
+        timings: lines of ``timings.jsonl``; some may be missing, and those that lack a number are passed over.
     """
-    costs = {cost["index"]: cost for cost in timings if "cpu_seconds" in cost}  # of a run made twice the last counts
+    costs = {cost["index"]: cost for cost in timings if numeric(cost, *TIMED)}  # of a run made twice the last counts
     timed: dict[tuple[str, str], list[tuple[Line, Line]]] = defaultdict(list)
     for line in lines:
         cost = costs.get(line["index"])
@@ -55,3 +57,8 @@ def times(lines: Iterable[Line], timings: Iterable[Line]) -> tuple[Times, ...]:
         first = own[0][0]
         found.append(Times(first["dataset"], first["recipe"], first["steps"], phase, loss, len(own), cpu, wall))
     return tuple(found)
+
+
+def numeric(line: Line, *names: str) -> bool:
+    """Tell whether a line has a number under each of these names: no timing is worth a table that is not made."""
+    return all(isinstance(line.get(name), int | float) for name in names)

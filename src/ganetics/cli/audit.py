@@ -22,10 +22,10 @@ SHOWN = ("train", "validation", "test", "all")
 
 
 def audit_of(dataset: str, data_dir: Path | None, groups: str | None) -> tuple[Listing, Audit]:
-    """Read all of somebody's images and return them with what was found.
+    """Read all images of somebody's own, or of ``medmnist:NAME``, and return them with what was found.
 
     Raises:
-        InputError: they cannot be listed, or the dataset is a public one that is always the same.
+        InputError: they cannot be listed, or the dataset is of :data:`ganetics.data.NAMED`: always the same.
     """
     from ganetics.data import NAMED
     from ganetics.data.audit import audit
@@ -50,7 +50,9 @@ def refusal(dataset: str, found: Audit) -> str:
 
 
 def checked(dataset: str, data_dir: Path | None, groups: str | None, *, accept: bool) -> Audit | None:
-    """Return the audit of images that are to be trained on, None of public ones; warnings are told on standard error.
+    """Return the audit of images that are to be trained on; warnings are told on standard error.
+
+    None of :data:`ganetics.data.NAMED`, which are always the same; ``medmnist:NAME`` is audited as a folder is.
 
     Raises:
         InputError: there are errors, and they are not accepted.
@@ -62,7 +64,9 @@ def checked(dataset: str, data_dir: Path | None, groups: str | None, *, accept: 
     _, found = audit_of(dataset, data_dir, groups)
     refused = refusal(dataset, found)
     if refused and not accept:
-        see = shlex.join(["ganetics", "doctor", "--data", dataset, *(["--groups", groups] if groups else [])])
+        given = ["--data-dir", str(data_dir)] if data_dir else []
+        given += ["--groups", groups] if groups else []
+        see = shlex.join(["ganetics", "doctor", "--data", dataset, *given])
         raise InputError(f"{refused}; {see} --html audit.html shows them, --accept-audit trains all the same")
     for finding in (*found.errors, *found.warnings):
         warn(f"audit: {finding.severity}: {finding.message}")

@@ -214,7 +214,7 @@ def retabulated(run: Path, config: BenchConfig) -> Results:
 
 
 def price(run: Path, config: BenchConfig, place: Place, *, resume: bool, as_json: bool) -> None:
-    """Print what is left of a benchmark would cost, after all checks that :func:`carry_out` makes.
+    """Print what the rest of a benchmark would cost, after all checks that :func:`carry_out` makes.
 
     Nothing is written but the protocol of a confirmatory one: it can be published before the first run.
 

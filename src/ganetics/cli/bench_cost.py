@@ -14,27 +14,28 @@ from ganetics.records import BenchConfig
 
 def cost(config: BenchConfig, workers: int, lines: Sequence[Line], *, where: Path) -> str:
     """Return in words what is left to run and how long it will take, as the recipe expects."""
-    fewest, most = left(config, lines, where=where)
-    each = expected_seconds(config.recipe)
+    found = left(config, lines, where=where)
+    fewest, most, each = found.runs, found.most_runs, expected_seconds(config.recipe)
     runs = f"{fewest} of {fewest + len(lines)} runs left" if lines else f"{fewest} runs"
     further = f" and at most {most - fewest} for further rates" if most > fewest else ""
-    until = f" to {duration(most * each / workers)}" if most > fewest else ""
+    until = f" to {duration(found.most_seconds / workers)}" if most > fewest else ""
+    larger = ", more at larger batch sizes" if max(config.batch_sizes, default=0) > config.recipe.batch_size else ""
     busy = "1 worker" if workers == 1 else f"{workers} workers"
     return (
-        f"{runs}{further}: about {duration(fewest * each / workers)}{until} with {busy}, at the {each:.3g} s a run of "
-        f"{config.recipe.steps} steps that the recipe {config.recipe.name} expects"
+        f"{runs}{further}: about {duration(found.seconds / workers)}{until} with {busy}, at the {each:.3g} s a run of "
+        f"{config.recipe.steps} steps that the recipe {config.recipe.name} expects{larger}"
     )
 
 
 def show_cost(run: Path, config: BenchConfig, workers: int, lines: Sequence[Line], *, as_json: bool) -> None:
-    """Print what is left of a benchmark would cost, and what it compares: files have been read by then."""
+    """Print what the rest of a benchmark would cost, and what it compares: files have been read by then."""
     archive = run / "archive.jsonl"
-    fewest, most = left(config, lines, where=archive)
     labels = [contender.label for contender in config.contenders]
     if as_json:
-        hours = [number * expected_seconds(config.recipe) / workers / 3600 for number in (fewest, most)]
-        found = {"runs": fewest, "most_runs": most, "workers": workers, "hours": hours, "protocol": config.protocol}
-        print_json({**found, "losses": labels})
+        rest = left(config, lines, where=archive)
+        hours = [seconds / workers / 3600 for seconds in (rest.seconds, rest.most_seconds)]
+        found = {"runs": rest.runs, "most_runs": rest.most_runs, "workers": workers, "hours": hours}
+        print_json({**found, "protocol": config.protocol, "losses": labels})
         return
     console.print(cost(config, workers, lines, where=archive), markup=False)
     console.print(f"{len(labels)} losses, against {config.baseline}:", markup=False)

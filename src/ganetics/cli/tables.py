@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.table import Table
 
 from ganetics.benchmark.estimate import Estimate
-from ganetics.benchmark.labels import short_names, written_out
+from ganetics.benchmark.labels import short_names, shortened, written_out
 from ganetics.benchmark.results import Results, as_json
 from ganetics.benchmark.statistics import Comparison
 from ganetics.benchmark.tables import Row
@@ -29,7 +29,7 @@ def show(run: Path, found: Results, *, as_json: bool) -> None:
         return
     for name, title in TITLES.items():
         if name in found.tables:
-            _print(title, found.tables[name])
+            _print(title, found.tables[name], found.tuned)
     console.print(f"all figures: {run / 'tables.json'}, {run / 'tables'}; report: {run / 'report.html'}", markup=False)
 
 
@@ -40,14 +40,14 @@ def plain(run: Path, found: Results) -> dict[str, object]:
     return {"run": str(run), **files, **as_json(found)}
 
 
-def _print(title: str, figures: Figures) -> None:
+def _print(title: str, figures: Figures, contenders: Iterable[str]) -> None:
     table = Table(box=None, pad_edge=False, title_justify="left", title=title)
     table.add_column("loss", overflow="fold")
     for heading in ("rate", "IQM", "FID", "worst", "collapsed", "ratio", "p"):
         table.add_column(heading, justify="right")
     comparisons = {one.loss: one for one in figures.comparisons}
     labels = [figures.reference, *(row.loss for row in figures.rows)]
-    names = short_names(labels)
+    names = short_names([*contenders, *labels])
     for row in figures.rows:
         table.add_row(names[row.loss], *_cells(row), *_compared(comparisons.get(row.loss)))
     console.print(table, markup=False)
@@ -60,7 +60,8 @@ def _print(title: str, figures: Figures) -> None:
         f"{names[figures.reference]}, seed by seed; p after Holm's correction.",
         markup=False,
     )
-    _print_notes((*figures.notes, *(f"{name} = {label}" for name, label in written_out(labels).items())))
+    meant = (f"{name} = {label}" for name, label in written_out(names, labels).items())
+    _print_notes((*(shortened(note, names) for note in figures.notes), *meant))
     console.print()
 
 

@@ -120,7 +120,7 @@ def check_begin(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Non
     """
     _check_folder(folder)
     with suppress(FileNotFoundError):
-        descriptor = os.open(folder / ".lock", os.O_RDONLY)
+        descriptor = os.open(folder / ".lock", os.O_RDWR)  # over NFS nothing else is locked
         _hold_lock(descriptor, folder)
         os.close(descriptor)
     _check_configuration(folder, config, resume=resume)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 import ganetics
 from ganetics._files import write_atomically
+from ganetics.benchmark.labels import shortened
 from ganetics.benchmark.results import Results
 from ganetics.benchmark.statistics import FEWEST, Comparison
 from ganetics.benchmark.tables import METRICS, Row, Steadiness, Table
@@ -38,6 +39,8 @@ class Figures:
     rows: tuple[tuple[Row, Comparison | None], ...]
     times: Mapping[str, Times]
     """By label; without losses of which nothing is recorded."""
+    notes: Sequence[str]
+    """Of the table, with the names that the page has for losses."""
 
     @property
     def metrics(self) -> list[str]:
@@ -140,6 +143,7 @@ def _figures(run: BenchRun) -> list[Figures]:
             table,
             tuple((row, _of(table, row.loss)) for row in table.rows),
             run.times(table.phase),
+            [shortened(note, run.names) for note in table.notes],
         )
         for name, anchor, heading in TABLES
         if (table := run.results.tables.get(name)) is not None

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ganetics.benchmark.collapse import RULE
-from ganetics.benchmark.cost import expected_seconds
+from ganetics.benchmark.cost import expected_in_all
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Phase
 from ganetics.benchmark.protocol import ANALYSIS
 from ganetics.benchmark.statistics import FEWEST
+from ganetics.benchmark.times import TIMED, numeric
 from ganetics.records import BenchConfig
 from ganetics.report.bench_run import BenchRun
 from ganetics.report.charts import number
@@ -173,9 +174,9 @@ def _budget(run: BenchRun) -> Rows:
     rows = [("runs", f"{len(run.lines):,}" + (f" ({parts})" if parts else ""))]
     if not run.finished:
         rows.append(("to be made", f"{run.total - len(run.lines):,}"))
-    jobs = [line for line in run.timings if "cpu_seconds" in line]
+    jobs = [line for line in run.timings if numeric(line, *TIMED, "peak_mib", "attempts")]
     if not jobs:
-        expected = duration(run.total * expected_seconds(run.config.recipe))
+        expected = duration(expected_in_all(run.config, run.lines, where=run.path / "archive.jsonl"))
         return [*rows, ("core time", f"not recorded; the recipe expects {expected} in all")]
     phase_of = {line["index"]: line["phase"] for line in run.lines}
     cpu = sum(line["cpu_seconds"] for line in jobs)

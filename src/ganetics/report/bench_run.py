@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ganetics._check import InputError
 from ganetics.benchmark.labels import short_names
 from ganetics.benchmark.plan import Line, Phase, plan, seeds, split
 from ganetics.benchmark.results import Results, preview_name, results
 from ganetics.benchmark.tables import Row, Table
-from ganetics.benchmark.times import Times, times
+from ganetics.benchmark.times import Times, numeric, times
 from ganetics.execution.log import Log, read_config_as
 from ganetics.records import BenchConfig
 from ganetics.report.run import optional_object
@@ -76,7 +75,8 @@ class BenchRun:
     @property
     def elapsed(self) -> float | None:
         """Seconds, over all the times that the benchmark was gone on with; None: not recorded."""
-        return max((float(line["elapsed_seconds"]) for line in self.timings if "elapsed_seconds" in line), default=None)
+        told = [float(line["elapsed_seconds"]) for line in self.timings if numeric(line, "elapsed_seconds")]
+        return max(told, default=None)
 
     def times(self, phase: str) -> dict[str, Times]:
         """Return what the runs of a phase took, by label; without those of which nothing is recorded."""
@@ -132,11 +132,8 @@ def read_bench(folder: Path, found: Results | None = None) -> BenchRun:
     config = read_config_as(BenchConfig, folder)
     archive = Log(folder / "archive.jsonl")
     lines = archive.read()
-    try:
-        decided = plan(config, lines, where=archive.path)
-        found = found or results(folder, config, lines)
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{archive.path}: must hold runs of a benchmark, got a line that lacks {error}") from None
+    decided = plan(config, lines, where=archive.path)
+    found = found or results(folder, config, lines)
     return BenchRun(
         path=folder,
         config=config,

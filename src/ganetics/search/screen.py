@@ -74,7 +74,7 @@ def screen(expression: Expression, *, max_depth: int = 7, max_size: int = 25) ->
 
 
 def idle(expression: Expression) -> str | None:
-    """Return why nothing can be learnt under a loss, whoever trains with it; None: something may be.
+    """Return why nothing can be learnt under a loss; None: something may be.
 
     >>> from ganetics.expressions.text import parse
     >>> idle(parse("p**2")), idle(parse("real: -x; fake: x; generator: 1"))
@@ -89,7 +89,9 @@ def idle(expression: Expression) -> str | None:
             return f"its {name} term never changes"
     if np.array_equal(slopes.real, slopes.fake):
         return "real and generated images are treated alike"
-    if np.isfinite([values.real, values.fake]).all() and values.real.argmin() == values.fake.argmin():
+    real, fake = (np.flatnonzero(term == term.min()) for term in (values.real, values.fake))
+    # a term that is lowest at several outputs leaves a choice
+    if np.isfinite([values.real, values.fake]).all() and len(real) == 1 and np.array_equal(real, fake):
         return "real and generated images are pushed to one output"
     return None
 
