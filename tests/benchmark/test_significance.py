@@ -78,3 +78,11 @@ def test_smallest_detectable_at_the_ends() -> None:
     assert few is not None
     assert many is not None
     assert few > 30.0 > 1.03 > many > 1.0
+
+
+@pytest.mark.parametrize("family", [1, 4, 9, 15, 19])
+def test_more_seeds_detect_smaller_ratios_at_every_family(family: int) -> None:
+    found = [smallest_detectable(0.1, n, level=0.05 / family) for n in range(2, 60)]  # SciPy has NaN on the way at some
+    assert None not in found
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) == len(found)

@@ -73,7 +73,11 @@ def smallest_detectable(sd: float, n: float, *, level: float = LEVEL, power: flo
     if n < 2:
         return None
     limit = float(special.stdtrit(n - 1, 1 - level / 2))
-    # the other tail, a finding in the wrong direction, is left out
-    noncentrality = optimize.brentq(lambda x: special.nctdtr(n - 1, x, limit) - (1 - power), 0.0, 10 * limit + 10)
+
+    def missed(noncentrality: float) -> float:
+        # the other tail, a finding in the wrong direction, is left out; SciPy has NaN for some that are almost 0
+        return float(np.nan_to_num(special.nctdtr(n - 1, noncentrality, limit), nan=0.0)) - (1 - power)
+
+    noncentrality = optimize.brentq(missed, 0.0, 10 * limit + 10)
     log = float(noncentrality) * sd / math.sqrt(n)
     return math.exp(log) if log < 700 else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ganetics.cli.console import warn
+
 REFRESH_SECONDS = 30.0
 """At least, between two writings."""
 SHARE = 0.02
@@ -12,14 +14,23 @@ SHARE = 0.02
 
 
 def now_and_then(write: Callable[[], object]) -> Callable[[], None]:
-    """Return what calls ``write``, or does nothing where the last time was too short ago."""
+    """Return what calls ``write``, or does nothing where the last time was too short ago.
+
+    Hours of training do not end for a page: what ``write`` raises is told, and it is tried again later. A full disk
+    (OSError) ends them.
+    """
     due = time.monotonic() + REFRESH_SECONDS
 
     def perhaps() -> None:
         nonlocal due
         begun = time.monotonic()
         if begun >= due:
-            write()
+            try:
+                write()
+            except OSError:
+                raise
+            except Exception as error:  # the last page, at the end of the run, is not written through here
+                warn(f"page: not written, the run goes on: {type(error).__name__}: {error}")
             took = time.monotonic() - begun
             due = begun + max(REFRESH_SECONDS, took / SHARE)
 
