@@ -29,3 +29,21 @@ def test_it_is_written_at_most_every_half_minute_and_for_a_small_share_of_the_ti
     assert written[0] == pytest.approx(30.0)
     assert gaps == pytest.approx([apart] * len(gaps), abs=0.5)
     assert len(gaps) > 5
+
+
+def test_a_page_that_cannot_be_made_does_not_end_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now, error = 0.0, ValueError("no root")
+
+    def write() -> None:
+        raise error
+
+    monkeypatch.setattr(pages.time, "monotonic", lambda: now)
+    perhaps = pages.now_and_then(write)
+    now = 31.0
+    perhaps()
+    assert "page: not written, the run goes on: ValueError: no root" in capsys.readouterr().err
+    now, error = 100.0, OSError("disk full")  # type: ignore[assignment]
+    with pytest.raises(OSError, match="disk full"):
+        perhaps()

@@ -29,7 +29,7 @@ def now_and_then(write: Callable[[], object]) -> Callable[[], None]:
                 write()
             except OSError:
                 raise
-            except Exception as error:  # the last page, at the end of the run, is not written through here
+            except Exception as error:  # noqa: BLE001 - a fault of the page; the last one, at the end, is not written here
                 warn(f"page: not written, the run goes on: {type(error).__name__}: {error}")
             took = time.monotonic() - begun
             due = begun + max(REFRESH_SECONDS, took / SHARE)
