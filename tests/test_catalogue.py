@@ -218,7 +218,11 @@ def test_figures_of_evolved_losses_are_those_of_their_runs() -> None:
     file = json.loads((root / "src/ganetics/evolved.json").read_text())
     assert file["losses"]
     for loss in file["losses"]:
-        given, found = loss["provenance"], parse(loss["expression"])
+        given = loss["provenance"]
+        if given["run"].startswith("results/bench-"):
+            assert given["figures"] == _benchmarked(root / given["run"], loss)
+            continue
+        found = parse(loss["expression"])
         fame = json.loads((root / given["run"] / "hall_of_fame.json").read_text())
         (entry,) = (
             one for one in fame if one["seeds"] == given["seeds"] and _same_slopes(parse(one["expression"]), found)
@@ -226,6 +230,24 @@ def test_figures_of_evolved_losses_are_those_of_their_runs() -> None:
         assert given["figures"]["mean log FID at the best rate"] == entry["objectives"]["log_fid"]
         assert given["figures"]["worst log FID over rates x0.3, x1, x3"] == entry["objectives"]["worst_log_fid"]
         assert given["figures"]["best rate"] == entry["best_rate"]
+
+
+def _benchmarked(run: Path, loss: dict[str, Any]) -> dict[str, float]:
+    """Return what a benchmark's tables say of a loss that it had by the catalogue's name and expression."""
+    config = json.loads((run / "config.json").read_text())
+    (contender,) = (one for one in config["contenders"] if one["label"] == loss["name"])
+    assert contender["loss"] == loss["expression"]
+    lines = map(json.loads, (run / "archive.jsonl").read_text().splitlines())
+    seeds = {line["seed"] for line in lines if line["phase"] == "final" and line["loss"] == loss["name"]}
+    assert loss["provenance"]["seeds"] == sorted(seeds)
+    table = json.loads((run / "tables.json").read_text())["tables"]["final"]
+    (row,) = (one for one in table["rows"] if one["loss"] == loss["name"])
+    (ratio,) = (one["ratio"] for one in table["comparisons"] if one["loss"] == loss["name"])
+    return {
+        "geometric mean FID": row["fid"]["geometric"]["mean"],
+        "ratio to the FID of ganetic": ratio["mean"],
+        "best rate": row["rate"],
+    }
 
 
 def _same_slopes(one: Expression, other: Expression) -> bool:

@@ -170,7 +170,7 @@ def evolved(path: Path, taken: Mapping[str, Entry]) -> dict[str, Entry]:
             expression = parse(relativistic[1] if relativistic else loss.expression)
         except InputError as error:
             raise InputError(f"{where}: {loss.name}: {error}") from None
-        make: Callable[..., GANLoss] = partial(compile_loss, expression)
+        make: Callable[..., GANLoss] = partial(compile_loss, expression, logit_range=loss.logit_range)
         if relativistic:
             make = partial(RELATIVISTIC_OF[relativistic[0]], make())
         found[loss.name] = Entry(

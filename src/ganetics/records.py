@@ -257,7 +257,7 @@ class Provenance(Record):
     """Where an evolved loss comes from: enough to make it again and to know what it was chosen for."""
 
     run: str
-    """The search's folder in ``results/``."""
+    """The folder in ``results/`` that ``figures`` are from: of the search, or of a benchmark."""
     command: str
     dataset: str
     seeds: tuple[int, ...]
@@ -272,6 +272,8 @@ class EvolvedLoss(Record):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
     title: str
     expression: str
+    logit_range: tuple[float, float] = (-30.0, 30.0)
+    """Where the expression's value and gradient are finite in float32."""
     provenance: Provenance
 
 

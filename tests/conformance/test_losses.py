@@ -90,6 +90,9 @@ def formula_of(name: str) -> Formula:
     """Of an evolved loss, which is an expression itself, the values in NumPy, which know nothing of torch."""
     if CATALOGUE[name].provenance is None:
         return FORMULAS[name]
+    if base := CATALOGUE[name].paired:
+        pairs = parse(base)
+        return lambda r, f: terms(pairs, r - f).real, lambda r, f: terms(pairs, f - r).generator
     expression = parse(CATALOGUE[name].expression or "")
     return (
         lambda r, f: terms(expression, r).real + terms(expression, f).fake,

@@ -26,14 +26,23 @@ from ganetics.losses.contract import Reduction, SeparableLoss
 
 Term = Callable[[Tensor], Tensor]
 
+LOGIT_RANGE = (-30.0, 30.0)
+"""Where any expression of moderate constants is finite."""
+
 
 class CompiledLoss(SeparableLoss):
     """The loss that an expression says. Make it with :func:`compile_loss`."""
 
-    logit_range = (-30.0, 30.0)
-
-    def __init__(self, expression: Expression, *, reduction: Reduction = "mean", name: str | None = None) -> None:
+    def __init__(
+        self,
+        expression: Expression,
+        *,
+        reduction: Reduction = "mean",
+        name: str | None = None,
+        logit_range: tuple[float, float] = LOGIT_RANGE,
+    ) -> None:
         super().__init__(reduction=reduction)
+        self.logit_range = logit_range
         self.expression = expression
         self.name = to_text(expression) if name is None else name
         self._real, self._fake, self._generator = (_term(tree) for tree in terms_of(expression))
@@ -51,7 +60,13 @@ class CompiledLoss(SeparableLoss):
         return self._generator(logits)
 
 
-def compile_loss(expression: Expression, *, reduction: Reduction = "mean", name: str | None = None) -> CompiledLoss:
+def compile_loss(
+    expression: Expression,
+    *,
+    reduction: Reduction = "mean",
+    name: str | None = None,
+    logit_range: tuple[float, float] = LOGIT_RANGE,
+) -> CompiledLoss:
     """Return the loss of an expression.
 
     ``log(p)``, ``1 - p`` and ``log(1 - p)`` are computed from the logit, not from p, so that they keep their digits
@@ -61,12 +76,13 @@ def compile_loss(expression: Expression, *, reduction: Reduction = "mean", name:
         expression: tied or separate.
         reduction: see :class:`ganetics.losses.GANLoss`.
         name: default the expression's text.
+        logit_range: where value and gradient are finite in float32, if that is known.
 
     >>> from ganetics.expressions.text import parse
     >>> compile_loss(parse("p**3 + sqrt(3.985*y/p)")).generator(fake_logits=torch.zeros(1))
     tensor(2.9481)
     """
-    return CompiledLoss(expression, reduction=reduction, name=name)
+    return CompiledLoss(expression, reduction=reduction, name=name, logit_range=logit_range)
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
