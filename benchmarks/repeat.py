@@ -11,39 +11,65 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
-from ganetics.benchmark.plan import plan, recipe_of, split
+from ganetics.benchmark.plan import Run, plan, recipe_of, split
 from ganetics.benchmark.run import NEIGHBOURS, run_line
+from ganetics.data.load import is_named
 from ganetics.execution import InProcessExecutor
 from ganetics.execution.log import Log, read_config_as
 from ganetics.execution.process import environment, prepare
 from ganetics.records import BenchConfig, to_json
 from ganetics.trial import TrialJob, load_trial_data, run_job
 
+Archived = tuple[Run, dict[str, Any]]
+"""A run and its line in the archive."""
 
-def repeated(folder: Path, data_dir: str, losses: list[str]) -> list[dict[str, Any]]:
-    """Return what became of each loss's first final run, made again.
+
+def final_runs(folder: Path, losses: Sequence[str], *, seeds: int = 1) -> list[Archived]:
+    """Return the first final runs of losses, by the labels that the benchmark has them under.
 
     Raises:
-        InputError: the benchmark has no final run of a loss.
+        InputError: the benchmark has too few final runs of a loss.
+    """
+    lines = Log(folder / "archive.jsonl").read()
+    plans = plan(read_config_as(BenchConfig, folder), lines, where=folder / "archive.jsonl").runs[: len(lines)]
+    found: list[Archived] = []
+    for loss in losses:
+        runs = [(run, lines[run.index]) for run in plans if run.phase == "final" and run.contender.label == loss]
+        if len(runs) < seeds:
+            raise InputError(f"losses: {folder} must hold {seeds} final runs of each, got {len(runs)} of {loss!r}")
+        found += runs[:seeds]
+    return found
+
+
+def trained_again(
+    folder: Path, data_dir: Path, runs: Sequence[Archived], **scored: object
+) -> Iterator[tuple[Archived, dict[str, Any]]]:
+    """Train runs again, in this process, from the benchmark's configuration alone; yield each with its line now.
+
+    Args:
+        folder: of the benchmark.
+        data_dir: where the files of a named dataset lie, or a dataset that is a folder.
+        runs: which.
+        scored: fields of the recipe that are to differ: how images are scored.
     """
     config = read_config_as(BenchConfig, folder)
-    lines = Log(folder / "archive.jsonl").read()
-    runs = plan(config, lines, where=folder / "archive.jsonl").runs[: len(lines)]
-    first = {one.contender.label: one for one in reversed(runs) if one.phase == "final"}
+    config = config.model_copy(update={"recipe": config.recipe.model_copy(update=scored)})
+    named = is_named(config.dataset)
     data = load_trial_data(
-        config.dataset, data_dir, config.recipe, reference_split=split(config, "final"), groups=config.groups
+        config.dataset if named else str(data_dir / config.dataset),
+        str(data_dir) if named else None,
+        config.recipe,
+        reference_split=split(config, "final"),
+        groups=config.groups,
     )
     shared = InProcessExecutor().share(data)
-    found = []
-    for name in losses:
-        if name not in first:
-            raise InputError(f"losses: {folder} must hold a final run of each, got {name!r}")
-        run = first[name]
+    for run, archived in runs:
         job = TrialJob(
             run.contender.loss,
             recipe_of(config, run),
@@ -54,10 +80,24 @@ def repeated(folder: Path, data_dir: str, losses: list[str]) -> list[dict[str, A
             neighbours=NEIGHBOURS,
             shared=shared,
         )
-        line = json.loads(to_json(run_line(config, run, run_job(job))))
-        differ = sorted(field for field in line if line[field] != lines[run.index][field])
-        found.append({"run": str(folder), "index": run.index, "loss": name, "seed": run.seed, "differ": differ})
-        found[-1] |= {metric: [lines[run.index][metric], line[metric]] for metric in ("fid", "kid")}
+        yield (run, archived), json.loads(to_json(run_line(config, run, run_job(job))))
+
+
+def repeated(folder: Path, data_dir: Path, losses: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what became of each loss's first final run, made again."""
+    found = []
+    for (run, archived), line in trained_again(folder, data_dir, final_runs(folder, losses)):
+        differ = sorted(field for field in line if line[field] != archived[field])
+        found.append(
+            {
+                "run": str(folder),
+                "index": run.index,
+                "loss": run.contender.label,
+                "seed": run.seed,
+                "differ": differ,
+                **{metric: [archived[metric], line[metric]] for metric in ("fid", "kid")},
+            }
+        )
         print(found[-1], flush=True)
     return found
 
@@ -66,7 +106,7 @@ def main() -> None:
     """Repeat, and write the summary."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--data-dir", type=Path, required=True, help="where named datasets and folders of images lie")
     parser.add_argument("--losses", nargs="+", default=["ganetic", "non-saturating", "least-squares"])
     parser.add_argument("--out", type=Path, default=Path("results/repeats"))
     given = parser.parse_args()
