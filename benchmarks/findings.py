@@ -2,22 +2,18 @@
 
     python benchmarks/findings.py [--check]
 
-Between ``<!-- NAME -->`` and ``<!-- end -->`` stands the table called NAME (the keys of ``TABLES``). With ``--check``
-nothing is written, and the exit code is 1 if the page is not what the results say.
+With ``--check`` nothing is written, and the exit code is 1 if the page is not what the results say.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganetics._files import write_atomically
+from marked import NOT_YET, markdown, number, run
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "findings.md"
@@ -35,7 +31,6 @@ NAMES = {
     "wasserstein+gradient:10": "Wasserstein + GP",
     "relativistic-pairing+r1:0.05+r2:0.05": "RpGAN + R1 + R2",
 }
-NOT_YET = "*Not run yet.*"
 Tables = Mapping[str, Any]
 
 
@@ -49,11 +44,6 @@ def benches() -> dict[str, Tables]:
     return {heading: read(path) for heading, path in there.items() if (ROOT / "results" / path).exists()}
 
 
-def number(value: float | None) -> str:
-    """Three digits; None, a failure, is infinite."""
-    return "∞" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 def interval(found: Mapping[str, Any] | None) -> str:
     """Return mean and interval of what ended; None: nothing did."""
     if found is None:
@@ -65,11 +55,6 @@ def interval(found: Mapping[str, Any] | None) -> str:
 def stars(p: float | None) -> str:
     """Mark what Holm's correction leaves: * below 0.05, *** below 0.001."""
     return "" if p is None or p >= 0.05 else "\\*" if p >= 0.001 else "\\*\\*\\*"
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def by_loss(columns: Mapping[str, Mapping[str, str]], best: Mapping[str, str] | None = None) -> str:
@@ -231,33 +216,5 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def filled(page: str) -> str:
-    """Return the page with every table between its marks made anew."""
-
-    def table(name: str) -> str:
-        try:
-            return TABLES[name]()
-        except FileNotFoundError:
-            return NOT_YET
-
-    return re.sub(
-        r"(<!-- (\w+) -->\n)(?:.*?\n)??(<!-- end -->)",
-        lambda found: f"{found[1]}{table(found[2])}\n{found[3]}",
-        page,
-        flags=re.DOTALL,
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    given = parser.parse_args()
-    before = PAGE.read_text(encoding="utf-8")
-    after = filled(before)
-    if given.check:
-        sys.exit(after != before)
-    write_atomically(PAGE, after.encode())
-
-
 if __name__ == "__main__":
-    main()
+    run(PAGE, TABLES, about=__doc__)

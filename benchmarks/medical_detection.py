@@ -6,7 +6,7 @@
    *normals* are reconstructed best (mean residual of pixels); ``rates.json`` holds all of them.
 2. Runs. Each GAN at its rate with five seeds (GANomaly: three), and the detectors that need none or one; ``evaluate``
    looks at the labelled test images once.
-3. Comparisons, paired over the same test images, against the detector's original loss.
+3. Comparisons, paired over the same test images, against the detector's original loss, and of all against neighbours.
 
 Killed and started again it goes on where it was. What is fitted and where images lie stays in WORK (default: build/
 detection), which is not published; tables, scores and pages without pictures of test images go to OUT.
@@ -80,6 +80,12 @@ GANS = (
 )
 OTHERS = {"autoencoder": 3, "padim": 1, "neighbours": 1, "pixels": 1, "colour": 1, "brightness": 1}
 """Detector → seeds."""
+COMPARISONS = (
+    ("fanogan", "fanogan", "fanogan, wasserstein"),
+    ("ganomaly", "ganomaly", "ganomaly, non-saturating"),
+    ("all", "", "neighbours"),
+)
+"""Name, how its runs' labels begin, and the row that the others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -179,11 +185,11 @@ def main() -> None:
     for label, _, _ in every:
         if (study.work / label / "fit.json").exists() and (study.out / label).exists():
             shutil.copy(study.work / label / "config.json", study.out / label / "config.json")
-    for family, original in (("fanogan", "fanogan, wasserstein"), ("ganomaly", "ganomaly, non-saturating")):
-        folders = [str(study.out / label) for label, *_ in every if label.startswith(family)]
+    for family, prefix, reference in COMPARISONS:
+        folders = [str(study.out / label) for label, *_ in every if label.startswith(prefix)]
         if folders:
             out = study.out / f"compared-{family}"
-            line = ("detect", "compare", *folders, "--reference", original, "--out", str(out))
+            line = ("detect", "compare", *folders, "--reference", reference, "--out", str(out))
             carry_out([Command(line, out / "comparison.json")], workers=1, title="comparison")
 
 

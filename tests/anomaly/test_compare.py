@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -57,6 +60,31 @@ def test_rows_are_means_over_seeds_compared_in_pairs(tmp_path: Path) -> None:
     table = list(csv.DictReader(to_csv(found).splitlines()))
     assert [row["label"] for row in table] == [row.label for row in found.rows]
     assert table[0]["auroc"] == f"{np.mean(areas):.4f}"
+
+
+def test_tables_of_the_documentation_are_comparisons(
+    tmp_path: Path, benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, marked = benchmark("detection_tables"), benchmark("marked")
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"^<!-- (\w+) -->$", page, re.MULTILINE)) - {"end"} == set(script.TABLES)
+    assert marked.filled(page, script.TABLES) == page, "make it anew: python benchmarks/detection_tables.py"
+    for seed in range(2):
+        write(tmp_path / f"good-{seed}", "ganetic", seed, 2.0)
+    write(tmp_path / "poor", "wasserstein", 0, 0.5)
+    found = compare([tmp_path], reference="fanogan, wasserstein", resamples=200)
+    out = tmp_path / "results" / "detection" / "polyp" / "compared-fanogan"
+    out.mkdir(parents=True)
+    (out / "comparison.json").write_text(to_json(found))
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    table = script.TABLES["polyp_fanogan"]()
+    best, reference = found.rows
+    assert f"| fanogan, ganetic | 0.001 | 2 | {best.auroc.value:.3f} ({best.auroc.low:.3f} to " in table
+    assert f"| fanogan, wasserstein | 0.001 | 1 | {reference.auroc.value:.3f} (" in table
+    assert "| the reference |  |" in table
+    assert "40 normal and 20 abnormal images of 20 groups (average precision by chance: 0.33)" in table
+    with pytest.raises(FileNotFoundError):
+        script.TABLES["fundus_all"]()
 
 
 def test_another_score_is_another_row(tmp_path: Path) -> None:

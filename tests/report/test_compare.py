@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -99,6 +100,30 @@ def test_runs_are_found_at_any_depth_and_sorted_by_images(study: Path) -> None:
     assert [setting.label for setting in polyps.settings] == ["ganetic+r1:0.5/4", "non-saturating", "ganetic"]
     assert [len(setting.runs) for setting in polyps.settings] == [1, 3, 3]
     assert sorted(one.name for one in eyes.runs) == ["eyes/deep/ganetic-0", "eyes/deep/hinge-0", "eyes/failed"]
+
+
+def test_tables_of_the_documentation_are_made_of_runs(
+    make: Make, tmp_path: Path, benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, marked = benchmark("generation_tables"), benchmark("marked")
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"^<!-- (\w+) -->$", page, re.MULTILINE)) - {"end"} == set(script.TABLES)
+    assert marked.filled(page, script.TABLES) == page, "make it anew: python benchmarks/generation_tables.py"
+    for seed in range(2):
+        make(f"plain-{seed}", "non-saturating", seed, 40.0 + seed)
+        make(f"ganetic-{seed}", "ganetic", seed, 80.0 + 2 * seed, rate=3e-3)
+    make("failed", "ganetic", 2, 1.0, rate=3e-3, fails=True)
+    (tmp_path / "results" / "generation").mkdir(parents=True)
+    (tmp_path / "runs").rename(tmp_path / "results" / "generation" / "polyp")
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    table = script.TABLES["polyp"]()
+    assert "| non-saturating | 0.001 | 2 | 40.5 (" in table
+    assert ") | the baseline | 0.1 (0.1 to 0.1) | 50.0 % | 1.0 % | 2.0 % |" in table
+    assert "| ganetic | 0.003 | 2, 1 failed | 81 (" in table
+    assert ") | 2 (2 to 2) worse | " in table
+    assert "300 generated against 300 real test images" in table
+    with pytest.raises(FileNotFoundError):
+        script.TABLES["fundus"]()
 
 
 def test_means_and_ratios_are_over_seeds(study: Path) -> None:

@@ -1,0 +1,69 @@
+"""Write the tables of docs/detection.md from the comparisons under results/detection.
+
+python benchmarks/detection_tables.py [--check]
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from marked import markdown, run
+
+from ganetics.anomaly.compare import Comparison, Row
+from ganetics.metrics.detection import Difference, Figure
+from ganetics.records import from_json, read_text
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "detection.md"
+DOMAINS = ("polyp", "fundus")
+FAMILIES = ("fanogan", "ganomaly", "all")
+HEADER = ("detector, loss", "learning rate", "seeds", "AUROC", "SD over seeds", "average precision", "difference", "p")
+
+
+def comparison(name: str, family: str) -> str:
+    """Return the table of a domain's detectors of a family.
+
+    Raises:
+        FileNotFoundError: they were not compared.
+    """
+    where = ROOT / "results" / "detection" / name / f"compared-{family}" / "comparison.json"
+    if not where.exists():
+        raise FileNotFoundError(where)
+    found = from_json(Comparison, read_text(where, "comparison"), where=str(where))
+    chance = found.abnormal / (found.normal + found.abnormal)
+    said = (
+        f"{found.normal:,} normal and {found.abnormal:,} abnormal images of {found.groups} groups (average precision "
+        f"by chance: {chance:.2f}); differences are from {found.reference}. Intervals: 95 %, {found.resamples:,} draws "
+        "of groups; p by Holm over the rows."
+    )
+    return f"{markdown(HEADER, [cells(row, found.reference) for row in found.rows])}\n\n{said}"
+
+
+def cells(row: Row, reference: str) -> list[str]:
+    """Return a row of the table."""
+    p = "" if row.p_holm is None else "< 0.001" if row.p_holm < 0.001 else f"{row.p_holm:.2g}"
+    return [
+        row.label,
+        ", ".join(f"{rate:g}" for rate in row.rates),
+        str(len(row.seeds)),
+        ends(row.auroc),
+        "" if row.sd is None else f"{row.sd:.3f}",
+        "" if row.average_precision is None else f"{row.average_precision:.3f}",
+        "the reference" if row.label == reference else ends(row.difference or Difference(None)),
+        p,
+    ]
+
+
+def ends(found: Figure | Difference) -> str:
+    """Return a value with its interval."""
+    if found.value is None:
+        return "–"
+    between = "" if found.low is None or found.high is None else f" ({found.low:.3f} to {found.high:.3f})"
+    return f"{found.value:.3f}{between}".replace("-", "−")
+
+
+TABLES = {f"{name}_{family}": partial(comparison, name, family) for name in DOMAINS for family in FAMILIES}
+
+if __name__ == "__main__":
+    run(PAGE, TABLES, about=__doc__)
