@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ganetics._check import InputError
 from ganetics.expressions.compile import compile_loss
-from ganetics.expressions.standard import STANDARD, named_or_parsed
+from ganetics.expressions.standard import PAIRING, STANDARD, named_or_parsed
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
 from ganetics.losses import (
@@ -121,7 +121,6 @@ _ALL = (
 )
 
 
-PAIRING = "relativistic-pairing"
 RELATIVISTIC_OF: Mapping[str, Callable[..., GANLoss]] = {
     PAIRING: RelativisticPairing,
     "relativistic-average": RelativisticAverage,

@@ -122,6 +122,16 @@ class Penalty(Record):
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return without_defaults(plain(self), {"every": 1})
 
+    @property
+    def text(self) -> str:
+        """As a command line says it.
+
+        >>> Penalty(kind="r1", weight=0.5, every=16).text
+        'r1:0.5/16'
+        """
+        weight = repr(self.weight).removesuffix(".0")  # not rounded: a command repeats a run
+        return f"{self.kind}:{weight}" + (f"/{self.every}" if self.every > 1 else "")
+
 
 class Recipe(Record):
     """Everything about a training run but the loss, the data's place and the seed."""
@@ -319,8 +329,8 @@ class SearchConfig(Record):
     """Whether it was to train although the audit of the images found errors; ``audit.json`` says which."""
     recipe: Recipe
     seed: int = 0
-    mode: Literal["tied", "separate"] = "tied"
-    """One L(y, p), or three functions of the logit."""
+    mode: Literal["tied", "separate", "pairs"] = "tied"
+    """One L(y, p), three functions of the logit, or two of the difference of a real and a generated logit."""
     trials: Count | None = None
     """Training runs of the search, short ones included; None: until the minutes are over, or nothing gets better."""
     minutes: Positive | None = None

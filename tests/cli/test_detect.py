@@ -125,7 +125,7 @@ BAD = {
     "a setting without a value": ([*NORMAL, "--set", "width"], "--set: must be NAME=VALUE, got 'width'"),
     "no penalty": (
         [*NORMAL, "--penalty", "gradient"],
-        "--penalty: must be KIND:WEIGHT or KIND:WEIGHT/STEPS, or none alone, got 'gradient'",
+        "--penalty: must be KIND:WEIGHT or KIND:WEIGHT/STEPS, got 'gradient'",
     ),
     "no score": ([*NORMAL, "--score", "ratio"], "--score: must be PART=WEIGHT, separated by commas"),
     "a ratio that the loss does not say": (

@@ -8,7 +8,7 @@ from typing import Any
 from ganetics import _check
 from ganetics._check import InputError
 from ganetics.anomaly.settings import Settings, named
-from ganetics.cli.losses_given import PENALTY, loss_text
+from ganetics.cli.losses_given import loss_text, penalties_given
 from ganetics.records import from_values
 
 
@@ -62,16 +62,7 @@ def given_settings(
 
 
 def _penalties(texts: Sequence[str]) -> list[dict[str, Any]]:
-    if list(texts) == ["none"]:
-        return []
-    found = []
-    for text in texts:
-        match = PENALTY.fullmatch(f"+{text}")
-        if match is None:
-            raise InputError(f"--penalty: must be KIND:WEIGHT or KIND:WEIGHT/STEPS, or none alone, got {text!r}")
-        kind, weight, every = match.groups()
-        found.append({"kind": kind, "weight": weight, "every": every or 1})
-    return found
+    return [] if list(texts) == ["none"] else [one.model_dump() for one in penalties_given(texts)]
 
 
 def _score(text: str) -> dict[str, Any]:

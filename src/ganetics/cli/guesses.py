@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ganetics._check import InputError, one_of
-from ganetics.catalogue import CATALOGUE, expression_of
+from ganetics.catalogue import CATALOGUE
 from ganetics.cli.console import warn
 from ganetics.cli.loss_files import LossFile, read_losses
 from ganetics.cli.losses_given import loss_text
-from ganetics.search.evolve import MISFITS, misfit
+from ganetics.search.evolve import MISFITS, base_of, misfit
 
 WARM_START = "warm start"
 
@@ -26,7 +26,7 @@ def guesses_given(guesses: Sequence[str], file: Path | None, *, mode: str) -> tu
     Args:
         guesses: names, expressions, ``@FILE`` or ``@FILE#N``.
         file: a search's hall of fame, or a text file of one loss a line.
-        mode: "tied" or "separate".
+        mode: "tied", "separate" or "pairs".
 
     Raises:
         InputError: one is neither a name nor an expression, or does not fit; no such file, or one in which nothing
@@ -80,6 +80,6 @@ def _check_fit(loss: str, mode: str, *, where: str) -> None:
 def _misfit(loss: str, mode: str, *, where: str) -> str | None:
     """Return why a search in this mode cannot begin with a loss: a key of :data:`MISFITS`; None: it can."""
     try:
-        return misfit(expression_of(loss), mode)
+        return misfit(base_of(loss, mode), mode)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

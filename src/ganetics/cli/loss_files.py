@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ganetics._check import InputError
 from ganetics.expressions.text import from_json, to_text
 from ganetics.records import read_text
+from ganetics.search.pairs import PAIRS, trained_as, written
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,9 @@ def _of_json(path: Path, text: str, what: str) -> LossFile:
         return LossFile(path, "row", 1, (Row(1, loss),), loss)
     if not isinstance(value, list) or not all(map(_is_entry, value)):
         raise InputError(f"{what}: {path} must be a hall_of_fame.json, a list of losses, or an expression's JSON")
-    rows = tuple(
-        Row(i, entry.get("name") or entry["expression"], _label(entry, path)) for i, entry in enumerate(value, 1)
-    )
+    rows = tuple(Row(i, written(entry), _label(entry, path)) for i, entry in enumerate(value, 1))
     best = next((entry for entry in value if entry.get("name") is None), value[0] if value else {"expression": ""})
-    return LossFile(path, "row", len(rows), rows, best["expression"])
+    return LossFile(path, "row", len(rows), rows, trained_as(best["expression"], PAIRS if best.get("paired") else ""))
 
 
 def _is_entry(entry: Any) -> bool:

@@ -134,6 +134,25 @@ def penalised(text: str, *, what: str) -> tuple[str, tuple[Penalty, ...]]:
     return loss, tuple(penalties)
 
 
+def penalties_given(texts: Sequence[str]) -> tuple[Penalty, ...]:
+    """Return penalties that stand alone, ``kind:weight`` or ``kind:weight/steps``.
+
+    Raises:
+        InputError: one is not of that form, unknown, or out of range.
+
+    >>> penalties_given(["r1:0.5/16"])
+    (Penalty(kind='r1', weight=0.5, every=16),)
+    """
+    found: list[Penalty] = []
+    for text in texts:
+        match = PENALTY.fullmatch(f"+{text}")
+        if match is None:
+            raise InputError(f"--penalty: must be KIND:WEIGHT or KIND:WEIGHT/STEPS, got {text!r}")
+        kind, weight, every = match.groups()
+        found.append(from_values(Penalty, {"kind": kind, "weight": weight, "every": every or 1}, where="--penalty"))
+    return tuple(found)
+
+
 def _contender(label: str | None, text: str) -> Contender:
     loss, penalties = penalised(text, what="losses")
     values = {"label": label or text.strip(), "loss": loss, "penalties": penalties}

@@ -16,11 +16,13 @@ from ganetics._check import InputError
 from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.guesses import guesses_given, rivals_given
+from ganetics.cli.losses_given import penalties_given
 from ganetics.cli.pages import now_and_then
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.records import Recipe, SearchConfig, from_values, to_json
 from ganetics.search.ladder import ladder, parse_rungs
+from ganetics.search.pairs import written
 
 if TYPE_CHECKING:
     from ganetics.data.audit import Audit
@@ -37,6 +39,7 @@ class Mode(StrEnum):
 
     tied = "tied"
     separate = "separate"
+    pairs = "pairs"
 
 
 def search(
@@ -53,7 +56,15 @@ def search(
         bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
     ] = False,
     mode: Annotated[
-        Mode | None, typer.Option(help="tied: one L(y, p); separate: three terms over the logit [default: tied]")
+        Mode | None,
+        typer.Option(
+            help="tied: one L(y, p); separate: three terms over the logit; pairs: two terms over the difference of a "
+            "real and a generated logit [default: tied]"
+        ),
+    ] = None,
+    penalty: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND:WEIGHT[/STEPS] beside every loss, such as r1:0.05; can be repeated"),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help=f"training runs, short ones included [default: {TRIALS}]")
@@ -120,6 +131,8 @@ def search(
     name = dataset or (before.dataset if before else "digits")
     chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, data_dir=data_dir)
     chosen = changed(chosen, steps=steps)
+    if penalty:
+        chosen = chosen.model_copy(update={"penalties": penalties_given(penalty)})
     evolved = mode.value if mode else before.mode if before else Mode.tied.value
     guesses = guesses_given(guess or (), warm_start, mode=evolved)
     given = {
@@ -302,7 +315,7 @@ def show(run: Path, result: SearchResult, *, as_json: bool) -> None:
     table.add_column("loss", overflow="fold")
     for place, entry in enumerate(result.hall_of_fame, start=1):
         objectives, name = entry["objectives"], entry["name"]
-        loss = entry["expression"] if name is None else f"{name} (catalogue)"
+        loss = written(entry) if name is None else f"{name} (catalogue)"
         values = [_exponential(objectives["log_fid"]), _exponential(objectives["worst_log_fid"])]
         table.add_row(str(place), *values, f"×{entry['best_rate']:g}", str(entry["complexity"]), loss)
     console.print(table, markup=False)

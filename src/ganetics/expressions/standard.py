@@ -9,6 +9,8 @@ from ganetics._check import InputError, one_of
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
 
+PAIRING = "relativistic-pairing"
+"""What a loss of pairs is called, and with a loss in brackets behind it that of pairs of this one."""
 STANDARD: Mapping[str, str] = {
     "ganetic": "p**3 + sqrt(3.985*y/p)",
     "non-saturating": "-(y*log(p) + (1 - y)*log(1 - p))",

@@ -40,7 +40,7 @@ def train_command(config: FitConfig, about: About | None = None) -> str:
     by_size = base is not None and base.channels != recipe.channels
     if config.dataset != recipe.name and not by_size:
         words += ["--recipe", recipe.name]
-    words += ["--loss", config.loss + "".join(map(_written, _own_penalties(recipe, base)))]
+    words += ["--loss", config.loss + "".join(f"+{penalty.text}" for penalty in _own_penalties(recipe, base))]
     for field, option in OPTIONS.items():
         value = getattr(recipe, field)
         if value is not None and (base is None or value != getattr(base, field) or (by_size and field == "image_size")):
@@ -74,7 +74,3 @@ def beyond_command(config: FitConfig) -> tuple[str, ...]:
 def _own_penalties(recipe: Recipe, base: Recipe | None) -> tuple[Penalty, ...]:
     known = () if base is None else base.penalties
     return tuple(penalty for penalty in recipe.penalties if penalty not in known)
-
-
-def _written(penalty: Penalty) -> str:
-    return f"+{penalty.kind}:{penalty.weight}" + (f"/{penalty.every}" if penalty.every > 1 else "")

@@ -12,7 +12,6 @@ from ganetics._check import InputError
 from ganetics.benchmark.estimate import Estimate, arithmetic, estimate, ratio
 from ganetics.execution.log import KINDS, read_config
 from ganetics.generation.results import Evaluation, FitConfig
-from ganetics.records import Penalty
 from ganetics.report.charts import number
 from ganetics.report.evaluated import made_from
 from ganetics.report.train_run import TrainRun, read_train
@@ -209,16 +208,7 @@ def _settings(runs: Sequence[Named]) -> list[Setting]:
 
 def loss_of(config: FitConfig) -> str:
     """Return a run's loss as a command line says it, with the penalties of its recipe."""
-    return config.loss + "".join(map(_written, config.recipe.penalties))
-
-
-def _written(penalty: Penalty) -> str:
-    """Return a penalty as a command line says it.
-
-    >>> _written(Penalty(kind="r1", weight=0.5, every=16))
-    '+r1:0.5/16'
-    """
-    return f"+{penalty.kind}:{penalty.weight:g}" + (f"/{penalty.every}" if penalty.every > 1 else "")
+    return config.loss + "".join(f"+{penalty.text}" for penalty in config.recipe.penalties)
 
 
 FURTHER: tuple[Callable[[FitConfig], str], ...] = (

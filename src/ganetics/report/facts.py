@@ -239,6 +239,7 @@ def command(run: SearchRun) -> str:
     if config.plateau is not None:
         words += ["--plateau", str(config.plateau)]
     words += ["--seed", str(config.seed), "--recipe", recipe.name, "--steps", str(recipe.steps)]
+    words += [word for penalty in recipe.penalties for word in ("--penalty", penalty.text)]
     if config.rungs != ladder(recipe):
         words += ["--rungs", rungs_text(config.rungs)]
     if config.lag != _default("lag"):

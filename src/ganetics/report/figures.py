@@ -28,6 +28,7 @@ SHADES = 6
 """Colours of rungs in the page."""
 TIED: Mapping[str, str] = {"real": "L(1, p)", "fake": "L(0, p)"}
 SEPARATE: Mapping[str, str] = {"real": "the real term", "fake": "the fake term", "generator": "the generator's term"}
+PAIRS: Mapping[str, str] = {"real": "the discriminator's term", "generator": "the generator's term"}
 """What the terms of a loss are called."""
 MANY = 500
 """More trials than this are smaller dots."""
@@ -35,12 +36,12 @@ FAR = 1000.0
 """Times the best: what is worse is drawn at the edge, or one hopeless loss would flatten all others."""
 
 
-def curves(losses: Mapping[str, Expression], *, tied: bool = True) -> list[Markup]:
+def curves(losses: Mapping[str, Expression], *, called: Mapping[str, str]) -> list[Markup]:
     """Return two plots a term, its value and its slope; none without a loss.
 
     Args:
         losses: by what they are called.
-        tied: draw the real and the fake term, over p; else the generator's, too, and all over the logit.
+        called: which terms to draw, and what they are called; those of :data:`TIED` over p, others over the logit.
     """
     if not losses:
         return []
@@ -53,9 +54,9 @@ def curves(losses: Mapping[str, Expression], *, tied: bool = True) -> list[Marku
     p = Axis(0.0, 1.0, tuple((i / 4, f"{i / 4:g}") for i in range(5)), "p = D(x), the discriminator's output")
     marks = tuple((x, f"{tick(x)}\n{_share(x)}") for x in (-6.0, -3.0, 0.0, 3.0, 6.0))
     logit = Axis(-6.0, 6.0, marks, "logit x; second line: p = sigmoid(x)")
-    over, places = (p, sigmoid(LOGITS)) if tied else (logit, LOGITS)
+    over, places = (p, sigmoid(LOGITS)) if called is TIED else (logit, LOGITS)
     panels = []
-    for term, name in (TIED if tied else SEPARATE).items():
+    for term, name in called.items():
         panels.append(_panel(over, places, values, term, f"{name}, scaled, its minimum at 0"))
         panels.append(_panel(logit, LOGITS, slopes, term, f"slope of {name} over x, scaled"))
     return panels

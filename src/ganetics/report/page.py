@@ -23,6 +23,7 @@ from ganetics.report import facts, figures
 from ganetics.report.charts import number
 from ganetics.report.run import Contender, SearchRun, read_search
 from ganetics.report.verdict import Verdict, counted, verdict
+from ganetics.search.pairs import PAIRS, trained_as
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """What a picture's file begins with; nothing else is put into the page."""
@@ -37,11 +38,18 @@ class Featured:
     label: str
     history: str | None
     expression: Expression
+    mode: str = ""
+    """The search's, if it is one of the search."""
 
     @property
     def text(self) -> str:
-        """The expression's text form."""
-        return to_text(self.expression)
+        """The loss as a command takes it."""
+        return trained_as(to_text(self.expression), self.mode)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether pairs are taken of it."""
+        return self.mode == PAIRS
 
     @property
     def complexity(self) -> int:
@@ -55,15 +63,22 @@ class Featured:
 
     @property
     def equations(self) -> list[Markup]:
-        """MathML of the loss and, if it is tied, of its terms for real and for generated images."""
-        real, fake, _ = map(_rounded, terms_of(self.expression))
+        """MathML of the loss and, if it is tied, of its terms for real and generated images; of pairs of both terms."""
+        real, fake, generator = map(_rounded, terms_of(self.expression))
+        if self.pairs:
+            return [Markup(equation("x", real)), Markup(equation("x", generator))]
         bound = [equation("1, p", real), equation("0, p", fake)] if self.tied else []
         return [Markup(text) for text in [mathml(self.expression), *bound]]
 
     def code(self, provenance: str) -> str:
         """Return the loss as a file that needs PyTorch only."""
         return to_source(
-            self.expression, PYTORCH, title=self.label, version=ganetics.__version__, provenance=provenance
+            self.expression,
+            PYTORCH,
+            title=self.label,
+            version=ganetics.__version__,
+            provenance=provenance,
+            paired=self.pairs,
         )
 
     def curves(self) -> Mapping[str, Expression]:
@@ -124,7 +139,7 @@ def _context(run: SearchRun) -> dict[str, Any]:
         "verdict": found,
         "featured": featured,
         "losses": list(losses),
-        "curves": figures.curves(losses, tied=featured is None or featured.tied),
+        "curves": figures.curves(losses, called=_drawn(featured)),
         "floor": floor,
         "forest": figures.forest(run.contenders, None if floor is None else floor[0]),
         "standing": facts.standing(run),
@@ -146,9 +161,16 @@ def _context(run: SearchRun) -> dict[str, Any]:
 def _featured(run: SearchRun, found: Verdict) -> Featured | None:
     for contender in (found.found, found.rival):
         if contender is not None and contender.expression is not None:
-            return Featured(contender.label, contender.history, contender.expression)
+            mode = "" if contender.rival else run.config.mode
+            return Featured(contender.label, contender.history, contender.expression, mode)
     best = run.best
-    return None if best is None else Featured(best.label, best.history, parse(best.text))
+    return None if best is None else Featured(best.label, best.history, parse(best.text), run.config.mode)
+
+
+def _drawn(featured: Featured | None) -> Mapping[str, str]:
+    if featured is None or featured.tied:
+        return figures.TIED
+    return figures.PAIRS if featured.pairs else figures.SEPARATE
 
 
 def _pictured(run: SearchRun, found: Verdict) -> Iterator[Contender]:

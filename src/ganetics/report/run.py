@@ -21,6 +21,7 @@ from ganetics.records import SearchConfig
 from ganetics.search.fame import finished_rung, hall_of_fame
 from ganetics.search.lines import LINES
 from ganetics.search.objectives import FAILED, nondominated, objectives
+from ganetics.search.pairs import PAIRS, trained_as
 
 Line = dict[str, Any]
 ORIGINS: Mapping[str, str] = {
@@ -125,6 +126,13 @@ class Contender:
     """Whether no other of the last round is as good in quality, robustness and complexity."""
     best_rate: float
     finals: tuple[Final, ...]
+    paired: bool = False
+    """Whether pairs are taken of it."""
+
+    @property
+    def written(self) -> str:
+        """The loss as a command takes it."""
+        return trained_as(self.text, PAIRS if self.paired else "")
 
     @property
     def rival(self) -> bool:
@@ -294,6 +302,7 @@ def _contender(entry: Line, candidates: Sequence[Candidate]) -> Contender:
         front=entry["front"],
         best_rate=entry["best_rate"],
         finals=tuple(Final(**run) for run in entry["finals"]),
+        paired=entry.get("paired", False),
     )
 
 

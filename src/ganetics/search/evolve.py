@@ -22,13 +22,14 @@ import numpy as np
 
 from ganetics._check import InputError
 from ganetics._random import numpy_generator, seed_of
-from ganetics.catalogue import expression_of
+from ganetics.catalogue import expression_of, paired_expression_of
 from ganetics.expressions.primitives import Array
 from ganetics.expressions.separate import separated
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression, Tied, complexity
 from ganetics.records import SearchConfig
 from ganetics.search.objectives import FAILED, Objectives, best_first, hypervolume, nondominated, objectives
+from ganetics.search.pairs import PAIRS, as_pairs
 from ganetics.search.screen import difference, screen, signature_of
 from ganetics.search.surrogate import FEWEST, MEMORY, predictions, shape
 from ganetics.search.variation import GRAMMARS, cross, mutate, random_expression
@@ -375,16 +376,19 @@ class Search:
         return Candidate(len(self.candidates), text, complexity(expression), signature, origin, parents, found)
 
     def _random(self, random: np.random.Generator) -> Drawn:
-        return random_expression(self.grammar, random), "random", ()
+        return self._in_mode(random_expression(self.grammar, random)), "random", ()
 
     def _child(self, random: np.random.Generator, *, crossed: bool) -> Drawn:
         first = self._tournament(self._parents(), random)
         if crossed:
             second = self._tournament(self._parents(), random)
             child = cross(first.expression, second.expression, self.grammar, random)
-            return child, "crossover", (first.number, second.number)
+            return self._in_mode(child, first.expression), "crossover", (first.number, second.number)
         child, origin = mutate(first.expression, self.grammar, random)
-        return child, origin, (first.number,)
+        return self._in_mode(child, first.expression), origin, (first.number,)
+
+    def _in_mode(self, expression: Expression, before: Expression | None = None) -> Expression:
+        return as_pairs(expression, before) if self.config.mode == PAIRS else expression
 
     def _parents(self) -> list[Candidate]:
         if self._population is None:
@@ -403,6 +407,25 @@ MISFITS = {
 """Why a loss does not fit → the rule."""
 
 
+def base_of(text: str, mode: str) -> Expression | None:
+    """Return of a loss the expression that a search in this mode has for it; None: it has none.
+
+    In pairs mode what pairs are taken of: a separable loss stands for pairs of it.
+
+    Raises:
+        InputError: neither a name nor an expression.
+
+    >>> to_text(base_of("relativistic-pairing(wasserstein)", "pairs"))
+    'real: -x; fake: x; generator: -x'
+    >>> base_of("relativistic-pairing", "separate") is None
+    True
+    """
+    if mode != PAIRS:
+        return expression_of(text)
+    found = paired_expression_of(text) or expression_of(text)
+    return None if found is None else as_pairs(found)
+
+
 def misfit(expression: Expression | None, mode: str) -> str | None:
     """Return why a search in this mode cannot begin with a loss, a key of :data:`MISFITS`; None: it can."""
     if expression is None:
@@ -411,14 +434,14 @@ def misfit(expression: Expression | None, mode: str) -> str | None:
 
 
 def guessed(config: SearchConfig) -> list[Expression]:
-    """Return the losses that the search begins with; in separate mode tied ones as their three terms.
+    """Return the losses that the search begins with: in its mode's form.
 
     Raises:
         InputError: a guess is neither a name nor an expression, or not tied and the search is.
     """
     found: list[Expression] = []
     for text in config.guesses:
-        expression: Expression | None = expression_of(text)
+        expression = base_of(text, config.mode)
         if (reason := misfit(expression, config.mode)) is not None:
             raise InputError(f"guesses: {MISFITS[reason]}, got {text!r}")
         assert expression is not None

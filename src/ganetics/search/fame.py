@@ -13,6 +13,7 @@ from ganetics.expressions.text import parse
 from ganetics.expressions.tree import complexity
 from ganetics.records import SearchConfig
 from ganetics.search.objectives import FAILED, Objectives, nondominated, objectives
+from ganetics.search.pairs import PAIRS
 
 Line = dict[str, Any]
 NO_TREE = 10_000
@@ -25,8 +26,9 @@ def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
     A loss is ranked by the mean log Fréchet distance over the final seeds at its own best rate; a rate with a failed
     run is worse than any without, and of two such the one with fewer failures is better. ``worst_log_fid`` is the worst
     over all rates and seeds, None if a run failed. ``front``: not all runs failed, and no other is as good in the
-    search's three objectives. A rival that is not separable has its name for an expression, and None for what is made
-    from one. Before the last round has begun the list is empty.
+    search's three objectives. ``paired``, in pairs mode alone: pairs are taken of the expression. A rival that is not
+    separable has its name for an expression, and None for what is made from one. Before the last round has begun the
+    list is empty.
     """
     groups: dict[tuple[str, str | None], list[Line]] = defaultdict(list)
     births: dict[str, Line] = {}
@@ -57,6 +59,7 @@ def _entry(config: SearchConfig, runs: Sequence[Line], birth: Line | None, trial
     mean = scores[best_rate][1]
     return {
         "expression": first["expression"],
+        **({"paired": True} if config.mode == PAIRS and first["name"] is None else {}),
         "name": first["name"],
         "origin": _origin(first, birth),
         "latex": None if expression is None else latex(expression),

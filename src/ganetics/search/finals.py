@@ -8,10 +8,11 @@ from typing import Any
 
 from ganetics._check import one_of
 from ganetics._random import seed_of
-from ganetics.catalogue import CATALOGUE, expression_of
+from ganetics.catalogue import CATALOGUE, expression_of, paired_expression_of
 from ganetics.expressions.text import to_text
 from ganetics.expressions.tree import Expression
 from ganetics.records import Outcome, SearchConfig
+from ganetics.search.pairs import PAIRS, as_pairs, trained_as
 
 PREVIEW = 64
 """Images in a preview."""
@@ -23,7 +24,9 @@ class Final:
 
     index: int
     loss: str
-    """What a trial is given: a catalogue name, or an expression."""
+    """What a trial is given: a catalogue name, or an expression, perhaps of pairs."""
+    expression: str
+    """As the archive has it: of pairs that which pairs are taken of, and a rival that has none by its name."""
     name: str | None
     """The catalogue name, for a rival."""
     rate: float
@@ -33,13 +36,15 @@ class Final:
 
 
 def rivals(config: SearchConfig) -> tuple[list[str], list[Expression]]:
-    """Return the names of the rivals, and the expressions of those that have one.
+    """Return the names of the rivals, and the expressions of those that the search could have found.
 
     Raises:
         InputError: a rival is not in the catalogue.
     """
     names = list(dict.fromkeys(one_of("rival", name, CATALOGUE) for name in config.rivals))
-    return names, [rival for name in names if (rival := expression_of(name)) is not None]
+    pairs = config.mode == PAIRS
+    known = [paired_expression_of(name) if pairs else expression_of(name) for name in names]
+    return names, [as_pairs(rival) if pairs else rival for rival in known if rival is not None]
 
 
 def plan(config: SearchConfig, finalists: Sequence[str]) -> list[Final]:
@@ -52,28 +57,34 @@ def plan(config: SearchConfig, finalists: Sequence[str]) -> list[Final]:
     Raises:
         InputError: a rival is not in the catalogue.
     """
-    losses = [(text, None) for text in finalists] + [(name, name) for name in rivals(config)[0]]
+    losses: list[tuple[str, str, str | None]] = [(trained_as(text, config.mode), text, None) for text in finalists]
+    losses += [(name, _expression(name), name) for name in rivals(config)[0]]
     finals: list[Final] = []
     for number in range(config.final_seeds):
         for rate_number, rate in enumerate(config.final_rates):
-            for loss_number, (loss, name) in enumerate(losses):
+            for loss_number, (loss, text, name) in enumerate(losses):
                 stem = name or f"finalist-{loss_number + 1}"
                 preview = f"previews/{stem}-rate-{rate_number + 1}.png" if number == 0 else None
                 seed = seed_of(config.seed, "final", number)
-                finals.append(Final(len(finals), loss, name, rate, seed, preview))
+                finals.append(Final(len(finals), loss, text, name, rate, seed, preview))
     return finals
 
 
 def final_line(final: Final, outcome: Outcome) -> dict[str, Any]:
     """Return the archive's line of a run of the last round; a rival without an expression is there by its name."""
-    expression = expression_of(final.loss)
     return {
         "kind": "final",
         "index": final.index,
-        "expression": final.loss if expression is None else to_text(expression),
+        "expression": final.expression,
         "name": final.name,
         "rate": final.rate,
         "seed": final.seed,
         "outcome": outcome.model_dump(mode="json"),
         "preview": final.preview if outcome.metrics is not None else None,
     }
+
+
+def _expression(name: str) -> str:
+    """Return a rival's expression, or its name if it has none."""
+    expression = expression_of(name)
+    return name if expression is None else to_text(expression)

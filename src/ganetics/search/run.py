@@ -25,6 +25,7 @@ from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
 from ganetics.search.finals import PREVIEW, Final, final_line, plan, rivals
 from ganetics.search.lines import LINES
+from ganetics.search.pairs import trained_as
 from ganetics.search.toy import run_gated_job
 from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
 
@@ -190,7 +191,7 @@ class _Driver:
         _, known = rivals(self.config)
         finals = plan(self.config, [candidate.text for candidate in finalists(self.search, beside=known)])
         for final, line in zip(finals, self.done_finals, strict=False):
-            expected = (final.loss, final.rate, final.seed)
+            expected = (final.name or final.expression, final.rate, final.seed)
             found = (line["name"] or line["expression"], line["rate"], line["seed"])
             if expected != found:
                 raise InputError(
@@ -243,7 +244,7 @@ class _Driver:
         last = self.config.rungs[-1].steps
         goes_on = trial.rate == 1.0 and self.config.rungs[0].steps < last
         return TrialJob(
-            trial.candidate.text,
+            trained_as(trial.candidate.text, self.config.mode),
             recipe,
             self.config.dataset,
             self.data_dir,

@@ -102,7 +102,7 @@ SEPARATE = Grammar(
     },
 )  # fmt: skip
 """The weights are ours: hinge, Wasserstein, least squares and cross-entropy are a few nodes each."""
-GRAMMARS: Mapping[str, Grammar] = {"tied": TIED, "separate": SEPARATE}
+GRAMMARS: Mapping[str, Grammar] = {"tied": TIED, "separate": SEPARATE, "pairs": SEPARATE}
 """By the search's mode."""
 
 Random = np.random.Generator

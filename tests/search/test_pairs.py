@@ -1,0 +1,146 @@
+"""A search among losses of pairs: what it trains, what it keeps, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ganetics._check import InputError
+from ganetics._random import numpy_generator
+from ganetics.catalogue import expression_of, loss_named_or_parsed, paired_expression_of
+from ganetics.cli.losses_given import contenders_given
+from ganetics.expressions.separate import mirrored
+from ganetics.expressions.text import parse
+from ganetics.expressions.tree import Separate
+from ganetics.losses import RelativisticPairing
+from ganetics.records import SearchConfig
+from ganetics.report.page import write_search_report
+from ganetics.search import SearchResult
+from ganetics.search.evolve import Search, guessed
+from ganetics.search.finals import rivals
+from ganetics.search.pairs import as_pairs, trained_as
+from ganetics.trial import TrialJob, TrialReply
+
+FOUND = "relativistic-pairing(real: softplus(-x) - x*0.6666; fake: x; generator: abs(x) - x*abs(x))"
+
+
+@pytest.fixture(scope="session")
+def pairs(config: SearchConfig) -> SearchConfig:
+    changes = {"mode": "pairs", "guesses": (FOUND, "hinge"), "rivals": ("relativistic-pairing", "hinge")}
+    return config.model_copy(update=changes)
+
+
+@pytest.fixture(scope="session")
+def done(
+    pairs: SearchConfig,
+    fakes: ModuleType,
+    search: Callable[..., SearchResult],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, list[str]]:
+    """Return the folder of a search, and the losses that it had trained."""
+    folder, trained = tmp_path_factory.mktemp("pairs") / "run", []
+
+    def trial(job: TrialJob) -> TrialReply:
+        trained.append(job.loss)
+        reply: TrialReply = fakes.trial(job)
+        return reply
+
+    search(folder, pairs, job=trial)
+    return folder, trained
+
+
+def test_every_candidate_is_trained_in_pairs(done: tuple[Path, list[str]]) -> None:
+    folder, trained = done
+    lines = [json.loads(line) for line in (folder / "archive.jsonl").read_text().splitlines()]
+    born = [line["born"] for line in lines if "born" in line]
+    assert len(born) > 5
+    assert {one["origin"] for one in born} > {"guess", "random", "crossover"}
+    for one in born:
+        base = parse(one["expression"])
+        assert isinstance(base, Separate)
+        assert base.fake == mirrored(base.real)
+    assert {f"relativistic-pairing({one['expression']})" for one in born} <= set(trained)
+    others = {loss for loss in trained if not loss.startswith("relativistic-pairing(")}
+    assert others == {"relativistic-pairing", "hinge"}
+    assert isinstance(loss_named_or_parsed(trained[0]), RelativisticPairing)
+
+
+def test_it_goes_on_to_the_same_result(
+    done: tuple[Path, list[str]], pairs: SearchConfig, search: Callable[..., SearchResult], tmp_path: Path
+) -> None:
+    folder = done[0]
+    lines = (folder / "archive.jsonl").read_text().splitlines(keepends=True)
+    for kept in (7, len(lines) - 3):
+        part = tmp_path / str(kept)
+        part.mkdir()
+        for name in ("config.json", "environment.json"):
+            if (folder / name).exists():
+                (part / name).write_bytes((folder / name).read_bytes())
+        (part / "archive.jsonl").write_text("".join(lines[:kept]))
+        search(part, pairs)
+        for name in ("archive.jsonl", "hall_of_fame.json"):
+            assert (part / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_its_hall_of_fame_is_read_as_losses_of_pairs(done: tuple[Path, list[str]], tmp_path: Path) -> None:
+    fame = json.loads((done[0] / "hall_of_fame.json").read_text())
+    assert {entry["name"]: entry.get("paired", False) for entry in fame} == {
+        None: True, "relativistic-pairing": False, "hinge": False,
+    }  # fmt: skip
+    (file := tmp_path / "run" / "hall_of_fame.json").parent.mkdir()
+    file.write_text(json.dumps(fame))
+    losses = {one.loss for one in contenders_given(f"@{file}")}
+    assert losses == {entry["name"] or f"relativistic-pairing({entry['expression']})" for entry in fame}
+    (best,) = contenders_given(f"best=@{file}")
+    assert isinstance(loss_named_or_parsed(best.loss), RelativisticPairing)
+
+
+def test_the_page_says_how_pairs_are_used(done: tuple[Path, list[str]]) -> None:
+    page = write_search_report(done[0]).read_text(encoding="utf-8")
+    assert "of x = real − generated logit" in page
+    assert "relativistic-pairing(real: " in page
+    assert "the discriminator&#39;s term, scaled" in page
+    assert "the fake term" not in page
+    assert "--mode pairs" in page
+    assert "def generator_loss(fake_logits: torch.Tensor, real_logits: torch.Tensor)" in page
+
+
+def test_what_a_search_begins_with_is_what_pairs_are_taken_of(pairs: SearchConfig) -> None:
+    first, second = guessed(pairs)
+    assert first == parse("real: softplus(-x) - x*0.6666; fake: softplus(x) - -x*0.6666; generator: abs(x) - x*abs(x)")
+    assert second == parse("real: relu(1 - x); fake: relu(1 + x); generator: -x")
+    (tied,) = guessed(pairs.model_copy(update={"guesses": ("non-saturating",)}))
+    assert tied == parse("real: softplus(-x); fake: softplus(x); generator: softplus(-x)")
+    with pytest.raises(InputError, match="guesses: must be losses that are expressions, got 'relativistic-average'"):
+        guessed(pairs.model_copy(update={"guesses": ("relativistic-average",)}))
+    with pytest.raises(InputError, match="guesses: must be losses that are expressions, got 'relativistic-pairing"):
+        guessed(pairs.model_copy(update={"mode": "separate"}))
+
+
+def test_rivals_that_are_no_pairs_keep_no_finalist_out(pairs: SearchConfig) -> None:
+    names, known = rivals(pairs.model_copy(update={"rivals": ("relativistic-pairing", "hinge", "wasserstein")}))
+    assert names == ["relativistic-pairing", "hinge", "wasserstein"]
+    base = paired_expression_of("relativistic-pairing")
+    assert base is not None
+    assert known == [as_pairs(base)]
+    assert rivals(pairs.model_copy(update={"mode": "separate"}))[1] == [expression_of("hinge")]
+
+
+def test_a_change_of_the_fake_term_alone_is_not_lost() -> None:
+    before = as_pairs(parse("real: -x; fake: x; generator: -x"))
+    changed = parse("real: -x; fake: relu(1 + x); generator: -x")
+    assert as_pairs(changed, before) == parse("real: relu(1 - x); fake: relu(1 + x); generator: -x")
+    assert as_pairs(changed) == before
+
+
+def test_random_losses_are_seldom_the_same(pairs: SearchConfig) -> None:
+    search = Search(pairs.model_copy(update={"guesses": ()}))
+    random = numpy_generator(0, "test")
+    found: set[Any] = {search._random(random)[0] for _ in range(30)}
+    assert len(found) > 25
+    assert trained_as("p", "tied") == "p"
