@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 from marked import NOT_YET, markdown, number, run
@@ -179,6 +181,64 @@ def constant() -> str:
     return markdown(["constant", "own best rate", "FID", "ratio to 3.985", "p (Holm)"], rows)
 
 
+def inception() -> str:
+    """The same runs by another extractor."""
+    found = read("inception-cifar10/summary.json")
+    rows = [
+        [
+            NAMES.get(loss, loss),
+            number(one["fid"]),
+            number(one["fid_by_the_benchmark"]),
+            ", ".join(number(fid) for fid, _ in one["runs"].values()),
+        ]
+        for loss, one in found["losses"].items()
+    ]
+    return markdown(["loss", f"FID, {found['extractor']}, n = {found['n']:,}", "FID of the table above", "runs"], rows)
+
+
+def searched() -> str:
+    """What the searches on MNIST found, on CIFAR-10: by held-out training images, and the best of it on test images."""
+    found = lines("bench-cifar10-searched")
+    tested = finals(lines("bench-cifar10-searched-test"))
+    seeds = {line["seed"] for line in tested}
+    others = [line for line in finals(lines("bench-cifar10")) if line["seed"] in seeds]
+    texts = {line["loss"]: f"`{line['expression']}`" for line in found}
+    chosen, beside = by_label(finals(found)), by_label([*tested, *others])
+    order = sorted({**chosen, **beside}, key=lambda loss: middle(beside.get(loss, chosen.get(loss, []))))
+    rows = [
+        [
+            texts.get(loss, NAMES.get(loss, loss)),
+            *("" if loss not in runs else number(middle(runs[loss])) for runs in (chosen, beside)),
+        ]
+        for loss in order
+    ]
+    return markdown(["loss", "held-out training images", f"test images, {len(seeds)} seeds"], rows)
+
+
+def finals(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in found if line["phase"] == "final"]
+
+
+def by_label(found: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
+    """Return loss → FIDs, None of a run that failed."""
+    runs: dict[str, list[float | None]] = {}
+    for line in found:
+        runs.setdefault(line["loss"], []).append(line["fid"])
+    return runs
+
+
+def middle(fids: Sequence[float | None]) -> float:
+    """Return the geometric mean; infinite if a run failed."""
+    ended = [fid for fid in fids if fid is not None]
+    return geometric_mean(ended) if len(ended) == len(fids) else math.inf
+
+
+def lines(folder: str) -> list[dict[str, Any]]:
+    """Return the archive of a benchmark."""
+    text = (ROOT / "results" / folder / "archive.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def discovery() -> str:
     found = read("discovery/summary.json")
     rows = [
@@ -212,6 +272,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "share": share_of_the_rate,
     "metric": published_metric,
     "constant": constant,
+    "inception": inception,
+    "searched": searched,
     "discovery": discovery,
 }
 

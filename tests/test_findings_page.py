@@ -57,6 +57,37 @@ def test_a_loss_whose_runs_failed_is_told_and_not_the_best(
     assert "MNIST" in script.TABLES["rates"]()
 
 
+def test_what_was_searched_on_mnist_is_chosen_and_then_tested(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archives = {
+        "bench-cifar10-searched": [("a", "tuning", 7, 9.0), ("a", "final", 1, 300.0), ("b", "final", 1, None)],
+        "bench-cifar10-searched-test": [("a", "tuning", 7, 9.0), ("a", "final", 5, 200.0), ("a", "final", 6, 800.0)],
+        "bench-cifar10": [("ganetic", "final", 5, 100.0), ("ganetic", "final", 6, 400.0), ("ganetic", "final", 8, 1.0)],
+    }
+    for name, runs in archives.items():
+        (tmp_path / "results" / name).mkdir(parents=True)
+        lines = [
+            {"loss": loss, "phase": phase, "seed": seed, "fid": fid, "expression": f"{loss} + p"}
+            for loss, phase, seed, fid in runs
+        ]
+        (tmp_path / "results" / name / "archive.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    other = {"fid": 50.0, "fid_by_the_benchmark": None, "runs": {"5": [40.0, 1.0], "6": [62.5, None]}}
+    (tmp_path / "results" / "inception-cifar10").mkdir()
+    (tmp_path / "results" / "inception-cifar10" / "summary.json").write_text(
+        json.dumps({"extractor": "inception", "n": 2000, "losses": {"ganetic": other}})
+    )
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    assert script.TABLES["searched"]().splitlines() == [
+        "| loss | held-out training images | test images, 2 seeds |",
+        "| --- | --- | --- |",
+        "| GANetic |  | 200 |",
+        "| `a + p` | 300 | 400 |",
+        "| `b + p` | ∞ |  |",
+    ]
+    assert script.TABLES["inception"]().splitlines()[2:] == ["| GANetic | 50 | ∞ | 40, 62.5 |"]
+
+
 def fids(folder: str, loss: str) -> list[float]:
     """Return those of a loss's tuning runs at the recipe's rate."""
     lines = map(json.loads, (ROOT / "results" / folder / "archive.jsonl").read_text().splitlines())
