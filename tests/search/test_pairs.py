@@ -106,6 +106,7 @@ def test_the_page_says_how_pairs_are_used(done: tuple[Path, list[str]]) -> None:
     assert "relativistic-pairing(real: " in page
     assert "the discriminator&#39;s term, scaled" in page
     assert "the fake term" not in page
+    assert "difference x of two logits; second line" in page
     assert "--mode pairs" in page
     assert "def generator_loss(fake_logits: torch.Tensor, real_logits: torch.Tensor)" in page
 

@@ -53,7 +53,8 @@ def curves(losses: Mapping[str, Expression], *, called: Mapping[str, str]) -> li
         slopes[name] = Terms(*(scale * part for part in (slope.real, slope.fake, slope.generator)))
     p = Axis(0.0, 1.0, tuple((i / 4, f"{i / 4:g}") for i in range(5)), "p = D(x), the discriminator's output")
     marks = tuple((x, f"{tick(x)}\n{_share(x)}") for x in (-6.0, -3.0, 0.0, 3.0, 6.0))
-    logit = Axis(-6.0, 6.0, marks, "logit x; second line: p = sigmoid(x)")
+    what = "difference x of two logits" if called is PAIRS else "logit x"
+    logit = Axis(-6.0, 6.0, marks, f"{what}; second line: p = sigmoid(x)")
     over, places = (p, sigmoid(LOGITS)) if called is TIED else (logit, LOGITS)
     panels = []
     for term, name in called.items():
