@@ -11,9 +11,8 @@ from ganetics.training.recipes import recipe_for
 
 
 def test_unknown_names_suggest_the_nearest() -> None:
-    with pytest.raises(
-        InputError, match=r"^unknown dataset 'digit', nearest: digits; or give a folder, .csv or .npz of images$"
-    ):
+    said = "nearest: digits; and no folder, .csv or .npz of images is called so"
+    with pytest.raises(InputError, match=rf"^unknown dataset 'digit', {said}$"):
         load("digit", split="train")
     with pytest.raises(InputError, match=r"^unknown split 'valid', nearest: validation, all$"):
         load("digits", split="valid")
@@ -30,7 +29,7 @@ def test_a_path_with_nothing_there_is_no_unknown_name(
 
 
 def test_the_list_of_the_known_says_all_that_can_be_given() -> None:
-    known = "known: cifar10, digits, medmnist:NAME, mnist; or give a folder, .csv or .npz of images"
+    known = "known: cifar10, digits, medmnist:NAME, mnist; and no folder, .csv or .npz of images is called so"
     for check in (recipe_for, channels_of):
         with pytest.raises(InputError, match=rf"^unknown dataset 'nope', {known}$"):
             check("nope")

@@ -100,7 +100,7 @@ def test_groups_are_found_in_names(name: str, pattern: str, group: str) -> None:
 @pytest.mark.parametrize(
     ("name", "pattern", "message"),
     [
-        ("left.jpg", r"patient(\d+)", r"'patient(\\d+)' must match every file name, got 'left.jpg'"),
+        ("left.jpg", r"patient(\d+)", r"'patient(\d+)' must match every file name, got 'left.jpg'"),
         ("a.jpg", r"(p\d+)|a", r"must match every file name, got 'a.jpg'"),
         ("a.jpg", "(", r"'(' is not a regular expression: missing ), unterminated subpattern"),
     ],

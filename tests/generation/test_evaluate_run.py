@@ -55,6 +55,9 @@ def run(made: Path, tmp_path: Path) -> Path:
 def test_the_record_and_the_sheet_are_written(run: Path) -> None:
     found = evaluate_run(run, EXTRACTOR)
     assert (found.split, found.step, found.n, found.n_real, found.n_train) == ("validation", 3, 300, 300, 1197)
+    assert found.copy_n == 1000
+    assert found.copy_rate_interval is not None
+    assert found.copy_rate_interval[1] < 0.05
     assert found.config == stored_configuration(run).digest()
     assert found.copy_rate_control is not None
     assert found.copy_rate_control < 0.1

@@ -103,7 +103,9 @@ def test_it_says_what_was_trained_and_what_it_came_to(run: Path) -> None:
         "Akhmedova, Körber 2024",
         "Both against real images alone: balanced accuracy",
         "The state after step",
-        f"Control: {found.copy_rate_control:.3f} of the real images",
+        f"Control: {found.copy_rate_control:.3f} of the 300 real images",
+        "over 1,000 generated images.",
+        "In words: ",
     ):
         assert told in text, told
     assert "p**3 + sqrt(3.985*y/p)" in text

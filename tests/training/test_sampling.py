@@ -30,6 +30,13 @@ def test_an_image_does_not_depend_on_its_batch(recipe: Recipe, images: torch.Ten
     assert (decode(state.sampler, z).int() - alone.int()).abs().max() <= 1
 
 
+def test_the_first_images_do_not_depend_on_how_many_there_are(recipe: Recipe) -> None:
+    state = start(recipe.model_copy(update={"latent_dim": 10}), seed=0)
+    first, *others = (sample(state, count, generator=torch.Generator().manual_seed(1)) for count in (40, 1, 7, 23))
+    for other in others:
+        assert (other.int() - first[: len(other)].int()).abs().max() <= 1
+
+
 def test_the_moving_average_is_what_is_sampled(recipe: Recipe, images: torch.Tensor) -> None:
     state = start(recipe.model_copy(update={"ema_half_life": 500.0}), 0)
     train(state, NonSaturating(), images, until=5)

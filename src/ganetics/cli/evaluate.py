@@ -13,6 +13,7 @@ from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.evaluation_shown import show, warn_of
 from ganetics.cli.images import FEW, warn_of_skipped
+from ganetics.cli.pages import at_end
 
 if TYPE_CHECKING:
     from ganetics.data import ImageSet
@@ -33,7 +34,10 @@ def evaluate(
         Splits | None, typer.Option(help="of a run: its images to compare with [default: validation]")
     ] = None,
     count: Annotated[
-        int | None, typer.Option(help="of a run: generated images, at most 5,000 [default: as many as real ones]")
+        int | None,
+        typer.Option(
+            help="of a run: generated images, at most 5,000 [default: as many as real ones; for copies at least 1,000]"
+        ),
     ] = None,
     utility: Annotated[
         bool, typer.Option("--utility", help="of a run with classes: also train a classifier on its images")
@@ -112,7 +116,7 @@ def _of_run(
     with progress("features") as report:
         result = evaluate_run(run, measure, **chosen, seed=seed, on_progress=report)
     write_model_card(run)
-    write_train_page(run)
+    at_end(lambda: write_train_page(run), again=f"ganetics report {run}")
     if config.patience is not None and result.split == "validation":
         warn("--split validation: the state was chosen on these images, so its figures are somewhat too good")
     if result.looks is not None and result.looks > 1:

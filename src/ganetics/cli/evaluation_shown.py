@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from ganetics.cli.console import console, warn
+from ganetics.report.evaluated import in_words
 
 if TYPE_CHECKING:
     from ganetics.generation.results import Evaluation
@@ -54,9 +55,14 @@ def rows(result: Evaluation) -> list[tuple[str, str, str]]:
     ]
     if result.copy_rate is not None and result.copy_rate_interval is not None:
         low, high = result.copy_rate_interval
-        meaning = f"generated images that count as copies of training images; 95 %: {low:.3f} to {high:.3f}"
+        meaning = (
+            f"of {result.copy_n or result.n:,} generated images those that count as copies of training images; 95 %: "
+            f"{low:.4f} to {high:.4f}"
+        )
         found.append(("copy rate", f"{result.copy_rate:.3f}", meaning))
-        found.append(("  control", f"{result.copy_rate_control:.3f}", "the same of held-out real images"))
+        found.append(
+            ("  control", f"{result.copy_rate_control:.3f}", f"the same of {result.n_real:,} held-out real images")
+        )
         for name, share in (result.copy_rate_replayed or {}).items():
             found.append(("  found", f"{share:.3f}", f"the same of training images {name}"))
     for probe in () if result.utility is None else result.utility.probes:
@@ -81,6 +87,7 @@ def show(result: Evaluation, *, skipped: int = 0) -> None:
     for row in rows(result):
         table.add_row(*row)
     console.print(table)
+    console.print(f"\n{in_words(result)}", soft_wrap=True)
     split = "" if result.split is None else f" ({result.split})"
     sides = f"{result.n} generated and {result.n_real} real images{split}"
     trained = "" if result.n_train is None else f", {result.n_train} training images"

@@ -5,12 +5,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ganetics._check import InputError
 from ganetics.cli.console import warn
 
 REFRESH_SECONDS = 30.0
 """At least, between two writings."""
 SHARE = 0.02
 """Of the time, at most: what is written last takes seconds where there are many bootstraps."""
+
+
+def at_end(write: Callable[[], object], *, again: str) -> None:
+    """Call ``write`` for the page of a run that has ended; a fault of the page does not hide that it has.
+
+    Args:
+        write: writes the page.
+        again: the command that does, for the message.
+
+    Raises:
+        InputError, OSError: as ``write``.
+    """
+    try:
+        write()
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of the page alone
+        warn(
+            f"page: not written, but the run has ended and all of it is kept: {type(error).__name__}: {error}; "
+            f"{again} writes it"
+        )
 
 
 def now_and_then(write: Callable[[], object]) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from ganetics.cli.console import console, print_json, progress
 from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.model_card import write_model_card
+from ganetics.cli.pages import at_end
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.train_page import write_train_page
 from ganetics.records import Penalty, Recipe, from_values
@@ -64,7 +65,7 @@ def train(
         bool, typer.Option("--conditional", help="tell the networks each image's class, to ask for one in sample")
     ] = False,
     augment: Annotated[
-        Augment | None, typer.Option(help="augmentation, for few images: adaptive [default: the recipe's]")
+        Augment | None, typer.Option(help="augmentation: adaptive for few images [default: the recipe's: none]")
     ] = None,
     precision: Annotated[
         str | None, typer.Option(help="float32, or bfloat16: faster where the processor has it [default: the recipe's]")
@@ -166,7 +167,7 @@ def train(
             on_progress=report,
         )
     write_model_card(run)
-    write_train_page(run)
+    at_end(lambda: write_train_page(run), again=f"ganetics report {run}")
     if as_json:
         print_json(summary(run, config, result))
     else:

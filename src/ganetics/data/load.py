@@ -60,7 +60,7 @@ def check_known(dataset: str) -> None:
     try:
         _check.one_of("dataset", dataset, (*NAMED, f"{PREFIX}NAME"))
     except InputError as error:
-        raise InputError(f"{error}; or give a folder, .csv or .npz of images") from None
+        raise InputError(f"{error}; and no folder, .csv or .npz of images is called so") from None
 
 
 def listed(dataset: str, *, data_dir: Path | None = None, groups: str | None = None) -> Listing:

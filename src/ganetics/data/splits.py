@@ -102,8 +102,8 @@ def group_of(name: str, pattern: str) -> str:
     try:
         match = re.search(pattern, name)
     except re.error as error:
-        raise InputError(f"groups: {pattern!r} is not a regular expression: {error}") from None
+        raise InputError(f"groups: '{pattern}' is not a regular expression: {error}") from None
     found = None if match is None else match.group(1 if match.re.groups else 0)
     if found is None:
-        raise InputError(f"groups: {pattern!r} must match every file name, got {name!r}")
+        raise InputError(f"groups: '{pattern}' must match every file name, got {name!r}")
     return str(found)

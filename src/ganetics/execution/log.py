@@ -221,9 +221,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Return the configuration stored in a run folder.
 
     Raises:
-        InputError: there is none, or it is not a JSON object.
+        InputError: there is none, it is not a JSON object, or ``folder`` is a file.
     """
     path = folder / "config.json"
+    if folder.is_file():
+        raise InputError(f"{folder}: must be the folder of a run, got a file")
     try:
         config = json.loads(read_text(path, "run folder"))
     except ValueError as error:
@@ -267,7 +269,8 @@ def first_difference(old: Any, new: Any, field: str = "") -> tuple[str, Any, Any
     ('b.c', 2, 3)
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in [*new, *(name for name in old if name not in new)]:
+        # what is expected to take follows from all the rest, and says nothing
+        for name in sorted([*new, *(name for name in old if name not in new)], key=lambda name: name == "seconds"):
             inner = f"{field}.{name}" if field else name
             difference = first_difference(old.get(name), new.get(name), inner)
             if difference is not None:

@@ -73,10 +73,21 @@ def compared(
     *,
     extractor: Extractor,
     train: ImageSet | None = None,
+    likeness: int | None = None,
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> Compared:
     """Compare as :func:`evaluate` does, and say of each image how near it is to a training image.
+
+    Args:
+        real: as there.
+        fake: as there.
+        extractor: as there.
+        train: as there.
+        likeness: of so many generated images, the first, all figures but the copy rate are made; None: of all. A copy
+            is rare: it is looked for among more images than the others need.
+        seed: as there.
+        on_progress: as there.
 
     Raises:
         InputError: as for :func:`evaluate`.
@@ -85,7 +96,7 @@ def compared(
     report = _Counter(on_progress, total=sum(len(part) for part in (real, fake, train) if part is not None))
     side = reference(real, extractor, count=len(real), on_progress=report.after(0))
     features = extractor(fake.images, on_progress=report.after(len(real)))
-    values = _figures(side, features, seed)
+    values = _figures(side, features[:likeness], seed)
     if train is None:
         return Compared(Evaluation(**values))
     seen = reference(train, extractor, count=len(train), on_progress=report.after(len(real) + len(fake)))
@@ -139,6 +150,7 @@ def _copies(memory: Memory, copies: Copies, control: Copies) -> dict[str, Any]:
         )
     return {
         "copy_rate": copies.rate,
+        "copy_n": len(copies.closeness),
         "copy_rate_interval": proportion_interval(copies.count, len(copies.closeness)),
         "copy_rate_control": float((strangers < 1).mean()),
         "copy_limits": memory.limits,

@@ -28,6 +28,8 @@ from ganetics.training import TrainingState, sample
 
 MOST = 5000
 """Generated images."""
+COPIES = 1000
+"""Generated images that are looked at for copies, at least: of 45 without one, 8 in 100 might still be copies."""
 FILE, SHEET, KEPT = "evaluation.json", "closest.png", "evaluated"
 Split = Literal["validation", "test"]
 
@@ -62,7 +64,8 @@ def evaluate_run(
         run: folder of a training run.
         extractor: makes the features.
         split: which images of the run's own data set were held out.
-        count: generated images, 2 to 5,000; None: as many as held-out ones, at most 5,000.
+        count: generated images, 2 to 5,000; None: as many as held-out ones, at most 5,000. Copies are looked for among
+            1,000 at least.
         utility: also say what generated images are worth to a classifier; of a run that knows classes.
         data_dir: where the files of a named data set lie, or where a folder or file of images lies now.
         seed: of the generated images; other ones give other images.
@@ -82,13 +85,22 @@ def evaluate_run(
     with RunFolder(run):
         state = best_state(run, device=device)
         held = images_of(config, split, data_dir=data_dir)
-        fake = generated(state, held.train, count or min(len(held.real), MOST), seed=seed)
+        likeness = count or min(len(held.real), MOST)
+        fake = generated(state, held.train, max(likeness, COPIES), seed=seed)
         look = {}
         if split == "test":
             seen = {"images": len(held.real), "sha256": held.real.identity.sha256, "step": state.step}
             first, looks = note_look(run / "looks.json", "test images", **seen)
             look = {"first_look": first, "looks": looks}
-        found = compared(held.real, fake, extractor=extractor, train=held.train, seed=seed, on_progress=on_progress)
+        found = compared(
+            held.real,
+            fake,
+            extractor=extractor,
+            train=held.train,
+            likeness=likeness,
+            seed=seed,
+            on_progress=on_progress,
+        )
         told = {"split": split, "step": state.step, "config": config.digest(), **look}
         if utility:
             told["utility"] = utility_of(state, config.classes, held.train, held.real, extractor, seed=seed)

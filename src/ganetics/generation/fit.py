@@ -17,6 +17,7 @@ import torch
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
+from ganetics._random import torch_generator
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, resolved
 from ganetics.data.audit import Audit, write_audit
@@ -28,6 +29,7 @@ from ganetics.generation.results import EVALUATE_EVERY, FitConfig, FitResult, st
 from ganetics.generation.timing import noted
 from ganetics.generation.tracking import TensorBoard
 from ganetics.generation.watch import Progress, Watcher
+from ganetics.models import build_gan
 from ganetics.records import FailureKind, Outcome, Recipe, from_json, from_values, read_text, to_json
 from ganetics.training import Diverged, TrainingState, checkpoint, start, train
 from ganetics.training.ranks import Ranks, check_devices, launch
@@ -49,9 +51,11 @@ def configuration(
     """Return the configuration of a run.
 
     Raises:
-        InputError: the loss is neither a name of the catalogue nor an expression; the steps do not fit the evaluations.
+        InputError: the loss is neither a name of the catalogue nor an expression; the steps do not fit the evaluations;
+            there are no networks for images of this size.
     """
     loss_named_or_parsed(loss)
+    build_gan(recipe, generator=torch_generator(seed, "weights"))  # before a folder is made
     values = {
         "dataset": resolved(dataset),
         "loss": loss,

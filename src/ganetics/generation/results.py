@@ -161,6 +161,8 @@ class Evaluation(Record):
     copy_rate: float | None = None
     """Share of the generated images that are copies: near to one training image and to no other, by the measure of the
     training set itself (:mod:`ganetics.metrics.copies`); with training images."""
+    copy_n: int | None = None
+    """Generated images that copies were looked for among; None: ``n``."""
     copy_rate_interval: tuple[float, float] | None = None
     """95 %, Clopper and Pearson, over generated images: of other images of this generator, not of other trainings."""
     copy_rate_control: float | None = None

@@ -35,7 +35,7 @@ class Part:
 def closest_pairs(fake: Tensor, train: Tensor, copies: Copies, *, real: Tensor, control: Copies) -> bytes:
     """Return a PNG of the 16 generated and the 8 held-out real images that are nearest to a training image.
 
-    Each stands left of that training image, over its closeness: the distance over that from which copies count.
+    Each stands left of that training image, over its distance from it, in terms of that below which copies count.
 
     Args:
         fake: generated images, uint8 ``[n, c, h, w]``.
@@ -44,7 +44,7 @@ def closest_pairs(fake: Tensor, train: Tensor, copies: Copies, *, real: Tensor, 
         real: held-out real images, uint8 or uint16.
         control: of the held-out images.
     """
-    rule = "Number: closeness to it, over the limit; below 1 it counts as a copy."
+    rule = "Number: distance from it, over the limit; below 1 it counts as a copy."
     parts = (
         Part(("Generated images nearest to a training image: left generated, right training.", rule), fake, copies,
              PAIRS),

@@ -11,6 +11,10 @@ from ganetics.report.detect import figure, signed, words
 FOUND, ALIKE = 0.9, 0.1
 """Of slightly changed training images the check should find at least this share, of held-out ones at most that."""
 Row = tuple[str, str, str]
+SHARES = ((0.1, "hardly any"), (0.4, "few"), (0.7, "many"))
+"""Below which share how many are said."""
+FEW_REAL = 200
+"""Real images below which figures scatter much."""
 
 
 def made_from(found: Evaluation) -> str:
@@ -20,6 +24,26 @@ def made_from(found: Evaluation) -> str:
         f"{found.extractor.name} {found.extractor.version}, {found.extractor.dimension} features, resize: "
         f"{found.resize}; real against real {number(found.floor)} at {found.floor_n:,} a side"
     )
+
+
+def in_words(found: Evaluation) -> str:
+    """Return what precision and coverage say, for people who do not know the words, and what to look at next."""
+    said = (
+        f"In words: {_many(found.precision)} generated images look like real ones to this network (precision), and "
+        f"{_many(found.coverage)} real images have a generated one near (coverage)."
+    )
+    if found.coverage < SHARES[1][0]:
+        said += " Whole kinds of images are missing, or what is generated looks wrong: look at the samples."
+    if found.n_real < FEW_REAL:
+        said += (
+            f" With {found.n_real:,} real images to compare with all figures scatter, and FID is much too high at any "
+            "quality: KID is the one to go by."
+        )
+    return said
+
+
+def _many(share: float) -> str:
+    return next((word for limit, word in SHARES if share < limit), "most")
 
 
 def figure_rows(found: Evaluation) -> list[Row]:
@@ -52,9 +76,13 @@ def _copies(found: Evaluation) -> Iterator[str]:
     groups = "" if found.train_groups is None else f" of {found.train_groups:,} groups"
     yield (
         f"Copy rate {copy_rate(found)}: the share of generated images that are near to one of {found.n_train or 0:,} "
-        f"training images{groups} and to no other. Interval: 95 %, Clopper and Pearson, over generated images."
+        f"training images{groups} and to no other. Interval: 95 %, Clopper and Pearson, over "
+        f"{found.copy_n or found.n:,} generated images."
     )
-    yield f"Control: {figure(found.copy_rate_control)} of the real images that were held out count as copies, too."
+    yield (
+        f"Control: {figure(found.copy_rate_control)} of the {found.n_real:,} real images that were held out count as "
+        "copies, too."
+    )
     replayed = dict(sorted((found.copy_rate_replayed or {}).items(), key=lambda one: (one[0] != "as they are", one[0])))
     yield (
         "What the check finds of training images themselves: "

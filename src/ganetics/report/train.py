@@ -15,7 +15,7 @@ from ganetics._files import write_atomically
 from ganetics.expressions.text import parse
 from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
-from ganetics.report.evaluated import copies_told, figure_rows, made_from, utility_rows, utility_told
+from ganetics.report.evaluated import copies_told, figure_rows, in_words, made_from, utility_rows, utility_told
 from ganetics.report.facts import Rows, duration, identity, rows_of
 from ganetics.report.model_card_facts import audit_text, data_rows, limits, model_rows, training_rows
 from ganetics.report.page import Featured, environment
@@ -119,7 +119,9 @@ def verdict(run: TrainRun) -> Iterator[str]:
     found = run.evaluation
     if found is None:
         yield "Not evaluated yet: until then take it that it may copy training images."
-    elif found.looks is not None:
+        return
+    yield in_words(found)
+    if found.looks is not None:
         how = "once" if found.looks == 1 else f"{found.looks} times"
         yield (
             f"Test images were looked at {how}, first at {found.first_look}."

@@ -31,13 +31,14 @@ def sample(state: TrainingState, count: int, *, generator: torch.Generator, labe
     Args:
         state: a training run.
         count: number of images.
-        generator: source of the latents, on the CPU.
+        generator: source of the latents, on the CPU; the first of them do not depend on ``count``.
         labels: int64 ``[count]``: the images' classes, if the recipe has any; None: they take turns.
 
     Returns:
         uint8 ``[count, c, h, w]`` on the CPU.
     """
-    z = torch.randn(count, state.recipe.latent_dim, generator=generator)
+    # torch draws in sixteens, and what is left over in another way: the first images are to be those of any count
+    z = torch.randn(count + -count % 16, state.recipe.latent_dim, generator=generator)[:count]
     return decode(state.sampler, z.to(state.device), fixed_labels(state, count) if labels is None else labels)
 
 
