@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from ganetics._check import InputError
@@ -59,8 +60,10 @@ def made(run: Path, recipe: Recipe, data: TrialData, folder: str = "checkpoint")
     return state
 
 
-def run_script(out: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    program = "import runpy, sys; sys.modules.update(dict.fromkeys(('torch', 'ganetics', 'PIL', 'scipy'))); " \
+def run_script(
+    out: Path, *arguments: object, without: tuple[str, ...] = ("torch", "ganetics", "PIL", "scipy")
+) -> subprocess.CompletedProcess[str]:
+    program = f"import runpy, sys; sys.modules.update(dict.fromkeys({without})); " \
               "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"  # fmt: skip
     command = [sys.executable, "-c", program, out / "sample.py", *arguments]
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
@@ -99,6 +102,13 @@ def test_graph_weights_and_script_make_the_images_of_the_run(name: str, data: Tr
     assert np.abs(found["images"].astype(int) - expected).max() <= 1
     assert np.mean(found["images"] == expected) > 0.99
     assert ("labels" in found) == bool(recipe.classes)
+    assert run_script(out, tmp_path / "a.png", "--count", 10, "--seed", 5, without=("torch", "ganetics")).stderr == ""
+    with Image.open(tmp_path / "a.png") as picture:
+        pixels, side = np.asarray(picture), recipe.image_size
+        assert (picture.mode, pixels.shape) == ("L", (2 * side, 8 * side))
+    ten = pixels.reshape(2, side, 8, side).swapaxes(1, 2).reshape(16, side, side)
+    assert np.abs(ten[:10].astype(int) - found["images"][:10, ..., 0]).max() <= 1
+    assert (ten[10:] == 255).all()
 
 
 def test_the_script_asks_for_a_class_and_refuses_what_it_has_not(data: TrialData, tmp_path: Path) -> None:
@@ -120,7 +130,7 @@ def test_the_script_asks_for_a_class_and_refuses_what_it_has_not(data: TrialData
     ):
         ended = run_script(out, tmp_path / "b.npz", *given)
         assert (ended.returncode, told in ended.stderr) == (2, True), ended.stderr
-    assert "must end in .npz" in run_script(out, tmp_path / "b.npy").stderr
+    assert "must end in .npz or .png" in run_script(out, tmp_path / "b.npy").stderr
     assert not (tmp_path / "b.npz").exists()
 
 
@@ -144,7 +154,7 @@ def test_the_best_state_is_exported_as_sample_takes_it(
 def latents(recipe: Recipe, role: str) -> torch.Tensor:
     from ganetics._random import torch_generator
 
-    return torch.randn(6, recipe.latent_dim, generator=torch_generator(0, role))
+    return torch.randn(16, recipe.latent_dim, generator=torch_generator(0, role))[:6]
 
 
 def missing() -> Any:

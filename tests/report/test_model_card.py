@@ -34,7 +34,7 @@ RECIPE = RECIPES["digits"].model_copy(
     update={"steps": 3, "width": 2, "eval_samples": 20, "penalties": (Penalty(kind="r1", weight=0.5, every=2),)}
 )
 HEADINGS = [
-    "Model details", "Intended use", "Out of scope", "Data", "Audit of the images", "Training", "Metrics",
+    "Model details", "Intended use", "How to use", "Out of scope", "Data", "Audit of the images", "Training", "Metrics",
     "Memorisation", "Limits", "How to make it again",
 ]  # fmt: skip
 AUDIT = Audit(
