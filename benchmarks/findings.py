@@ -193,11 +193,16 @@ def inception() -> str:
         ]
         for loss, one in found["losses"].items()
     ]
-    return markdown(["loss", f"FID, {found['extractor']}, n = {found['n']:,}", "FID of the table above", "runs"], rows)
+    return markdown(
+        ["loss", f"FID, {found['extractor']}, n = {found['n']:,}", "FID by the table's extractor, same seeds", "runs"],
+        rows,
+    )
 
 
 def searched() -> str:
     """What the searches on MNIST found, on CIFAR-10: by held-out training images, and the best of it on test images."""
+    for folder in ("bench-cifar10-searched", "bench-cifar10-searched-test", "bench-cifar10"):
+        read(f"{folder}/tables.json")  # there when a benchmark has ended
     found = lines("bench-cifar10-searched")
     tested = finals(lines("bench-cifar10-searched-test"))
     seeds = {line["seed"] for line in tested}

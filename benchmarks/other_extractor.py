@@ -18,13 +18,17 @@ from typing import Any
 
 from repeat import final_runs, trained_again
 
+from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.benchmark.tables import distance
 from ganetics.execution.log import Log
 from ganetics.execution.process import environment, prepare
 from ganetics.records import to_json
 
-FIELDS = ("loss", "lr", "seed", "steps", "dataset", "split", "recipe", "extractor", "n", "fid", "kid", "failure")
+FIELDS = (
+    "loss", "lr", "seed", "steps", "dataset", "split", "recipe", "extractor", "extractor_digest", "n", "fid", "kid",
+    "failure",
+)  # fmt: skip
 
 
 def summary(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -60,7 +64,14 @@ def main() -> None:
     prepare()
     given.out.mkdir(parents=True, exist_ok=True)
     log = Log(given.out / "archive.jsonl")
-    there = {(line["loss"], line["seed"]) for line in log.read()}
+    there = set()
+    for line in log.read():
+        if (line["extractor"], line["n"]) != (given.extractor, given.samples):
+            raise InputError(
+                f"{log.path}: must be of {given.extractor} at n = {given.samples}, got {line['extractor']} at "
+                f"n = {line['n']}; name another folder"
+            )
+        there.add((line["loss"], line["seed"]))
     runs = final_runs(given.run, given.losses, seeds=given.seeds)
     missing = [(run, line) for run, line in runs if (line["loss"], line["seed"]) not in there]
     scored = {"extractor": given.extractor, "eval_samples": given.samples}

@@ -161,7 +161,7 @@ def summary(trials: Trials) -> dict[str, Any]:
 def elites(hall_of_fame: Path, count: int) -> dict[str, str]:
     """Return the best evolved losses of a search's hall of fame."""
     entries = json.loads(hall_of_fame.read_text(encoding="utf-8"))
-    texts = [entry["expression"] for entry in entries if entry["origin"] == "evolved"]
+    texts = [entry["expression"] for entry in entries if entry["origin"] == "evolved" and not entry.get("paired")]
     return {f"evolved {rank}": text for rank, text in enumerate(texts[:count], 1)}
 
 

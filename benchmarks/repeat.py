@@ -68,6 +68,7 @@ def trained_again(
         reference_split=split(config, "final"),
         groups=config.groups,
     )
+    config = config.model_copy(update={"extractor": data.extractor.identity})
     shared = InProcessExecutor().share(data)
     for run, archived in runs:
         job = TrialJob(

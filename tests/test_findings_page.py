@@ -71,6 +71,7 @@ def test_what_was_searched_on_mnist_is_chosen_and_then_tested(
             {"loss": loss, "phase": phase, "seed": seed, "fid": fid, "expression": f"{loss} + p"}
             for loss, phase, seed, fid in runs
         ]
+        (tmp_path / "results" / name / "tables.json").write_text("{}")
         (tmp_path / "results" / name / "archive.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     other = {"fid": 50.0, "fid_by_the_benchmark": None, "runs": {"5": [40.0, 1.0], "6": [62.5, None]}}
     (tmp_path / "results" / "inception-cifar10").mkdir()

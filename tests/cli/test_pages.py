@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from ganetics._check import InputError
 from ganetics.cli import pages
 
 
@@ -47,3 +48,29 @@ def test_a_page_that_cannot_be_made_does_not_end_the_run(
     now, error = 100.0, OSError("disk full")  # type: ignore[assignment]
     with pytest.raises(OSError, match="disk full"):
         perhaps()
+
+
+@pytest.mark.parametrize("error", [TypeError("missing 'mode'"), InputError("archive.jsonl: line 3 is damaged")])
+def test_a_fault_of_the_page_is_told_and_the_run_is_not_lost(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write() -> None:
+        raise error
+
+    pages.page_at_end(write, again="ganetics report my-gan")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "page: not written, but the run has ended and all of it is kept" in told
+    assert str(error) in told
+    assert told.endswith("ganetics report my-gan writes it")
+
+
+def test_a_full_disk_ends_it_and_a_page_that_can_be_written_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        pages.page_at_end(full, again="ganetics report my-gan")
+    written: list[int] = []
+    pages.page_at_end(lambda: written.append(1), again="ganetics report my-gan")
+    assert written == [1]
+    assert capsys.readouterr().err == ""

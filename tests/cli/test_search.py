@@ -209,6 +209,29 @@ def test_a_tied_search_begins_with_a_hall_of_fame_that_has_the_default_rivals(
     assert set(guesses) == {"(p - y)**2", "ganetic", "non-saturating"}
 
 
+def test_a_search_among_pairs_keeps_its_penalties(command: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    small = ("--trials", 2, "--steps", 2, "--finalists", 1, "--final-seeds", 1, "--rival", "hinge", "--workers", 1)
+    given = ("--mode", "pairs", "--penalty", "r1:0.05", "--penalty", "r2:0.5/4", "--guess", "evolved-pairing")
+    ended = command("search", run, *small, *given, "--json")
+    penalties = [{"kind": "r1", "weight": 0.05}, {"kind": "r2", "weight": 0.5, "every": 4}]
+    assert json.loads((run / "config.json").read_text())["recipe"]["penalties"] == penalties
+    fame = json.loads((run / "hall_of_fame.json").read_text())
+    (found,) = (entry for entry in fame if entry["name"] is None)
+    assert found["paired"] is True
+    if fame[0] is found:
+        assert ended.json["best"]["loss"] == f"relativistic-pairing({found['expression']})"
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "--penalty r1:0.05 --penalty r2:0.5/4" in page
+    assert "<code>+r1:0.05+r2:0.5/4</code>" in page
+    assert command("search", run, "--resume", "--workers", 1, "--json").json == ended.json
+    refused = command("search", run, "--resume", "--penalty", "r1:0.06")
+    assert (refused.status, "recipe.penalties is [" in refused.complaint) == (2, True)
+    assert command("search", tmp_path / "b", "--penalty", "r1").complaint == (
+        "--penalty: must be KIND:WEIGHT or KIND:WEIGHT/STEPS, got 'r1'"
+    )
+
+
 def test_losses_to_begin_with_are_those_of_guesses_then_those_of_a_text(tmp_path: Path, hall: Path) -> None:
     text = tmp_path / "losses.txt"
     text.write_text("# the best\nhinge\n\n  p**3 + sqrt(4*y/p)  # GANetic\nmine=real: -x; fake: x; generator: -x\n")

@@ -26,7 +26,7 @@ from ganetics.generation.evaluate_run import evaluate_run
 from ganetics.generation.fit import configuration, fit
 from ganetics.generation.results import Evaluation
 from ganetics.records import from_json, to_json
-from ganetics.report.evaluated import copies_told, utility_told
+from ganetics.report.evaluated import copies_told, in_words, utility_told
 from ganetics.report.grids import top_rows
 from ganetics.report.train import evaluate_command, title, unmarked, write_train_report
 from ganetics.report.train_run import data_url, read_train
@@ -90,7 +90,8 @@ def test_it_says_what_was_trained_and_what_it_came_to(run: Path) -> None:
         "For research, not a medical device",
         "digits · recipe digits · seed 4",
         "GANetic on digits: FID",
-        "40 generated against 300 real validation images; digits-classifier 1, 64 features, resize: none",
+        "40 generated against 300 real validation images (copies looked for among 1,000); digits-classifier 1, "
+        "64 features, resize: none",
         "trained on 1,197 of 8×8 pixels",
         "None: a public data set",
         "of the generator; 1,200 images shown",
@@ -162,8 +163,25 @@ def test_what_the_check_for_copies_cannot_show_is_told(run: Path) -> None:
         "Real images are so alike here that a rate near the control says nothing.",
         "4 held-out images are training images, too: the split has leaked.",
     ]
+    assert "of the 296 real images" in (copies_told(alike) or [])[1]
     assert copies_told(found.model_copy(update={"copy_rate": None})) is None
     assert utility_told(found.model_copy(update={"utility": None})) is None
+
+
+def test_quality_is_told_in_words(run: Path) -> None:
+    good = changed(run).model_copy(update={"precision": 0.9, "coverage": 0.95, "n": 300, "n_real": 300})
+    assert in_words(good) == (
+        "In words: most generated images look like real ones to this network (precision), and most real images have a "
+        "generated one near (coverage)."
+    )
+    poor = good.model_copy(update={"precision": 0.05, "coverage": 0.39})
+    assert in_words(poor).startswith("In words: hardly any generated images look like real ones")
+    assert "and few real images have" in in_words(poor)
+    assert "Whole kinds of images are missing" in in_words(poor)
+    # a hundred images cannot be near to three hundred
+    assert "missing" not in in_words(poor.model_copy(update={"n": 100}))
+    few = in_words(good.model_copy(update={"n": 45, "n_real": 45}))
+    assert "With 45 real images to compare with all figures scatter" in few
 
 
 def test_a_run_on_its_way_and_one_that_failed(run: Path) -> None:

@@ -54,7 +54,7 @@ def test_lines_hold_the_expression_or_the_name_of_a_loss_that_has_none(config: S
     lines = [final_line(final, outcome) for final in finals[:2]]
     assert [line["expression"] for line in lines] == ["p**3 + sqrt(3.985*y/p)", "ganetic-batch-sum"]
     assert [line["name"] for line in lines] == ["ganetic", "ganetic-batch-sum"]
-    evolved = Final(0, "(y - p)**2", "(y - p)**2", None, 0.5, 2, "previews/a.png")
+    evolved = Final(0, "(y - p)**2", "(y - p)**2", False, None, 0.5, 2, "previews/a.png")
     assert final_line(evolved, outcome)["preview"] == "previews/a.png"
     assert final_line(evolved, failed)["preview"] is None
     assert final_line(evolved, failed)["name"] is None

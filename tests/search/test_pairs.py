@@ -13,10 +13,11 @@ import pytest
 from ganetics._check import InputError
 from ganetics._random import numpy_generator
 from ganetics.catalogue import expression_of, loss_named_or_parsed, paired_expression_of
+from ganetics.cli.guesses import guesses_given
 from ganetics.cli.losses_given import contenders_given
-from ganetics.expressions.separate import mirrored
+from ganetics.expressions.separate import mirrored, negated
 from ganetics.expressions.text import parse
-from ganetics.expressions.tree import Separate
+from ganetics.expressions.tree import Separate, size
 from ganetics.losses import RelativisticPairing
 from ganetics.records import SearchConfig
 from ganetics.report.page import write_search_report
@@ -89,15 +90,31 @@ def test_it_goes_on_to_the_same_result(
 
 def test_its_hall_of_fame_is_read_as_losses_of_pairs(done: tuple[Path, list[str]], tmp_path: Path) -> None:
     fame = json.loads((done[0] / "hall_of_fame.json").read_text())
-    assert {entry["name"]: entry.get("paired", False) for entry in fame} == {
-        None: True, "relativistic-pairing": False, "hinge": False,
-    }  # fmt: skip
+    found = [entry for entry in fame if entry["name"] is None]
+    rivals_of = {entry["name"]: entry for entry in fame if entry["name"] is not None}
+    assert len(found) == 2
+    assert set(rivals_of) == {"relativistic-pairing", "hinge"}
+    for entry in [*found, rivals_of["relativistic-pairing"]]:
+        base = parse(entry["expression"])
+        assert isinstance(base, Separate)
+        assert entry["paired"] is True
+        assert entry["complexity"] == size(base.real) + size(base.generator)
+        assert (entry["latex"], entry["mathml"]) == (None, None)
+    # the search has trained pairs of hinge, which hinge itself is not
+    hinge = rivals_of["hinge"]
+    assert (hinge["expression"], hinge["complexity"]) == ("real: relu(1 - x); fake: relu(1 + x); generator: -x", 10)
+    assert ("paired" in hinge, hinge["candidate"], hinge["search_fid"]) == (False, None, None)
     (file := tmp_path / "run" / "hall_of_fame.json").parent.mkdir()
     file.write_text(json.dumps(fame))
-    losses = {one.loss for one in contenders_given(f"@{file}")}
-    assert losses == {entry["name"] or f"relativistic-pairing({entry['expression']})" for entry in fame}
+    losses = [one.loss for one in contenders_given(f"@{file}")]
+    assert losses == [entry["name"] or f"relativistic-pairing({entry['expression']})" for entry in fame]
     (best,) = contenders_given(f"best=@{file}")
+    assert best.loss == f"relativistic-pairing({found[0]['expression']})"
     assert isinstance(loss_named_or_parsed(best.loss), RelativisticPairing)
+    assert guesses_given([], file, mode="pairs") == tuple(losses)
+    assert guesses_given([], file, mode="separate") == ("hinge",)
+    with pytest.raises(InputError, match=r"--guess: @.*: must be no losses of pairs but in pairs mode, got 'relativ"):
+        guesses_given([f"@{file}"], None, mode="tied")
 
 
 def test_the_page_says_how_pairs_are_used(done: tuple[Path, list[str]]) -> None:
@@ -119,7 +136,7 @@ def test_what_a_search_begins_with_is_what_pairs_are_taken_of(pairs: SearchConfi
     assert tied == parse("real: softplus(-x); fake: softplus(x); generator: softplus(-x)")
     with pytest.raises(InputError, match="guesses: must be losses that are expressions, got 'relativistic-average'"):
         guessed(pairs.model_copy(update={"guesses": ("relativistic-average",)}))
-    with pytest.raises(InputError, match="guesses: must be losses that are expressions, got 'relativistic-pairing"):
+    with pytest.raises(InputError, match="guesses: must be no losses of pairs but in pairs mode, got 'relativistic-pa"):
         guessed(pairs.model_copy(update={"mode": "separate"}))
 
 
@@ -142,6 +159,8 @@ def test_a_change_of_the_fake_term_alone_is_not_lost() -> None:
 def test_random_losses_are_seldom_the_same(pairs: SearchConfig) -> None:
     search = Search(pairs.model_copy(update={"guesses": ()}))
     random = numpy_generator(0, "test")
-    found: set[Any] = {search._random(random)[0] for _ in range(30)}
-    assert len(found) > 25
+    found: list[Any] = [search._random(random)[0] for _ in range(60)]
+    assert len(set(found)) > 50
+    assert all(one.fake == mirrored(one.real) for one in found)
+    assert sum(one.generator == negated(one.fake) for one in found) > 5
     assert trained_as("p", "tied") == "p"

@@ -34,7 +34,6 @@ from ganetics.expressions.tree import (
 from ganetics.search.screen import screen
 from ganetics.search.variation import (
     GRAMMARS,
-    MIRRORED,
     MUTATIONS,
     SAME,
     SATURATING,
@@ -257,10 +256,7 @@ def test_the_same_generator_gives_the_same_trees_as_ever() -> None:
 
 
 ExpressionMaker = Callable[[Grammar, np.random.Generator], Expression]
-SMALL = {
-    "tied": changed(TIED, max_depth=4, max_size=7),
-    "separate": changed(SEPARATE, max_depth=4, max_size=7),
-}
+SMALL = {mode: changed(grammar, max_depth=4, max_size=7) for mode, grammar in GRAMMARS.items()}
 
 
 def _child(grammar: Grammar, random: np.random.Generator) -> Expression:
@@ -280,7 +276,7 @@ def test_losses_keep_to_the_mode_and_its_limits_and_survive_text(mode: str, make
     for grammar in (GRAMMARS[mode], SMALL[mode]):
         made = [EXPRESSIONS[maker](grammar, np.random.default_rng(seed)) for seed in range(300)]
         for seed, expression in enumerate(made):
-            assert type(expression) is {"tied": Tied, "separate": Separate}[mode]
+            assert type(expression) is (Tied if mode == "tied" else Separate)
             assert parse(to_text(expression)) == expression
             assert EXPRESSIONS[maker](grammar, np.random.default_rng(seed)) == expression
             for tree in trees(expression):
@@ -340,7 +336,7 @@ def test_random_terms_follow_from_each_other_as_often_as_they_should() -> None:
     real = [loss for loss in made if size(loss.real) > 4]
     fake = [loss for loss in made if size(loss.fake) > 4]
     assert min(len(real), len(fake)) > 1000
-    assert near(sum(loss.fake == mirrored(loss.real) for loss in real), len(real), MIRRORED)
+    assert near(sum(loss.fake == mirrored(loss.real) for loss in real), len(real), SEPARATE.mirrored)
     assert near(sum(loss.generator == loss.real for loss in real), len(real), SAME)
     assert near(sum(loss.generator == negated(loss.fake) for loss in fake), len(fake), SATURATING)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from ganetics.losses import NonSaturating
 from ganetics.records import Recipe
 from ganetics.training import sample, start, train
-from ganetics.training.sampling import decode, fixed_latents, grid_png
+from ganetics.training.sampling import decode, fixed_latents, grid_png, latents
 
 
 def test_samples_are_uint8_and_repeatable_and_training_mode_is_kept(recipe: Recipe) -> None:
@@ -30,11 +30,13 @@ def test_an_image_does_not_depend_on_its_batch(recipe: Recipe, images: torch.Ten
     assert (decode(state.sampler, z).int() - alone.int()).abs().max() <= 1
 
 
-def test_the_first_images_do_not_depend_on_how_many_there_are(recipe: Recipe) -> None:
-    state = start(recipe.model_copy(update={"latent_dim": 10}), seed=0)
-    first, *others = (sample(state, count, generator=torch.Generator().manual_seed(1)) for count in (40, 1, 7, 23))
+@pytest.mark.parametrize("dimension", [1, 10, 64, 100])
+def test_the_first_latents_do_not_depend_on_how_many_there_are(dimension: int) -> None:
+    first, *others = (latents(count, dimension, generator=torch.Generator().manual_seed(1)) for count in (40, 1, 7, 23))
+    assert first.shape == (40, dimension)
     for other in others:
-        assert (other.int() - first[: len(other)].int()).abs().max() <= 1
+        assert torch.equal(other, first[: len(other)])
+    assert not torch.equal(first, latents(40, dimension, generator=torch.Generator().manual_seed(2)))
 
 
 def test_the_moving_average_is_what_is_sampled(recipe: Recipe, images: torch.Tensor) -> None:

@@ -20,7 +20,7 @@ from ganetics.cli.bench_cost import cost, show_cost
 from ganetics.cli.bench_options import BASELINE, FIELDS, LOSSES, command_line, defaults
 from ganetics.cli.console import progress, warn
 from ganetics.cli.losses_given import warn_of_losses
-from ganetics.cli.pages import now_and_then
+from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.tables import show
@@ -177,7 +177,7 @@ def bench(
         price(run, begun.config, place, resume=resume, as_json=as_json)
         return
     result = carry_out(run, begun, place=place, resume=resume)
-    write_bench_report(run, result)
+    page_at_end(lambda: write_bench_report(run, result), again=f"ganetics report {run}")
     show(run, result, as_json=as_json)
 
 

@@ -62,6 +62,8 @@ def given_settings(
 
 
 def _penalties(texts: Sequence[str]) -> list[dict[str, Any]]:
+    if "none" in texts and len(texts) > 1:
+        raise InputError(f"--penalty: none must stand alone, got {', '.join(texts)}")
     return [] if list(texts) == ["none"] else [one.model_dump() for one in penalties_given(texts)]
 
 

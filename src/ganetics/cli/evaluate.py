@@ -13,7 +13,7 @@ from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.evaluation_shown import show, warn_of
 from ganetics.cli.images import FEW, warn_of_skipped
-from ganetics.cli.pages import at_end
+from ganetics.cli.pages import page_at_end
 
 if TYPE_CHECKING:
     from ganetics.data import ImageSet
@@ -115,8 +115,7 @@ def _of_run(
     measure = load_extractor(extractor or config.recipe.extractor, weights=weights)
     with progress("features") as report:
         result = evaluate_run(run, measure, **chosen, seed=seed, on_progress=report)
-    write_model_card(run)
-    at_end(lambda: write_train_page(run), again=f"ganetics report {run}")
+    page_at_end(lambda: (write_model_card(run), write_train_page(run)), again=f"ganetics report {run}")
     if config.patience is not None and result.split == "validation":
         warn("--split validation: the state was chosen on these images, so its figures are somewhat too good")
     if result.looks is not None and result.looks > 1:

@@ -56,13 +56,12 @@ def rows(result: Evaluation) -> list[tuple[str, str, str]]:
     if result.copy_rate is not None and result.copy_rate_interval is not None:
         low, high = result.copy_rate_interval
         meaning = (
-            f"of {result.copy_n or result.n:,} generated images those that count as copies of training images; 95 %: "
+            f"of {result.looked_at:,} generated images those that count as copies of training images; 95 %: "
             f"{low:.4f} to {high:.4f}"
         )
         found.append(("copy rate", f"{result.copy_rate:.3f}", meaning))
-        found.append(
-            ("  control", f"{result.copy_rate_control:.3f}", f"the same of {result.n_real:,} held-out real images")
-        )
+        control = f"the same of {result.strangers:,} held-out real images"
+        found.append(("  control", f"{result.copy_rate_control:.3f}", control))
         for name, share in (result.copy_rate_replayed or {}).items():
             found.append(("  found", f"{share:.3f}", f"the same of training images {name}"))
     for probe in () if result.utility is None else result.utility.probes:

@@ -12,7 +12,7 @@ from ganetics.catalogue import CATALOGUE
 from ganetics.cli.console import warn
 from ganetics.cli.loss_files import LossFile, read_losses
 from ganetics.cli.losses_given import loss_text
-from ganetics.search.evolve import MISFITS, base_of, misfit
+from ganetics.search.evolve import MISFITS, misfit
 
 WARM_START = "warm start"
 
@@ -80,6 +80,6 @@ def _check_fit(loss: str, mode: str, *, where: str) -> None:
 def _misfit(loss: str, mode: str, *, where: str) -> str | None:
     """Return why a search in this mode cannot begin with a loss: a key of :data:`MISFITS`; None: it can."""
     try:
-        return misfit(base_of(loss, mode), mode)
+        return misfit(loss, mode)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

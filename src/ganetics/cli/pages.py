@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ganetics._check import InputError
 from ganetics.cli.console import warn
 
 REFRESH_SECONDS = 30.0
@@ -14,7 +13,7 @@ SHARE = 0.02
 """Of the time, at most: what is written last takes seconds where there are many bootstraps."""
 
 
-def at_end(write: Callable[[], object], *, again: str) -> None:
+def page_at_end(write: Callable[[], object], *, again: str) -> None:
     """Call ``write`` for the page of a run that has ended; a fault of the page does not hide that it has.
 
     Args:
@@ -22,11 +21,11 @@ def at_end(write: Callable[[], object], *, again: str) -> None:
         again: the command that does, for the message.
 
     Raises:
-        InputError, OSError: as ``write``.
+        OSError: the disk is full or the folder not writable.
     """
     try:
         write()
-    except (InputError, OSError):
+    except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - a fault of the page alone
         warn(

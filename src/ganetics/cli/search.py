@@ -17,7 +17,7 @@ from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.guesses import guesses_given, rivals_given
 from ganetics.cli.losses_given import penalties_given
-from ganetics.cli.pages import now_and_then
+from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.records import Recipe, SearchConfig, from_values, to_json
@@ -253,7 +253,7 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
         result = run_search(
             folder, config, executor, data=search.data, on_progress=_shown_by(report, run, config.minutes)
         )
-    write_search_report(run)
+    page_at_end(lambda: write_search_report(run), again=f"ganetics report {run}")
     return result
 
 
@@ -304,6 +304,8 @@ def show(run: Path, result: SearchResult, *, as_json: bool) -> None:
         }
         best = result.hall_of_fame[0] if result.hall_of_fame else None
         shown = {key: value for key, value in best.items() if key not in ("finals", "mathml")} if best else None
+        if best is not None and best.get("paired"):
+            shown = {**(shown or {}), "loss": written(best)}
         counts = {"trials": result.trials, "candidates": result.candidates, "failed": result.failed}
         print_json({"run": str(run), **counts, "best": shown, **files})
         return

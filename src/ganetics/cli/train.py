@@ -14,7 +14,7 @@ from ganetics.cli.console import console, print_json, progress
 from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.model_card import write_model_card
-from ganetics.cli.pages import at_end
+from ganetics.cli.pages import page_at_end
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.train_page import write_train_page
 from ganetics.records import Penalty, Recipe, from_values
@@ -166,8 +166,7 @@ def train(
             tensorboard=tensorboard,
             on_progress=report,
         )
-    write_model_card(run)
-    at_end(lambda: write_train_page(run), again=f"ganetics report {run}")
+    page_at_end(lambda: (write_model_card(run), write_train_page(run)), again=f"ganetics report {run}")
     if as_json:
         print_json(summary(run, config, result))
     else:

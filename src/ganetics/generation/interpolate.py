@@ -19,7 +19,7 @@ from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.generation.results import stored_configuration
 from ganetics.generation.sample import best_state, label_of, prepare_folder
-from ganetics.training.sampling import decode, grid_png
+from ganetics.training.sampling import decode, grid_png, latents
 
 ROWS = 8
 
@@ -90,7 +90,7 @@ def interpolate_run(
     shares = torch.linspace(0.0, 1.0, steps + 2, dtype=torch.float64)
 
     def latent(of: int) -> Tensor:
-        return torch.randn(1, state.recipe.latent_dim, generator=torch_generator(of, "sample"))[0]
+        return latents(1, state.recipe.latent_dim, generator=torch_generator(of, "sample"))[0]
 
     z = torch.cat([spherical(latent(first), latent(last), shares) for first, last in seeds])
     told = None if labels is None else torch.tensor(labels).repeat_interleave(steps + 2)

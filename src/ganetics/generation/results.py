@@ -188,6 +188,16 @@ class Evaluation(Record):
     """When test images were looked at for the first time (UTC)."""
     utility: Utility | None = None
 
+    @property
+    def strangers(self) -> int:
+        """Real images that the control of the copy rate is made from: those that are no training images."""
+        return self.n_real - (self.held_out_duplicates or 0)
+
+    @property
+    def looked_at(self) -> int:
+        """Generated images that copies were looked for among."""
+        return self.copy_n or self.n
+
     @model_serializer(mode="wrap")
     def _as_known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in plain(self).items() if value is not None}

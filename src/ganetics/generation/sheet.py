@@ -45,12 +45,9 @@ def closest_pairs(fake: Tensor, train: Tensor, copies: Copies, *, real: Tensor, 
         control: of the held-out images.
     """
     rule = "Number: distance from it, over the limit; below 1 it counts as a copy."
-    parts = (
-        Part(("Generated images nearest to a training image: left generated, right training.", rule), fake, copies,
-             PAIRS),
-        Part(("Control: held-out real images nearest to a training image: left held out, right training.",), real,
-             control, CONTROLS),
-    )  # fmt: skip
+    made = f"Of {len(fake):,} generated images those nearest to a training image: left generated, right training."
+    held = f"Control: of {len(real):,} held-out real images those nearest to one: left held out, right training."
+    parts = (Part((made, rule), fake, copies, PAIRS), Part((held,), real, control, CONTROLS))
     width = COLUMNS * (2 * TILE + BETWEEN) + (COLUMNS + 1) * MARGIN
     canvas = Image.new("RGB", (width, sum(map(_height, parts)) + MARGIN), (255, 255, 255))
     top = 0

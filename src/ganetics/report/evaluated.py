@@ -19,8 +19,9 @@ FEW_REAL = 200
 
 def made_from(found: Evaluation) -> str:
     """Return in a line what figures were made from."""
+    copies = "" if found.looked_at == found.n else f" (copies looked for among {found.looked_at:,})"
     return (
-        f"{found.n:,} generated against {found.n_real:,} real {found.split or 'held-out'} images; "
+        f"{found.n:,} generated against {found.n_real:,} real {found.split or 'held-out'} images{copies}; "
         f"{found.extractor.name} {found.extractor.version}, {found.extractor.dimension} features, resize: "
         f"{found.resize}; real against real {number(found.floor)} at {found.floor_n:,} a side"
     )
@@ -32,7 +33,7 @@ def in_words(found: Evaluation) -> str:
         f"In words: {_many(found.precision)} generated images look like real ones to this network (precision), and "
         f"{_many(found.coverage)} real images have a generated one near (coverage)."
     )
-    if found.coverage < SHARES[1][0]:
+    if found.coverage < SHARES[1][0] and found.n >= found.n_real:  # fewer images cannot be near to all
         said += " Whole kinds of images are missing, or what is generated looks wrong: look at the samples."
     if found.n_real < FEW_REAL:
         said += (
@@ -77,11 +78,11 @@ def _copies(found: Evaluation) -> Iterator[str]:
     yield (
         f"Copy rate {copy_rate(found)}: the share of generated images that are near to one of {found.n_train or 0:,} "
         f"training images{groups} and to no other. Interval: 95 %, Clopper and Pearson, over "
-        f"{found.copy_n or found.n:,} generated images."
+        f"{found.looked_at:,} generated images."
     )
     yield (
-        f"Control: {figure(found.copy_rate_control)} of the {found.n_real:,} real images that were held out count as "
-        "copies, too."
+        f"Control: {figure(found.copy_rate_control)} of the {found.strangers:,} real images that were held out count "
+        "as copies, too."
     )
     replayed = dict(sorted((found.copy_rate_replayed or {}).items(), key=lambda one: (one[0] != "as they are", one[0])))
     yield (

@@ -122,7 +122,8 @@ def _memorisation(facts: CardFacts) -> dict[str, Any]:
     interval = values.get("copy_rate_interval")
     if isinstance(interval, Sequence) and len(interval) == 2:
         rate += f" (95 % interval {number(interval[0])} to {number(interval[1])})"
-    rows = [Row("copy rate", rate, "share of generated images that count as copies")]
+    looked_at = _count(values, "copy_n" if values.get("copy_n") else "n")
+    rows = [Row("copy rate", rate, f"of {looked_at} generated images those that count as copies")]
     if control is not None:
         reading = "the same for real images that were held out: what is found where nothing was copied"
         rows.append(Row("control", control, reading))

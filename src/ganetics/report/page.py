@@ -18,12 +18,12 @@ from ganetics.expressions.dialects import PYTORCH
 from ganetics.expressions.export import to_source
 from ganetics.expressions.symbolic import equation, mathml
 from ganetics.expressions.text import parse, to_text
-from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree, complexity
+from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree
 from ganetics.report import facts, figures
 from ganetics.report.charts import number
 from ganetics.report.run import Contender, SearchRun, read_search
 from ganetics.report.verdict import Verdict, counted, verdict
-from ganetics.search.pairs import PAIRS, trained_as
+from ganetics.search.pairs import PAIRS, nodes, trained_as
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """What a picture's file begins with; nothing else is put into the page."""
@@ -38,23 +38,18 @@ class Featured:
     label: str
     history: str | None
     expression: Expression
-    mode: str = ""
-    """The search's, if it is one of the search."""
+    pairs: bool = False
+    """Whether pairs are taken of it."""
 
     @property
     def text(self) -> str:
         """The loss as a command takes it."""
-        return trained_as(to_text(self.expression), self.mode)
-
-    @property
-    def pairs(self) -> bool:
-        """Whether pairs are taken of it."""
-        return self.mode == PAIRS
+        return trained_as(to_text(self.expression), PAIRS if self.pairs else "")
 
     @property
     def complexity(self) -> int:
-        """Nodes in its trees."""
-        return complexity(self.expression)
+        """Nodes in the trees that are used."""
+        return nodes(self.expression, PAIRS if self.pairs else "")
 
     @property
     def tied(self) -> bool:
@@ -161,10 +156,9 @@ def _context(run: SearchRun) -> dict[str, Any]:
 def _featured(run: SearchRun, found: Verdict) -> Featured | None:
     for contender in (found.found, found.rival):
         if contender is not None and contender.expression is not None:
-            mode = "" if contender.rival else run.config.mode
-            return Featured(contender.label, contender.history, contender.expression, mode)
+            return Featured(contender.label, contender.history, contender.expression, contender.paired)
     best = run.best
-    return None if best is None else Featured(best.label, best.history, parse(best.text), run.config.mode)
+    return None if best is None else Featured(best.label, best.history, parse(best.text), run.config.mode == PAIRS)
 
 
 def _drawn(featured: Featured | None) -> Mapping[str, str]:

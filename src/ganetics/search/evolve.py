@@ -26,10 +26,10 @@ from ganetics.catalogue import expression_of, paired_expression_of
 from ganetics.expressions.primitives import Array
 from ganetics.expressions.separate import separated
 from ganetics.expressions.text import parse, to_text
-from ganetics.expressions.tree import Expression, Tied, complexity
+from ganetics.expressions.tree import Expression, Tied
 from ganetics.records import SearchConfig
 from ganetics.search.objectives import FAILED, Objectives, best_first, hypervolume, nondominated, objectives
-from ganetics.search.pairs import PAIRS, as_pairs
+from ganetics.search.pairs import PAIRS, as_pairs, nodes
 from ganetics.search.screen import difference, screen, signature_of
 from ganetics.search.surrogate import FEWEST, MEMORY, predictions, shape
 from ganetics.search.variation import GRAMMARS, cross, mutate, random_expression
@@ -373,22 +373,23 @@ class Search:
     ) -> Candidate:
         found = dict(sorted((rejected or {}).items()))
         text = to_text(expression)
-        return Candidate(len(self.candidates), text, complexity(expression), signature, origin, parents, found)
+        size = nodes(expression, self.config.mode)
+        return Candidate(len(self.candidates), text, size, signature, origin, parents, found)
 
     def _random(self, random: np.random.Generator) -> Drawn:
-        return self._in_mode(random_expression(self.grammar, random)), "random", ()
+        return random_expression(self.grammar, random), "random", ()
 
     def _child(self, random: np.random.Generator, *, crossed: bool) -> Drawn:
         first = self._tournament(self._parents(), random)
         if crossed:
             second = self._tournament(self._parents(), random)
             child = cross(first.expression, second.expression, self.grammar, random)
-            return self._in_mode(child, first.expression), "crossover", (first.number, second.number)
+            return self._in_mode(child, first), "crossover", (first.number, second.number)
         child, origin = mutate(first.expression, self.grammar, random)
-        return self._in_mode(child, first.expression), origin, (first.number,)
+        return self._in_mode(child, first), origin, (first.number,)
 
-    def _in_mode(self, expression: Expression, before: Expression | None = None) -> Expression:
-        return as_pairs(expression, before) if self.config.mode == PAIRS else expression
+    def _in_mode(self, child: Expression, parent: Candidate) -> Expression:
+        return as_pairs(child, parent.expression) if self.config.mode == PAIRS else child
 
     def _parents(self) -> list[Candidate]:
         if self._population is None:
@@ -402,6 +403,7 @@ class Search:
 
 MISFITS = {
     "no expression": "must be losses that are expressions",
+    "of pairs": "must be no losses of pairs but in pairs mode",
     "not tied (in y and p)": "must be tied losses (in y and p) in tied mode",
 }
 """Why a loss does not fit → the rule."""
@@ -426,10 +428,15 @@ def base_of(text: str, mode: str) -> Expression | None:
     return None if found is None else as_pairs(found)
 
 
-def misfit(expression: Expression | None, mode: str) -> str | None:
-    """Return why a search in this mode cannot begin with a loss, a key of :data:`MISFITS`; None: it can."""
+def misfit(text: str, mode: str) -> str | None:
+    """Return why a search in this mode cannot begin with a loss, a key of :data:`MISFITS`; None: it can.
+
+    Raises:
+        InputError: neither a name nor an expression.
+    """
+    expression = base_of(text, mode)
     if expression is None:
-        return "no expression"
+        return "of pairs" if paired_expression_of(text) is not None else "no expression"
     return "not tied (in y and p)" if mode == "tied" and not isinstance(expression, Tied) else None
 
 
@@ -441,9 +448,9 @@ def guessed(config: SearchConfig) -> list[Expression]:
     """
     found: list[Expression] = []
     for text in config.guesses:
-        expression = base_of(text, config.mode)
-        if (reason := misfit(expression, config.mode)) is not None:
+        if (reason := misfit(text, config.mode)) is not None:
             raise InputError(f"guesses: {MISFITS[reason]}, got {text!r}")
+        expression = base_of(text, config.mode)
         assert expression is not None
         if config.mode == "separate" and isinstance(expression, Tied):
             expression = separated(expression)

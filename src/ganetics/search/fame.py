@@ -10,10 +10,9 @@ from typing import Any
 
 from ganetics.expressions.symbolic import latex, mathml
 from ganetics.expressions.text import parse
-from ganetics.expressions.tree import complexity
 from ganetics.records import SearchConfig
 from ganetics.search.objectives import FAILED, Objectives, nondominated, objectives
-from ganetics.search.pairs import PAIRS
+from ganetics.search.pairs import PAIRS, nodes
 
 Line = dict[str, Any]
 NO_TREE = 10_000
@@ -26,9 +25,9 @@ def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
     A loss is ranked by the mean log Fréchet distance over the final seeds at its own best rate; a rate with a failed
     run is worse than any without, and of two such the one with fewer failures is better. ``worst_log_fid`` is the worst
     over all rates and seeds, None if a run failed. ``front``: not all runs failed, and no other is as good in the
-    search's three objectives. ``paired``, in pairs mode alone: pairs are taken of the expression. A rival that is not
-    separable has its name for an expression, and None for what is made from one. Before the last round has begun the
-    list is empty.
+    search's three objectives. ``paired``, in pairs mode alone: pairs are taken of the expression, and no formula of one
+    logit says it. A rival that is not separable has its name for an expression, and None for what is made from one.
+    Before the last round has begun the list is empty.
     """
     groups: dict[tuple[str, str | None], list[Line]] = defaultdict(list)
     births: dict[str, Line] = {}
@@ -42,7 +41,8 @@ def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
             births[line["born"]["expression"]] = line
     found = []
     for (text, _), runs in groups.items():
-        birth = births.get(text)
+        # in pairs mode a separable rival may have the text of what a candidate takes pairs of
+        birth = births.get(text) if config.mode != PAIRS or "paired" in runs[0] else None
         found.append(_entry(config, runs, birth, [] if birth is None else trials[birth["candidate"]]))
     points = [_point(entry) for entry in found]
     for entry, point, front in zip(found, points, nondominated(points), strict=True):
@@ -52,6 +52,7 @@ def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
 
 def _entry(config: SearchConfig, runs: Sequence[Line], birth: Line | None, trials: Sequence[Line]) -> Line:
     first = runs[0]
+    paired = first.get("paired", False)
     expression = None if first["expression"] == first["name"] else parse(first["expression"])
     scores = {rate: _score([r for r in runs if r["rate"] == rate]) for rate in sorted({r["rate"] for r in runs})}
     best_rate = min(scores, key=lambda rate: (scores[rate], rate))
@@ -59,12 +60,12 @@ def _entry(config: SearchConfig, runs: Sequence[Line], birth: Line | None, trial
     mean = scores[best_rate][1]
     return {
         "expression": first["expression"],
-        **({"paired": True} if config.mode == PAIRS and first["name"] is None else {}),
+        **({"paired": True} if paired else {}),
         "name": first["name"],
         "origin": _origin(first, birth),
-        "latex": None if expression is None else latex(expression),
-        "mathml": None if expression is None else mathml(expression),
-        "complexity": None if expression is None else complexity(expression),
+        "latex": None if expression is None or paired else latex(expression),
+        "mathml": None if expression is None or paired else mathml(expression),
+        "complexity": None if expression is None else nodes(expression, PAIRS if paired else ""),
         "objectives": {
             "log_fid": mean if math.isfinite(mean) else None,
             "worst_log_fid": max(values) if all(map(math.isfinite, values)) else None,

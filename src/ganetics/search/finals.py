@@ -26,7 +26,9 @@ class Final:
     loss: str
     """What a trial is given: a catalogue name, or an expression, perhaps of pairs."""
     expression: str
-    """As the archive has it: of pairs that which pairs are taken of, and a rival that has none by its name."""
+    """As the archive has it: of pairs that which pairs are taken of; a rival that has none is there by its name."""
+    paired: bool
+    """Whether the search is one of pairs, and this is a loss of pairs."""
     name: str | None
     """The catalogue name, for a rival."""
     rate: float
@@ -57,16 +59,19 @@ def plan(config: SearchConfig, finalists: Sequence[str]) -> list[Final]:
     Raises:
         InputError: a rival is not in the catalogue.
     """
-    losses: list[tuple[str, str, str | None]] = [(trained_as(text, config.mode), text, None) for text in finalists]
-    losses += [(name, _expression(name), name) for name in rivals(config)[0]]
+    pairs = config.mode == PAIRS
+    losses: list[tuple[str, str, bool, str | None]] = [
+        (trained_as(text, config.mode), text, pairs, None) for text in finalists
+    ]
+    losses += [(name, *_expression(name, pairs=pairs), name) for name in rivals(config)[0]]
     finals: list[Final] = []
     for number in range(config.final_seeds):
         for rate_number, rate in enumerate(config.final_rates):
-            for loss_number, (loss, text, name) in enumerate(losses):
+            for loss_number, (loss, text, paired, name) in enumerate(losses):
                 stem = name or f"finalist-{loss_number + 1}"
                 preview = f"previews/{stem}-rate-{rate_number + 1}.png" if number == 0 else None
                 seed = seed_of(config.seed, "final", number)
-                finals.append(Final(len(finals), loss, text, name, rate, seed, preview))
+                finals.append(Final(len(finals), loss, text, paired, name, rate, seed, preview))
     return finals
 
 
@@ -76,6 +81,7 @@ def final_line(final: Final, outcome: Outcome) -> dict[str, Any]:
         "kind": "final",
         "index": final.index,
         "expression": final.expression,
+        **({"paired": True} if final.paired else {}),
         "name": final.name,
         "rate": final.rate,
         "seed": final.seed,
@@ -84,7 +90,9 @@ def final_line(final: Final, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _expression(name: str) -> str:
-    """Return a rival's expression, or its name if it has none."""
+def _expression(name: str, *, pairs: bool) -> tuple[str, bool]:
+    """Return a rival's expression, or its name if it has none, and whether the search is of pairs and it is, too."""
+    if pairs and (base := paired_expression_of(name)) is not None:
+        return to_text(as_pairs(base)), True
     expression = expression_of(name)
-    return name if expression is None else to_text(expression)
+    return (name if expression is None else to_text(expression)), False

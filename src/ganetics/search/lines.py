@@ -63,6 +63,7 @@ class FinalLine(Line):
     seed: int
     outcome: Came
     preview: str | None
+    paired: bool = False
 
 
 LINES: TypeAdapter[list[TrialLine | FinalLine]] = TypeAdapter(

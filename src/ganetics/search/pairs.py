@@ -14,7 +14,7 @@ from typing import Any
 
 from ganetics.expressions.separate import mirrored, separated
 from ganetics.expressions.standard import PAIRING
-from ganetics.expressions.tree import Expression, Separate, Tied
+from ganetics.expressions.tree import Expression, Separate, Tied, complexity, size
 
 PAIRS = "pairs"
 """The search's mode."""
@@ -32,6 +32,17 @@ def trained_as(text: str, mode: str) -> str:
 def written(entry: Mapping[str, Any]) -> str:
     """Return an entry of a hall of fame as a command takes it."""
     return str(entry.get("name") or trained_as(entry["expression"], PAIRS if entry.get("paired") else ""))
+
+
+def nodes(loss: Expression, mode: str) -> int:
+    """Return the nodes of a candidate's trees; of pairs those of the two terms that are used.
+
+    >>> from ganetics.expressions.text import parse
+    >>> hinge = parse("real: relu(1 - x); fake: relu(1 + x); generator: -x")
+    >>> nodes(hinge, "separate"), nodes(hinge, "pairs")
+    (10, 6)
+    """
+    return complexity(loss) - (size(loss.fake) if mode == PAIRS and isinstance(loss, Separate) else 0)
 
 
 def as_pairs(loss: Expression, before: Expression | None = None) -> Separate:

@@ -38,8 +38,6 @@ from ganetics.expressions.tree import (
 
 ATTEMPTS = 20
 """Draws of a child that fits the limits before the parent itself is returned."""
-MIRRORED = 1 / 3
-"""Share of random separate losses whose fake term is the real term of −x."""
 SAME, SATURATING = 1 / 2, 1 / 4
 """Shares of them whose generator has the real term, and the fake term with the opposite sign."""
 WHOLE = 1 / 4
@@ -58,6 +56,7 @@ class Grammar:
         max_depth: levels of a tree, at most.
         max_size: nodes of a tree, at most; a separate loss has three trees.
         constants: share of the leaves that are constants.
+        mirrored: share of random separate losses whose fake term is the real term of −x.
     """
 
     variables: tuple[str, ...] = ("y", "p")
@@ -70,6 +69,7 @@ class Grammar:
     max_depth: int = 7
     max_size: int = 25
     constants: float = 0.25
+    mirrored: float = 1 / 3
 
     def fits(self, item: Tree | Expression) -> bool:
         """Tell whether the tree, or each tree of the expression, keeps to the limits."""
@@ -102,7 +102,11 @@ SEPARATE = Grammar(
     },
 )  # fmt: skip
 """The weights are ours: hinge, Wasserstein, least squares and cross-entropy are a few nodes each."""
-GRAMMARS: Mapping[str, Grammar] = {"tied": TIED, "separate": SEPARATE, "pairs": SEPARATE}
+GRAMMARS: Mapping[str, Grammar] = {
+    "tied": TIED,
+    "separate": SEPARATE,
+    "pairs": dataclasses.replace(SEPARATE, mirrored=1.0),
+}
 """By the search's mode."""
 
 Random = np.random.Generator
@@ -120,7 +124,7 @@ def random_expression(grammar: Grammar, random: Random) -> Expression:
         return Tied(ramped(grammar, random))
     while True:
         real = _random_term(grammar, random)
-        fake = mirrored(real) if random.random() < MIRRORED else _random_term(grammar, random)
+        fake = mirrored(real) if random.random() < grammar.mirrored else _random_term(grammar, random)
         share = random.random()
         if share < SAME + SATURATING:
             generator = real if share < SAME else negated(fake)

@@ -15,9 +15,15 @@ BATCH = 250
 """Images generated at a time."""
 
 
+def latents(count: int, dimension: int, *, generator: torch.Generator) -> Tensor:
+    """Return standard normal latents ``[count, dimension]``; the first do not depend on how many there are."""
+    # torch draws in sixteens, and what is left over in another way
+    return torch.randn(count + -count % 16, dimension, generator=generator)[:count]
+
+
 def fixed_latents(state: TrainingState, count: int) -> Tensor:
     """Return the latents ``[count, latent_dim]`` that pictures of this seed are made from, at every step."""
-    return torch.randn(count, state.recipe.latent_dim, generator=torch_generator(state.seed, "preview"))
+    return latents(count, state.recipe.latent_dim, generator=torch_generator(state.seed, "preview"))
 
 
 def fixed_labels(state: TrainingState, count: int) -> Tensor | None:
@@ -37,8 +43,7 @@ def sample(state: TrainingState, count: int, *, generator: torch.Generator, labe
     Returns:
         uint8 ``[count, c, h, w]`` on the CPU.
     """
-    # torch draws in sixteens, and what is left over in another way: the first images are to be those of any count
-    z = torch.randn(count + -count % 16, state.recipe.latent_dim, generator=generator)[:count]
+    z = latents(count, state.recipe.latent_dim, generator=generator)
     return decode(state.sampler, z.to(state.device), fixed_labels(state, count) if labels is None else labels)
 
 
