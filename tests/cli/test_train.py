@@ -26,7 +26,10 @@ def test_a_finished_run_gone_on_with_takes_its_settings_from_the_folder_and_stay
     train_run: Any, command: Any
 ) -> None:
     before = train_run.files()
-    assert command("train", train_run.path, "--resume", "--json").json == train_run.ended.json
+    again = command("train", train_run.path, "--resume", "--json")
+    assert again.json == train_run.ended.json
+    assert f"{train_run.path}: had ended already, nothing was trained; more --steps go on with it" in again.err
+    assert "had ended already" not in train_run.ended.err
     assert train_run.files() == before
 
 

@@ -10,7 +10,7 @@ import typer
 
 from ganetics._check import InputError
 from ganetics.cli.audit import checked
-from ganetics.cli.console import console, print_json, progress
+from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.model_card import write_model_card
@@ -153,6 +153,7 @@ def train(
         patience=patience if patience is not None else (before.patience if before else None),
         evaluate_every=evaluate_every or (before.evaluate_every if before else EVALUATE_EVERY),
     )
+    ended = _metrics(run)
     with progress("training", config.recipe.steps, lines=devices > 1) as report:
         result = fit(
             run,
@@ -166,6 +167,8 @@ def train(
             tensorboard=tensorboard,
             on_progress=report,
         )
+    if ended is not None and ended == _metrics(run) and result.outcome.failure is None:
+        warn(f"{run}: had ended already, nothing was trained; more --steps go on with it")
     page_at_end(lambda: (write_model_card(run), write_train_page(run)), again=f"ganetics report {run}")
     if as_json:
         print_json(summary(run, config, result))
@@ -173,6 +176,12 @@ def train(
         _show(run, config, result)
     if result.outcome.failure is not None:
         raise typer.Exit(1)
+
+
+def _metrics(run: Path) -> bytes | None:
+    """Return the file that a finished run has; None: it has not ended, or there is none."""
+    path = run / "metrics.json"
+    return path.read_bytes() if path.is_file() else None
 
 
 def _loss(given: str, recipe: Recipe) -> tuple[str, tuple[Penalty, ...]]:
