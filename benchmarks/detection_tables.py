@@ -1,6 +1,8 @@
 """Write the tables of docs/detection.md from the comparisons under results/detection.
 
-python benchmarks/detection_tables.py [--check]
+    python benchmarks/detection_tables.py [--check]
+
+With ``--check`` nothing is written, and the exit code is 1 if the page is not what the comparisons say.
 """
 
 from __future__ import annotations

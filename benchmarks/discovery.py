@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -98,7 +98,7 @@ def judged(plan: Discovery) -> dict[str, Any]:
                 into.append(compare(runs[label], runs[rival], loss=name, reference=rival, generator=generator))
         datasets[dataset] = {
             "best_standard": rivals[1],
-            "geometric_mean": {name: _mean(runs) for name, runs in final.items()},
+            "geometric_mean": {name: geometric_mean(runs.values()) for name, runs in final.items()},
             "worst_over_rates": {name: _finite(max(worst[name].values())) for name in final},
         }
     return {
@@ -142,8 +142,9 @@ def _score(logs: Sequence[float]) -> tuple[int, float]:
     return len(logs) - len(ended), fmean(ended) if ended else math.inf
 
 
-def _mean(runs: Mapping[int, float]) -> float | None:
-    return _finite(math.exp(fmean(map(math.log, runs.values())))) if runs else None
+def geometric_mean(distances: Collection[float]) -> float | None:
+    """Return the geometric mean; None without distances, or if one is infinite: a run that failed."""
+    return _finite(math.exp(fmean(map(math.log, distances)))) if distances else None
 
 
 def _finite(value: float) -> float | None:

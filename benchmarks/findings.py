@@ -10,18 +10,17 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from statistics import geometric_mean
 from typing import Any
 
-from discovery import best_standard
-from discovery import finals as finals_of
+from discovery import best_standard, finals, geometric_mean
 from marked import NOT_YET, markdown, number, run
 
 from ganetics._random import numpy_generator
 from ganetics.benchmark.statistics import compare
+from ganetics.execution.log import Log
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "findings.md"
@@ -209,45 +208,31 @@ def searched() -> str:
     """What the searches on MNIST found, on CIFAR-10: by held-out training images, and the best of it on test images."""
     for folder in ("bench-cifar10-searched", "bench-cifar10-searched-test", "bench-cifar10"):
         read(f"{folder}/tables.json")  # there when a benchmark has ended
-    found = lines("bench-cifar10-searched")
-    tested = finals(lines("bench-cifar10-searched-test"))
-    seeds = {line["seed"] for line in tested}
-    others = [line for line in finals(lines("bench-cifar10")) if line["seed"] in seeds]
+    found, tested = lines("bench-cifar10-searched"), lines("bench-cifar10-searched-test")
     texts = {line["loss"]: f"`{line['expression']}`" for line in found}
-    chosen, beside = by_label(finals(found)), by_label([*tested, *others])
-    order = sorted({**chosen, **beside}, key=lambda loss: middle(beside.get(loss, chosen.get(loss, []))))
+    chosen = {loss: finals(found, loss).values() for loss in texts}
+    seeds = {line["seed"] for line in tested if line["phase"] == "final"}
+    beside = {
+        loss: [fid for seed, fid in finals(runs, loss).items() if seed in seeds]
+        for runs in (tested, lines("bench-cifar10"))
+        for loss in dict.fromkeys(line["loss"] for line in runs)
+    }
+    order = sorted(
+        {**chosen, **beside}, key=lambda loss: geometric_mean(beside.get(loss, chosen.get(loss, []))) or math.inf
+    )
     rows = [
         [
             texts.get(loss, NAMES.get(loss, loss)),
-            *("" if loss not in runs else number(middle(runs[loss])) for runs in (chosen, beside)),
+            *("" if loss not in runs else number(geometric_mean(runs[loss])) for runs in (chosen, beside)),
         ]
         for loss in order
     ]
     return markdown(["loss", "held-out training images", f"test images, {len(seeds)} seeds"], rows)
 
 
-def finals(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [line for line in found if line["phase"] == "final"]
-
-
-def by_label(found: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """Return loss → FIDs, None of a run that failed."""
-    runs: dict[str, list[float | None]] = {}
-    for line in found:
-        runs.setdefault(line["loss"], []).append(line["fid"])
-    return runs
-
-
-def middle(fids: Sequence[float | None]) -> float:
-    """Return the geometric mean; infinite if a run failed."""
-    ended = [fid for fid in fids if fid is not None]
-    return geometric_mean(ended) if len(ended) == len(fids) else math.inf
-
-
 def lines(folder: str) -> list[dict[str, Any]]:
     """Return the archive of a benchmark."""
-    text = (ROOT / "results" / folder / "archive.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    return Log(ROOT / "results" / folder / "archive.jsonl").read()
 
 
 def discovery() -> str:
@@ -277,7 +262,7 @@ def so_far() -> str:
     for heading in benches():
         made = lines(BENCHES[heading])
         for rival in ("ganetic", best_standard(label, made)):
-            runs = (finals_of(made, label), finals_of(made, rival))
+            runs = (finals(made, label), finals(made, rival))
             generator = numpy_generator(0, f"findings/{heading}/{rival}")
             one = compare(*runs, loss=label, reference=rival, generator=generator)
             ratio = None if one.ratio is None else asdict(one.ratio)

@@ -6,7 +6,6 @@ Between ``<!-- NAME -->`` and ``<!-- end -->`` stands the table called NAME.
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +18,8 @@ Tables = Mapping[str, Callable[[], str]]
 
 
 def number(value: float | None) -> str:
-    """Three digits; a failure is None, or infinite."""
-    return "∞" if value is None or value == math.inf else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """Three digits; None, a failure, is infinite."""
+    return "∞" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,12 +10,11 @@ geometric mean FID of each loss by the benchmark's extractor and by the other on
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
+from discovery import geometric_mean
 from repeat import final_runs, trained_again
 
 from ganetics._check import InputError
@@ -38,16 +37,11 @@ def summary(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         runs = [line for line in lines if line["loss"] == loss]
         found[loss] = {
             "seeds": len(runs),
-            "fid": mean([distance(run) for run in runs]),
-            "fid_by_the_benchmark": mean([distance(run["archived"]) for run in runs]),
+            "fid": geometric_mean([distance(run) for run in runs]),
+            "fid_by_the_benchmark": geometric_mean([distance(run["archived"]) for run in runs]),
             "runs": {str(run["seed"]): [run["fid"], run["archived"]["fid"]] for run in runs},
         }
     return found
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """Return the geometric mean; None if a run failed."""
-    return math.exp(fmean(map(math.log, values))) if all(map(math.isfinite, values)) else None
 
 
 def main() -> None:
