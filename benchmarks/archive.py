@@ -39,7 +39,8 @@ from synthetic import (
 from ganetics._files import write_atomically
 from ganetics.execution import Executor, InProcessExecutor, Log, PoolExecutor, RunFolder
 from ganetics.execution.process import environment
-from ganetics.records import SearchConfig, to_json
+from ganetics.records import to_json
+from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Candidate, Search, Trial
 from ganetics.search.objectives import hypervolume
 from ganetics.search.run import restored, run_search, trial_line

@@ -24,13 +24,14 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
+from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.benchmark.protocol import departures, frozen
 from ganetics.benchmark.statistics import Comparison, Runs, as_family, compare
 from ganetics.benchmark.tables import Line, distance
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.cli.losses_given import contenders_given
 from ganetics.execution.log import Log, read_config_as
-from ganetics.records import BenchConfig, Contender, Record, from_json, read_text, to_json
+from ganetics.records import Record, from_json, read_text, to_json
 
 GANETIC = "ganetic"
 VARIANTS = (GANETIC, "ganetic-batch-sum")

@@ -17,13 +17,14 @@ from typing import Any
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.plan import Run, plan, recipe_of, split
 from ganetics.benchmark.run import NEIGHBOURS, run_line
 from ganetics.data.load import is_named
 from ganetics.execution import InProcessExecutor
 from ganetics.execution.log import Log, read_config_as
 from ganetics.execution.process import environment, prepare
-from ganetics.records import BenchConfig, to_json
+from ganetics.records import to_json
 from ganetics.trial import TrialJob, load_trial_data, run_job
 
 Archived = tuple[Run, dict[str, Any]]

@@ -27,8 +27,9 @@ from ganetics._files import write_atomically
 from ganetics._random import seed_of
 from ganetics.execution import Executor, Log, PoolExecutor, RunFolder
 from ganetics.execution.process import environment
-from ganetics.records import SearchConfig, to_json
+from ganetics.records import to_json
 from ganetics.search import run_search
+from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import ladder
 from ganetics.search.run import restored
 from ganetics.training import RECIPES

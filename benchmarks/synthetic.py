@@ -22,7 +22,8 @@ from ganetics._random import numpy_generator, seed_of
 from ganetics.expressions.primitives import Array
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import complexity
-from ganetics.records import DataIdentity, ExtractorIdentity, Outcome, SearchConfig
+from ganetics.records import DataIdentity, ExtractorIdentity, Outcome
+from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Candidate, Search, Trial
 from ganetics.search.ladder import ladder
 from ganetics.search.surrogate import shape

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ganetics._check import InputError
+from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.records import (
-    BenchConfig,
-    Contender,
     DataIdentity,
     ExtractorIdentity,
     Failure,
@@ -27,13 +26,12 @@ from ganetics.records import (
     Penalty,
     Recipe,
     Record,
-    Rung,
-    SearchConfig,
     from_json,
     from_values,
     read_text,
     to_json,
 )
+from ganetics.search.config import Rung, SearchConfig
 
 RESULTS = Path(__file__).parents[1] / "results"
 RECIPE = Recipe(

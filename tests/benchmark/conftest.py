@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ganetics.benchmark.config import BenchConfig
 from ganetics.execution import InProcessExecutor
-from ganetics.records import BenchConfig
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from ganetics._check import InputError
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.cost import Left, expected_in_all, left
 from ganetics.benchmark.plan import PHASES, Run, counts, plan, recipe_of, seeds, split, tuned
-from ganetics.records import BenchConfig, Recipe
+from ganetics.records import Recipe
 
 WHERE = Path("archive.jsonl")
 Line = dict[str, Any]

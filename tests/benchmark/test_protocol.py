@@ -12,11 +12,12 @@ import pytest
 
 from ganetics._check import InputError
 from ganetics.benchmark.collapse import RULE
+from ganetics.benchmark.config import BenchConfig, Protocol
 from ganetics.benchmark.plan import PHASES, counts, seeds
 from ganetics.benchmark.protocol import FILE, bound, departures, freeze, frozen, protocol_of
 from ganetics.benchmark.results import Results, results
 from ganetics.execution import Log
-from ganetics.records import BenchConfig, Protocol, from_json
+from ganetics.records import from_json
 from ganetics.training import RECIPES
 
 Bench = Callable[..., Results]

@@ -23,11 +23,11 @@ import pytest
 
 from ganetics._check import InputError
 from ganetics.benchmark.collapse import COVERAGE
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.plan import seeds
 from ganetics.benchmark.results import as_json, preview_name, write_results
 from ganetics.benchmark.run import NEIGHBOURS, Progress
 from ganetics.execution import InProcessExecutor, Log, PoolExecutor
-from ganetics.records import BenchConfig
 from ganetics.trial import TrialJob, TrialReply
 
 Bench = Callable[..., Any]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ganetics._check import InputError
+from ganetics.benchmark.config import Contender
 from ganetics.cli.losses_given import contenders_given, warn_of_losses
-from ganetics.records import Contender, Penalty
+from ganetics.records import Penalty
 
 
 def test_losses_are_names_expressions_labels_and_penalties() -> None:

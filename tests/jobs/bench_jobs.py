@@ -11,19 +11,10 @@ from typing import Any
 
 from ganetics._check import InputError
 from ganetics._random import seed_of
+from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.benchmark.run import run_bench
 from ganetics.execution import Executor, PoolExecutor, RunFolder
-from ganetics.records import (
-    BenchConfig,
-    Contender,
-    DataIdentity,
-    ExtractorIdentity,
-    Failure,
-    FailureKind,
-    Outcome,
-    Penalty,
-    Recipe,
-)
+from ganetics.records import DataIdentity, ExtractorIdentity, Failure, FailureKind, Outcome, Penalty, Recipe
 from ganetics.trial import TrialJob, TrialReply, data_digest
 
 TRAIN, REFERENCE, TEST = (

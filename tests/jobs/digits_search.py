@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganetics.execution import Executor, PoolExecutor, RunFolder
-from ganetics.records import SearchConfig
 from ganetics.search import run_search
+from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import parse_rungs
 from ganetics.training import RECIPES
 from ganetics.trial import TrialData, load_trial_data

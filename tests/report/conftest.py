@@ -19,17 +19,9 @@ from PIL import Image
 from ganetics.benchmark.protocol import bound
 from ganetics.benchmark.run import run_bench
 from ganetics.execution import InProcessExecutor, RunFolder
-from ganetics.records import (
-    DataIdentity,
-    ExtractorIdentity,
-    Failure,
-    FailureKind,
-    Outcome,
-    Rung,
-    SearchConfig,
-    to_json,
-)
+from ganetics.records import DataIdentity, ExtractorIdentity, Failure, FailureKind, Outcome, to_json
 from ganetics.search import run_search
+from ganetics.search.config import Rung, SearchConfig
 from ganetics.training import RECIPES
 from ganetics.trial import TrialJob, TrialReply, data_digest
 

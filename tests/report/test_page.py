@@ -19,9 +19,9 @@ import pytest
 from ganetics._check import InputError
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import complexity
-from ganetics.records import Rung
 from ganetics.report import write_search_report
 from ganetics.report.facts import duration
+from ganetics.search.config import Rung
 
 from .conftest import CONFIG, Line, archive_of, change_archive, fail, picture, score, searched
 

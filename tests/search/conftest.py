@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ganetics.execution import Executor, InProcessExecutor, RunFolder
-from ganetics.records import Recipe, SearchConfig
+from ganetics.records import Recipe
 from ganetics.search import SearchResult, run_search
+from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import parse_rungs
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ganetics.records import SearchConfig, to_json
+from ganetics.records import to_json
+from ganetics.search.config import SearchConfig
 from ganetics.search.fame import finished_rung, hall_of_fame
 from ganetics.search.ladder import parse_rungs
 

@@ -7,7 +7,8 @@ import pytest
 from ganetics._check import InputError
 from ganetics._random import seed_of
 from ganetics.catalogue import expression_of
-from ganetics.records import Outcome, SearchConfig
+from ganetics.records import Outcome
+from ganetics.search.config import SearchConfig
 from ganetics.search.finals import Final, final_line, plan, rivals
 
 TEXTS = ["exp(p) - 3*y*p", "(y - p)**2"]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganetics._check import InputError
-from ganetics.records import Rung, SearchConfig
+from ganetics.search.config import Rung, SearchConfig
 from ganetics.search.ladder import RATES, ladder, parse_rungs, rungs_text
 from ganetics.training import RECIPES
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganetics.records import SearchConfig
+from ganetics.search.config import SearchConfig
 from ganetics.search.objectives import FAILED, Objectives, best_first, hypervolume, nondominated, objectives
 
 FEW = st.sampled_from([0.0, 1.0, 2.0, 3.5, 6.0, FAILED])  # with ties

@@ -19,11 +19,12 @@ from ganetics.expressions.separate import mirrored, negated
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Separate, size
 from ganetics.losses import RelativisticPairing
-from ganetics.records import SearchConfig
 from ganetics.report.page import write_search_report
 from ganetics.search import SearchResult
-from ganetics.search.evolve import Search, guessed
+from ganetics.search.config import SearchConfig
+from ganetics.search.evolve import Search
 from ganetics.search.finals import rivals
+from ganetics.search.guesses import guessed
 from ganetics.search.pairs import as_pairs, trained_as
 from ganetics.trial import TrialJob, TrialReply
 

@@ -21,10 +21,10 @@ from ganetics._check import InputError
 from ganetics.execution import Completed, InProcessExecutor, Log, PoolExecutor
 from ganetics.execution import pool as pool_module
 from ganetics.execution.executor import Job, measured
-from ganetics.records import SearchConfig
 from ganetics.report.run import read_search
 from ganetics.search import Progress, SearchResult, evolve
 from ganetics.search import run as run_module
+from ganetics.search.config import SearchConfig
 from ganetics.search.run import restored
 
 COMPARED = ("archive.jsonl", "hall_of_fame.json")

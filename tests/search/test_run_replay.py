@@ -11,8 +11,8 @@ import pytest
 
 from ganetics._check import InputError
 from ganetics.execution import Log
-from ganetics.records import SearchConfig
 from ganetics.search import SearchResult, evolve
+from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Search, finalists
 from ganetics.search.run import restored
 

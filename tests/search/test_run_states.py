@@ -18,9 +18,9 @@ import pytest
 from ganetics import trial as trial_module
 from ganetics.execution import Completed, InProcessExecutor, Log
 from ganetics.execution.executor import Job, measured
-from ganetics.records import SearchConfig
 from ganetics.search import Progress, SearchResult
 from ganetics.search import run as run_module
+from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Search as State
 from ganetics.trial import TrialJob, TrialReply
 

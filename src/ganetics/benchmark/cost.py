@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.plan import Line, counts, expected_runs, plan, recipe_of
-from ganetics.records import BenchConfig, Recipe
+from ganetics.records import Recipe
 
 
 def expected_seconds(recipe: Recipe) -> float:

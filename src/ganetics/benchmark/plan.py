@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from ganetics._check import InputError
 from ganetics._random import seed_of
+from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.benchmark.lines import RUNS
 from ganetics.execution.lines import check_lines
-from ganetics.records import BenchConfig, Contender, Recipe
+from ganetics.records import Recipe
 
 Line = Mapping[str, Any]
 Phase = Literal["tuning", "common", "final", "batch"]

@@ -9,10 +9,11 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import RULE
+from ganetics.benchmark.config import BenchConfig, Protocol
 from ganetics.benchmark.cost import expected_seconds
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Line, counts, plan, seeds, split
 from ganetics.execution.log import first_difference
-from ganetics.records import BenchConfig, FailureKind, Protocol, from_json, read_text, to_json
+from ganetics.records import FailureKind, from_json, read_text, to_json
 
 FILE = "protocol.json"
 ANALYSIS = (

@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import RULE
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.export import csv_text, latex_steadiness, latex_text
 from ganetics.benchmark.plan import Line, Phase, Tuned, plan, split, tuned
 from ganetics.benchmark.protocol import departures, frozen
 from ganetics.benchmark.tables import Checkpoint, Steadiness, Sweep, Table, steadiness, table
 from ganetics.benchmark.times import times
 from ganetics.execution.log import Log
-from ganetics.records import BenchConfig, read_text, to_json
+from ganetics.records import read_text, to_json
 
 TABLES: tuple[tuple[str, Phase, Checkpoint], ...] = (
     ("final", "final", "last"),

@@ -10,12 +10,12 @@ from typing import Any
 
 from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import collapsed
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.plan import Plan, Run, plan, recipe_of, split
 from ganetics.benchmark.results import Results, preview_name, write_results
 from ganetics.catalogue import CATALOGUE, expression_of, loss_named_or_parsed
 from ganetics.execution import Completed, Executor, RunFolder
 from ganetics.expressions.text import to_text
-from ganetics.records import BenchConfig
 from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
 
 NEIGHBOURS = 5

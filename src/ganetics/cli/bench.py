@@ -12,6 +12,7 @@ import typer
 
 from ganetics._check import InputError
 from ganetics._files import write_atomically
+from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.benchmark.plan import plan
 from ganetics.benchmark.protocol import FILE, bound, freeze, frozen
 from ganetics.benchmark.results import Results, write_results
@@ -27,7 +28,7 @@ from ganetics.cli.tables import show
 from ganetics.data import is_named, resolved
 from ganetics.execution import Log, RunFolder
 from ganetics.execution.log import check_begin, hold, read_config_as
-from ganetics.records import BenchConfig, Contender, from_values, to_json
+from ganetics.records import from_values, to_json
 from ganetics.report import write_bench_report
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.cost import expected_seconds, left
 from ganetics.benchmark.plan import Line
 from ganetics.benchmark.protocol import FILE
 from ganetics.cli.console import console, duration, print_json
-from ganetics.records import BenchConfig
 
 
 def cost(config: BenchConfig, workers: int, lines: Sequence[Line], *, where: Path) -> str:

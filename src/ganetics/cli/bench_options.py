@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ganetics._check import InputError
+from ganetics.benchmark.config import Contender
 from ganetics.cli.losses_given import contenders_given
-from ganetics.records import Contender, Recipe
+from ganetics.records import Recipe
 
 LOSSES = "ganetic,non-saturating,least-squares"
 BASELINE = "ganetic"

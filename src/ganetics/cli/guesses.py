@@ -12,7 +12,7 @@ from ganetics.catalogue import CATALOGUE
 from ganetics.cli.console import warn
 from ganetics.cli.loss_files import LossFile, read_losses
 from ganetics.cli.losses_given import loss_text
-from ganetics.search.evolve import MISFITS, misfit
+from ganetics.search.guesses import MISFITS, misfit
 
 WARM_START = "warm start"
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
+from ganetics.benchmark.config import Contender
 from ganetics.catalogue import expression_of, paired_expression_of
 from ganetics.cli.console import warn
 from ganetics.cli.loss_files import LossFile, Row, parted, read_losses
 from ganetics.expressions.bind import terms_of
 from ganetics.expressions.text import parse
-from ganetics.records import Contender, Penalty, from_values
+from ganetics.records import Penalty, from_values
 
 PENALTY = re.compile(r"\+([a-z]\w*):([^+:/;]+)(?:/(\d+))?$")
 """At the end of a loss: kind, weight and, for a lazy one, the steps between two."""

@@ -20,7 +20,8 @@ from ganetics.cli.losses_given import penalties_given
 from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
-from ganetics.records import Recipe, SearchConfig, from_values, to_json
+from ganetics.records import Recipe, from_values, to_json
+from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import ladder, parse_rungs
 from ganetics.search.pairs import written
 
@@ -194,8 +195,8 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     from ganetics.cli.images import warn_of_data
     from ganetics.data import resolved
     from ganetics.execution.process import prepare
-    from ganetics.search.evolve import guessed
     from ganetics.search.finals import rivals
+    from ganetics.search.guesses import guessed
     from ganetics.trial import load_trial_data
 
     prepare()

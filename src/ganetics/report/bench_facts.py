@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ganetics.benchmark.collapse import RULE
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.cost import expected_in_all
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Phase
 from ganetics.benchmark.protocol import ANALYSIS
 from ganetics.benchmark.statistics import FEWEST
 from ganetics.benchmark.times import TIMED, numeric
-from ganetics.records import BenchConfig
 from ganetics.report.bench_run import BenchRun
 from ganetics.report.charts import number
 from ganetics.report.facts import Rows, duration, extractor, identity, measured, rows_of

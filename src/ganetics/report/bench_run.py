@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.labels import short_names
 from ganetics.benchmark.plan import Line, Phase, plan, seeds, split
 from ganetics.benchmark.results import Results, preview_name, results
 from ganetics.benchmark.tables import Row, Table
 from ganetics.benchmark.times import Times, numeric, times
 from ganetics.execution.log import Log, read_config_as
-from ganetics.records import BenchConfig
 from ganetics.report.run import optional_object
 
 

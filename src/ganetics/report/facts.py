@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ganetics.records import DataIdentity, ExtractorIdentity, Recipe, Rung, SearchConfig
+from ganetics.records import DataIdentity, ExtractorIdentity, Recipe
 from ganetics.report.charts import number
 from ganetics.report.run import Line, SearchRun
 from ganetics.report.verdict import counted
+from ganetics.search.config import Rung, SearchConfig
 from ganetics.search.ladder import ladder, rungs_text
 
 Rows = list[tuple[str, str]]

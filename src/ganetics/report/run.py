@@ -17,7 +17,7 @@ from ganetics.execution.lines import check_lines
 from ganetics.execution.log import Log, read_config_as
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
-from ganetics.records import SearchConfig
+from ganetics.search.config import SearchConfig
 from ganetics.search.fame import finished_rung, hall_of_fame
 from ganetics.search.lines import LINES
 from ganetics.search.objectives import FAILED, nondominated, objectives

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganetics.expressions.symbolic import latex, mathml
 from ganetics.expressions.text import parse
-from ganetics.records import SearchConfig
+from ganetics.search.config import SearchConfig
 from ganetics.search.objectives import FAILED, Objectives, nondominated, objectives
 from ganetics.search.pairs import PAIRS, nodes
 

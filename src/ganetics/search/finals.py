@@ -11,7 +11,8 @@ from ganetics._random import seed_of
 from ganetics.catalogue import CATALOGUE, expression_of, paired_expression_of
 from ganetics.expressions.text import to_text
 from ganetics.expressions.tree import Expression
-from ganetics.records import Outcome, SearchConfig
+from ganetics.records import Outcome
+from ganetics.search.config import SearchConfig
 from ganetics.search.pairs import PAIRS, as_pairs, trained_as
 
 PREVIEW = 64

@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 
 from ganetics._check import InputError
-from ganetics.records import Recipe, Rung, from_values
+from ganetics.records import Recipe, from_values
+from ganetics.search.config import Rung
 
 RATES = (0.3, 1.0, 3.0)
 """Factors of the learning rate in the last rung: a loss is judged at its own best of them, and by its worst."""

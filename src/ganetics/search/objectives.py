@@ -13,7 +13,7 @@ import moocore
 import numpy as np
 
 from ganetics.expressions.primitives import Array
-from ganetics.records import SearchConfig
+from ganetics.search.config import SearchConfig
 
 FAILED = 15.0
 """Log Fréchet distance that a failed run counts as: worse than any that was measured (noise is at about 8)."""

@@ -20,7 +20,8 @@ from ganetics._files import write_atomically
 from ganetics.execution import Completed, Executor, RunFolder
 from ganetics.execution.lines import check_lines
 from ganetics.execution.process import uncollected
-from ganetics.records import Outcome, Recipe, SearchConfig, to_json
+from ganetics.records import Outcome, Recipe, to_json
+from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
 from ganetics.search.finals import PREVIEW, Final, final_line, plan, rivals
