@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from PIL import Image
 import ganetics
 import ganetics.report.write
 from ganetics._check import InputError
+from ganetics.cli.main import COMMANDS
 
 BAD = {
     "unknown dataset": ("train {run} --dataset nope", 2, "unknown dataset 'nope', known: "),
@@ -128,3 +131,24 @@ def test_the_traceback_is_shown_when_asked_for(command: Any, monkeypatch: pytest
 def test_version(command: Any) -> None:
     ended = command("--version")
     assert (ended.status, ended.out, ended.err) == (0, f"ganetics {ganetics.__version__}\n", "")
+
+
+@pytest.mark.parametrize("line", ["", "--help", "loss", "detect"])
+def test_alone_it_says_what_there_is(line: str, command: Any) -> None:
+    ended = command(*line.split())
+    assert (ended.status, ended.err) == (0, "")
+    assert "\nCommands:\n" in ended.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_file_of_its_name(name: str, command: Any) -> None:
+    assert f"  {name:<8}  {COMMANDS[name]}\n" in command("--help").out
+    assert command(name, "--help").out.startswith(f"Usage: ganetics {name} ")
+
+
+def test_help_imports_neither_torch_nor_scipy() -> None:
+    code = (
+        "import sys; from ganetics.cli.main import run; status = run(['--help']);"
+        "sys.exit(status or bool({'torch', 'scipy', 'sklearn'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -26,6 +27,12 @@ LINE_SECONDS = 15.0
 def print_json(value: Any) -> None:
     """Print one JSON object to standard output."""
     sys.stdout.write(to_json(value) + "\n")
+
+
+def help_if_alone(ctx: typer.Context) -> None:
+    """Print the help of a group of commands that was called without one."""
+    if ctx.invoked_subcommand is None:
+        sys.stdout.write(ctx.get_help() + "\n")
 
 
 def warn(text: str) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from ganetics._check import InputError
-from ganetics.cli.console import console, print_json, progress, warn
+from ganetics.cli.console import console, help_if_alone, print_json, progress, warn
 from ganetics.cli.detector_given import given_settings
 from ganetics.cli.images import warn_of_skipped
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ganetics.anomaly.settings import DetectConfig
     from ganetics.metrics.detection import Difference, Figure
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Learn what is normal, and find what is not.", add_completion=False, rich_markup_mode=None)
+app.callback(invoke_without_command=True)(help_if_alone)
 Run = Annotated[Path, typer.Argument(help="folder of the run")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 GROUPS = "regular expression of the patient, sequence … in file names: images of one are never on two sides"

@@ -18,7 +18,7 @@ from rich.text import Text
 import ganetics
 from ganetics._check import InputError
 from ganetics.catalogue import CATALOGUE, Entry, expression_of, loss_named_or_parsed, paired_expression_of
-from ganetics.cli.console import console, print_json
+from ganetics.cli.console import console, help_if_alone, print_json
 from ganetics.cli.losses_given import loss_text
 from ganetics.execution.process import prepared
 from ganetics.expressions.bind import terms_of
@@ -45,7 +45,8 @@ FILES = "@hall_of_fame.json: a search's best; #N: that in row N, or in line N of
 Given = Annotated[str, typer.Argument(metavar="NAME|EXPRESSION|@FILE[#N]", help=FILES)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, show and export losses.", add_completion=False, rich_markup_mode=None)
+app.callback(invoke_without_command=True)(help_if_alone)
 
 
 @app.command("list")

@@ -5,39 +5,74 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 import ganetics
 from ganetics._check import InputError
-from ganetics.cli import detect, loss
-from ganetics.cli.bench import bench
-from ganetics.cli.console import warn
-from ganetics.cli.demo import demo
-from ganetics.cli.doctor import doctor
-from ganetics.cli.evaluate import evaluate
-from ganetics.cli.export import export
-from ganetics.cli.report import report
-from ganetics.cli.sample import sample
-from ganetics.cli.search import search
-from ganetics.cli.train import train
+from ganetics.cli.console import help_if_alone, warn
 
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
+COMMANDS = {
+    "demo": "Evolve losses on 8×8 digits in a few minutes.",
+    "search": "Evolve losses by genetic programming.",
+    "bench": "Compare losses, each at its own best learning rate.",
+    "train": "Train a generator on images.",
+    "sample": "Write images that a trained run generates.",
+    "export": "Write a run's generator: weights, ONNX, card.",
+    "evaluate": "Compare generated with real images.",
+    "report": "Write the page of a run.",
+    "doctor": "Show what is at hand, or audit images.",
+    "detect": "Learn what is normal, and find what is not.",
+    "loss": "List, show and export losses.",
+}
+"""Name → what it is for. Each is in the file of its name: a function called the same, or an ``app`` of several."""
+STYLE: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
+
+
+class _Commands(Mapping[str, Any]):
+    """Name → command, imported when it is asked for: help, and most commands, need no PyTorch."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        module = import_module(f"ganetics.cli.{name}")
+        several = getattr(module, "app", None)
+        if several is None:
+            several = typer.Typer(**STYLE)
+            several.command(name)(getattr(module, name))
+        return typer.main.get_command(several)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to them
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
 app = typer.Typer(
     name="ganetics",
+    cls=_Group,
     help="Evolve, prove and use loss functions for generative adversarial networks.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    **STYLE,
 )
-for command in (demo, search, bench, train, sample, export, evaluate, report, doctor):
-    app.command()(command)
-app.add_typer(detect.app, name="detect", help="Learn what is normal, and find what is not.")
-app.add_typer(loss.app, name="loss", help="List, show and export losses.")
 
 
 def _version(wanted: bool) -> None:
@@ -48,11 +83,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version and exit")
     ] = False,
 ) -> None:
-    pass
+    help_if_alone(ctx)
 
 
 def run(arguments: list[str] | None = None) -> int:
