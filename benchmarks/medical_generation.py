@@ -28,6 +28,9 @@ PUBLISHED = ("config.json", "metrics.json", "history.jsonl", "evaluation.json", 
 LOSSES = {"ganetic": "ganetic", "non-saturating": "non-saturating", "least-squares": "least-squares"}
 """Label → loss; non-saturating is what the DCGAN was published with."""
 
+PRECISION = "bfloat16"
+"""A quarter less time here, a third for the ResNet; losses, penalties and weights stay float32."""
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -59,15 +62,17 @@ class Study:
     losses: Mapping[str, str]
 
     def images(self) -> tuple[str, ...]:
-        """Return the options that name the images."""
+        """Return the options that say which images, and that the audit is known."""
         groups = () if self.domain.groups is None else ("--groups", self.domain.groups)
-        return ("--dataset", str(self.data / self.domain.folder), *groups)
+        accept = ("--accept-audit",) if self.domain.accept_audit else ()
+        return ("--dataset", str(self.data / self.domain.folder), *groups, *accept)
 
     def rates(self, steps: int, workers: int) -> Command:
         """Return the benchmark that chooses the rates."""
         losses = ",".join(f"{label}={loss}" if label != loss else label for label, loss in self.losses.items())
         few = ("--tuning-seeds", "1", "--seeds", "1", "--common-seeds", "0", "--score-at", "none", "--widen", "1")
-        line = ("bench", str(self.out / "rates"), *self.images(), "--recipe", "images-64", "--steps", str(steps))
+        recipe = ("--recipe", "images-64", "--steps", str(steps), "--precision", PRECISION)
+        line = ("bench", str(self.out / "rates"), *self.images(), *recipe)
         begun = self.out / "rates" / "config.json"
         arguments = (*line, "--losses", losses, "--rates", "0.3,1,3", *few, "--workers", str(workers))
         return Command(arguments, self.out / "rates" / "tables.json", begun)
@@ -80,10 +85,10 @@ class Study:
     def train(self, name: str, loss: str, rate: float | None, recipe: str, steps: int, seed: int) -> Command:
         """Return the command that trains a generator in WORK."""
         run = self.work / name
-        accept = ("--accept-audit",) if self.domain.accept_audit else ()
-        settings = ("--recipe", recipe, "--steps", str(steps), "--seed", str(seed), "--licence", self.domain.licence)
+        settings = ("--recipe", recipe, "--steps", str(steps), "--seed", str(seed), "--precision", PRECISION)
         own = () if rate is None else ("--rate", f"{rate:g}")
-        arguments = ("train", str(run), *self.images(), "--loss", loss, *own, *settings, *accept)
+        licence = ("--licence", self.domain.licence)
+        arguments = ("train", str(run), *self.images(), "--loss", loss, *own, *settings, *licence)
         return Command(arguments, run / "metrics.json", run / "config.json")
 
     def evaluate(self, name: str) -> Command:

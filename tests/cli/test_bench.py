@@ -237,9 +237,11 @@ def test_a_protocol_that_was_changed_is_refused(bench_run: tuple[Path, Any], com
 def test_a_run_departs_only_if_it_is_told_to_and_says_so(command: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     small = ("--losses", "ganetic,hinge", *SMALL, "--widen", 0, "--rates", 1, "--tuning-seeds", 0)
+    small = (*small, "--precision", "bfloat16")
     dry = command("bench", run, *small, "--confirmatory", "--dry-run", "--json")
     assert dry.json.items() >= {"runs": 6, "most_runs": 6, "workers": 1}.items()
     assert [one.name for one in run.iterdir()] == ["protocol.json"]
+    assert json.loads((run / "protocol.json").read_text())["recipe"]["precision"] == "bfloat16"
     told = command("bench", run, *small, "--dry-run")
     assert f"bound to {run / 'protocol.json'}, which is written" in told.out
     refused = command("bench", run, *small, "--seeds", 1)

@@ -87,6 +87,9 @@ def bench(
     samples: Annotated[
         int | None, typer.Option(min=10, help="generated images for a score, and at most so many real ones")
     ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or bfloat16: faster where the processor has it [default: the recipe's]")
+    ] = None,
     score_at: Annotated[
         str | None, typer.Option(help="steps at which to measure on the way, or none [default: at each quarter]")
     ] = None,
@@ -137,13 +140,14 @@ def bench(
         hold(run, "dataset", before.dataset, short(dataset))
     name = dataset or (before.dataset if before else "digits")
     chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, data_dir=data_dir)
-    chosen = changed(chosen, steps=steps, extractor=extractor, eval_samples=samples)
+    chosen = changed(chosen, steps=steps, extractor=extractor, eval_samples=samples, precision=precision)
     options = {
         "losses": losses, "dataset": dataset and short(dataset), "data-dir": data_dir and "DIR", "groups": groups,
         "seeds": seeds, "common-seeds": common_seeds, "tuning-seeds": tuning_seeds, "rates": rates, "widen": widen,
         "batch-sizes": batch_sizes, "batch-seeds": batch_seeds, "recipe": recipe, "steps": steps,
-        "extractor": extractor, "samples": samples, "score-at": score_at, "split": split and split.value,
-        "against": against, "seed": seed, "accept-audit": accept_audit or None, "confirmatory": confirmatory or None,
+        "extractor": extractor, "samples": samples, "precision": precision, "score-at": score_at,
+        "split": split and split.value, "against": against, "seed": seed,
+        "accept-audit": accept_audit or None, "confirmatory": confirmatory or None,
     }  # fmt: skip
     given = {field: read(options[name]) for field, (name, read) in FIELDS.items() if options[name] is not None}
     if before is None:
