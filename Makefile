@@ -33,6 +33,7 @@ bench: $(VENV)/.development  ## speed, as ratios measured side by side
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python benchmarks/frechet.py
 	$(BIN)/python benchmarks/losses.py
+	$(BIN)/python benchmarks/allocator.py
 
 bench-keras: $(VENV)/.development .venv-keras-tensorflow/.ready  ## the paper's networks, ours beside Keras on TensorFlow
 	$(BIN)/python benchmarks/paper_step.py --keras-python .venv-keras-tensorflow/bin/python

@@ -44,8 +44,9 @@ def prepare() -> None:
 def keep_memory() -> bool:
     """Let the allocator keep what is freed, for the next tensor; return whether it does (glibc only).
 
-    Else each large tensor is new memory from the kernel, which fills it with zeros, page by page, over and over: a
-    third of the time of EfficientNet's features, and a tenth of some training. What is computed stays the same.
+    Else each large tensor is new memory from the kernel, which fills it with zeros, page by page, over and over: over
+    a quarter of the time of EfficientNet's features, a few hundredths of training (``results/speed/allocator.json``).
+    What is computed stays the same.
     """
     if sys.platform != "linux":
         return False
