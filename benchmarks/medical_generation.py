@@ -57,6 +57,7 @@ class Study:
 
     domain: Domain
     data: Path
+    """Absolute, as ``work``: the records name them so."""
     out: Path
     work: Path
     losses: Mapping[str, str]
@@ -103,7 +104,7 @@ class Study:
         for one in (one for one in PUBLISHED if (run / one).exists()):
             text = (run / one).read_text(encoding="utf-8")
             for place, word in ((self.data, "DIR"), (self.work, "WORK")):
-                text = text.replace(str(place.resolve()), word).replace(str(place), word)
+                text = text.replace(str(place), word)
             write_atomically(out / one, text.encode())
         for sheet in sorted((run / "samples").glob("*.png"))[-1:]:
             shutil.copy(sheet, out / "samples.png")
@@ -137,8 +138,8 @@ def main() -> None:
     given = parser.parse_args()
     label, _, loss = (given.evolved or "").partition("=")
     losses = {**LOSSES, **({label: loss} if loss else {})}
-    out, work = given.out / given.domain, given.work / given.domain
-    study = Study(DOMAINS[given.domain], given.data_dir, out, work, losses)
+    out, work = given.out / given.domain, (given.work / given.domain).resolve()
+    study = Study(DOMAINS[given.domain], given.data_dir.resolve(), out, work, losses)
     if carry_out([study.rates(given.rate_steps, given.workers)], workers=1, title="rates"):
         raise SystemExit("the rates could not be chosen")
     every = list(runs(study, given, study.chosen()))
