@@ -18,7 +18,7 @@ ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 @dataclass(frozen=True)
 class Command:
-    """A command of ganetics that leaves a file when it is done; ``resume`` is added where its folder is begun."""
+    """A command of ganetics that leaves a file when it is done; ``--resume`` is added where its folder is begun."""
 
     arguments: tuple[str, ...]
     done: Path

@@ -7,6 +7,7 @@ With ``--check`` nothing is written, and the exit code is 1 if the page is not w
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -37,9 +38,18 @@ def comparison(name: str, family: str) -> str:
     said = (
         f"{found.normal:,} normal and {found.abnormal:,} abnormal images of {found.groups} groups (average precision "
         f"by chance: {chance:.2f}); differences are from {found.reference}. Intervals: 95 %, {found.resamples:,} draws "
-        "of groups; p by Holm over the rows."
+        "of groups and of seeds; p by Holm over the rows, of ten groups or more."
     )
+    failed = failures(name, family)
+    said += f" Training failed: {', '.join(failed)}." if failed else ""
     return f"{markdown(HEADER, [cells(row, found.reference) for row in found.rows])}\n\n{said}"
+
+
+def failures(name: str, family: str) -> list[str]:
+    """Return the runs of a family whose training failed."""
+    where = ROOT / "results" / "detection" / name / "failures.json"
+    found = json.loads(where.read_text(encoding="utf-8")) if where.exists() else {}
+    return sorted(label for label in found if family == "all" or label.startswith(family))
 
 
 def cells(row: Row, reference: str) -> list[str]:

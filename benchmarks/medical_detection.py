@@ -2,14 +2,18 @@
 
     python benchmarks/medical_detection.py {polyp,fundus} --data-dir DIR [--out results/detection] [--workers 2]
 
-1. Rates. Each GAN at each rate, with one seed of its own, its test images never read. That rate is taken whose held-out
-   *normals* are reconstructed best (mean residual of pixels); ``rates.json`` holds all of them.
+1. Rates. Each GAN at each rate, with one seed of its own, its test images never read, judged by held-out *normals*
+   alone: of f-AnoGAN by the kernel distance of what its generator makes from them (before there is an encoder, so that
+   no discriminator's features have a say), of GANomaly by the mean residual of their pixels. A rate that is best at an
+   edge is followed, up to two steps; ``rates.json`` holds all of them.
 2. Runs. Each GAN at its rate with five seeds (GANomaly: three), and the detectors that need none or one; ``evaluate``
    looks at the labelled test images once.
 3. Comparisons, paired over the same test images, against the detector's original loss, and of all against neighbours.
 
-Killed and started again it goes on where it was. What is fitted and where images lie stays in WORK (default: build/
-detection), which is not published; tables, scores and pages without pictures of test images go to OUT.
+Killed and started again it goes on where it was (after kill -9 once its commands, which go on, have ended). A training
+that does not stay finite is a result: ``failures.json`` names it, and its row has a seed less. What is fitted and where
+images lie stays in WORK (default: build/detection), which is not published; tables, scores and pages without pictures
+of test images go to OUT.
 """
 
 from __future__ import annotations
@@ -20,15 +24,25 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from commands import Command, carry_out
 
 from ganetics._files import write_atomically
+from ganetics._random import numpy_generator, torch_generator
+from ganetics.anomaly.detectors import FAnoGAN
+from ganetics.anomaly.fit import fitted_detector, prepared_again
+from ganetics.execution.process import prepare
+from ganetics.features import load_extractor
+from ganetics.metrics import kernel_distance
 from ganetics.records import to_json
+from ganetics.training.sampling import decode, latents
 
 RATES = (0.3, 1.0, 3.0)
 """Factors of the detector's default."""
+WIDEN = 2
+"""Most further rates of a GAN that is best at an edge."""
+SAMPLES = 1000
+"""Generated images that held-out normals are compared with."""
 RATE_SEED = 100
 """No other run has it."""
 
@@ -81,7 +95,7 @@ GANS = (
 OTHERS = {"autoencoder": 3, "padim": 1, "neighbours": 1, "pixels": 1, "colour": 1, "brightness": 1}
 """Detector → seeds."""
 COMPARISONS = (
-    ("fanogan", "fanogan", "fanogan, wasserstein"),
+    ("fanogan", "fanogan", "fanogan, wasserstein+gradient:10"),
     ("ganomaly", "ganomaly", "ganomaly, non-saturating"),
     ("all", "", "neighbours"),
 )
@@ -120,36 +134,87 @@ class Study:
 
 
 def chosen_rates(study: Study, gans: Sequence[Gan], workers: int) -> dict[str, float]:
-    """Fit each GAN at each rate; return label → the rate, chosen on held-out normals."""
-    path = study.out / "rates.json"
-    if path.exists():
-        return {label: one["rate"] for label, one in json.loads(path.read_text(encoding="utf-8")).items()}
-    named = {(gan.label, rate): f"rates/{gan.label}-x{rate:g}" for gan in gans for rate in RATES}
-    commands = [
-        study.fit(named[gan.label, rate], gan.options, RATE_SEED, "--rate", f"{gan.rate * rate:g}", *study.steps)
-        for rate in RATES
-        for gan in gans
-    ]
-    carry_out(commands, workers=workers, title="rates")
-    found: dict[str, dict[str, Any]] = {}
-    for gan in gans:
-        residuals = {rate: residual(study.work / named[gan.label, rate]) for rate in RATES}
-        ended = {rate: value for rate, value in residuals.items() if value is not None}
-        best = min(ended, key=lambda rate: ended[rate], default=RATES[0])
-        found[gan.label] = {
-            "rate": gan.rate * best,
-            "residual of held-out normals": {f"{gan.rate * rate:g}": residuals[rate] for rate in RATES},
+    """Fit each GAN at each rate; return label → the rate, chosen on held-out normals.
+
+    Raises:
+        SystemExit: a fit has not ended, or every rate of a GAN fails.
+    """
+    tried = {gan.label: list(RATES) for gan in gans}
+    values: dict[str, dict[float, float | None]] = {gan.label: {} for gan in gans}
+    for _ in range(1 + WIDEN):
+        missing = [(gan, rate) for gan in gans for rate in tried[gan.label] if rate not in values[gan.label]]
+        commands = [study.fit(rate_run(gan, rate), rate_options(gan, rate), RATE_SEED, *study.steps)
+                    for gan, rate in missing]  # fmt: skip
+        carry_out(commands, workers=workers, title="rates")
+        need(commands)
+        for gan, rate in missing:
+            values[gan.label][rate] = judged(study.work / rate_run(gan, rate), gan)
+        for gan in gans:
+            best, rates = best_of(gan.label, values[gan.label]), sorted(tried[gan.label])
+            further = rates[0] / 3 if best == rates[0] else rates[-1] * 3 if best == rates[-1] else None
+            if further is not None:
+                tried[gan.label].append(further)
+    chosen = {gan.label: gan.rate * best_of(gan.label, values[gan.label]) for gan in gans}
+    found = {
+        gan.label: {
+            "rate": chosen[gan.label],
+            "judged": {f"{gan.rate * rate:.3g}": value for rate, value in sorted(values[gan.label].items())},
         }
-    write_atomically(path, (to_json(found, indent=1) + "\n").encode())
-    return {label: float(one["rate"]) for label, one in found.items()}
+        for gan in gans
+    }
+    write_atomically(study.out / "rates.json", (to_json(found, indent=1) + "\n").encode())
+    return chosen
 
 
-def residual(run: Path) -> float | None:
-    """Return the mean residual of pixels of a run's held-out normals; None if its training failed."""
-    path = run / "checkpoint" / "detector.json"
-    if not path.exists():
+def rate_run(gan: Gan, factor: float) -> str:
+    return f"rates/{gan.label}-x{factor:.3g}"
+
+
+def rate_options(gan: Gan, factor: float) -> tuple[str, ...]:
+    """Return the options of a fit that shows how good a rate is; no encoder is needed for that."""
+    short = ("--set", "encoder_steps=1") if gan.label.startswith("fanogan") else ()
+    return (*gan.options, "--rate", f"{gan.rate * factor:g}", *short)
+
+
+def best_of(label: str, values: dict[float, float | None]) -> float:
+    ended = {rate: value for rate, value in values.items() if value is not None}
+    if not ended:
+        raise SystemExit(f"{label}: its training fails at every rate")
+    return min(ended, key=lambda rate: ended[rate])
+
+
+def judged(run: Path, gan: Gan) -> float | None:
+    """Return what a rate is judged by, smaller is better; None if training failed."""
+    if json.loads((run / "fit.json").read_text(encoding="utf-8"))["failure"] is not None:
         return None
-    return float(json.loads(path.read_text(encoding="utf-8"))["frozen"]["means"]["image"])
+    if not gan.label.startswith("fanogan"):
+        frozen = json.loads((run / "checkpoint" / "detector.json").read_text(encoding="utf-8"))["frozen"]
+        return float(frozen["means"]["image"])
+    config, detector, _ = fitted_detector(run)
+    held_out = prepared_again(run).part(config.parts.held_out).images
+    assert isinstance(detector, FAnoGAN)
+    z = latents(SAMPLES, detector.settings.latent_dim, generator=torch_generator(RATE_SEED, "rates"))
+    extractor = load_extractor("efficientnet-lite0")
+    made, real = extractor(decode(detector.generator, z)), extractor(held_out)
+    return float(kernel_distance(real, made, generator=numpy_generator(RATE_SEED, "rates")).mean)
+
+
+def need(commands: Sequence[Command]) -> None:
+    """End where a command has not left what it is to leave: what comes after would be of fewer."""
+    missing = [command for command in commands if not command.done.exists()]
+    if missing:
+        raise SystemExit(f"{len(missing)} of {len(commands)} commands have not ended: {' '.join(missing[0].arguments)}")
+
+
+def failures(study: Study, labels: Sequence[str]) -> dict[str, str]:
+    """Return the runs whose training failed, with what it said, and write them down."""
+    found = {}
+    for label in labels:
+        failure = json.loads((study.work / label / "fit.json").read_text(encoding="utf-8"))["failure"]
+        if failure is not None:
+            found[label] = str(failure["message"])
+    write_atomically(study.out / "failures.json", (to_json(found, indent=1) + "\n").encode())
+    return found
 
 
 def runs(study: Study, gans: Sequence[Gan], rates: dict[str, float]) -> Iterator[tuple[str, Command, bool]]:
@@ -171,26 +236,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/detection"))
     parser.add_argument("--work", type=Path, default=Path("build/detection"))
     parser.add_argument("--steps", type=int, help="updates of each GAN [default: the detector's]")
-    parser.add_argument("--only", nargs="*", default=None, help="labels of GANs, all if not given")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
+    # a trial of few updates lies apart: nothing of it is taken for the real one
+    name = given.domain if given.steps is None else f"{given.domain}-{given.steps}-steps"
     steps = () if given.steps is None else ("--steps", str(given.steps))
-    study = Study(given.domain, given.data_dir, given.out / given.domain, given.work / given.domain, steps)
+    study = Study(given.domain, given.data_dir, given.out / name, given.work / name, steps)
     study.out.mkdir(parents=True, exist_ok=True)
-    gans = [gan for gan in GANS if given.only is None or gan.label in given.only]
-    rates = chosen_rates(study, gans, given.workers)
-    every = list(runs(study, gans, rates))
-    carry_out([fit for _, fit, _ in every], workers=given.workers, title="fits")
-    carry_out([study.evaluate(label, headline) for label, _, headline in every], workers=given.workers, title="tests")
-    for label, _, _ in every:
-        if (study.work / label / "fit.json").exists() and (study.out / label).exists():
-            shutil.copy(study.work / label / "config.json", study.out / label / "config.json")
+    prepare()
+    every = list(runs(study, GANS, chosen_rates(study, GANS, given.workers)))
+    fits = [fit for _, fit, _ in every]
+    carry_out(fits, workers=given.workers, title="fits")
+    need(fits)
+    failed = failures(study, [label for label, *_ in every])
+    tests = [study.evaluate(label, headline) for label, _, headline in every if label not in failed]
+    carry_out(tests, workers=given.workers, title="tests")
+    need(tests)
+    for label in (one for one, *_ in every if one not in failed):
+        shutil.copy(study.work / label / "config.json", study.out / label / "config.json")
     for family, prefix, reference in COMPARISONS:
-        folders = [str(study.out / label) for label, *_ in every if label.startswith(prefix)]
-        if folders:
-            out = study.out / f"compared-{family}"
-            line = ("detect", "compare", *folders, "--reference", reference, "--out", str(out))
-            carry_out([Command(line, out / "comparison.json")], workers=1, title="comparison")
+        folders = [str(study.out / label) for label, *_ in every if label.startswith(prefix) and label not in failed]
+        out = study.out / f"compared-{family}"
+        (out / "comparison.json").unlink(missing_ok=True)  # of what there is now
+        command = Command(
+            ("detect", "compare", *folders, "--reference", reference, "--out", str(out)), out / "comparison.json"
+        )
+        carry_out([command], workers=1, title="comparison")
+        need([command])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,20 +14,24 @@ from sklearn.metrics import roc_auc_score
 from ganetics._check import InputError
 from ganetics.anomaly.compare import compare, to_csv
 from ganetics.anomaly.results import RunSummary
-from ganetics.records import to_json
+from ganetics.anomaly.settings import FAnoGANSettings, Preprocessing
+from ganetics.records import from_json, to_json
 
 LABELS = np.tile([0, 0, 1], 20)
 GROUPS = [f"g{i // 3}" for i in range(60)]
 
 
-def write(folder: Path, loss: str, seed: int, gain: float, **changes: object) -> np.ndarray:
+def write(
+    folder: Path, loss: str, seed: int, gain: float, *, preprocessing: Preprocessing | None = None, **settings: Any
+) -> np.ndarray:
     """Write a run whose scores see the classes this well, in another order of rows for each seed."""
     random = np.random.default_rng(seed)
     scores = np.round(random.normal(size=60) + gain * LABELS, 4)
     summary = RunSummary(
         dataset="eyes", detector="fanogan", loss=loss, lr=1e-3, seed=seed, train_groups=("t",), test_groups=("g0",),
-        headline=True, score={"residual": 1.0}, split=0, auroc=None, looks=1, first_look="now",
-    ).model_copy(update=changes)  # fmt: skip
+        headline=True, settings=FAnoGANSettings(loss=loss, penalties=(), **settings),
+        preprocessing=preprocessing or Preprocessing(), split=0, auroc=None, looks=1, first_look="now",
+    )  # fmt: skip
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(to_json(summary))
     rows = [f"image {i:02d},{GROUPS[i]},{LABELS[i]},{scores[i]}" for i in random.permutation(60)]
@@ -87,11 +92,35 @@ def test_tables_of_the_documentation_are_comparisons(
         script.TABLES["fundus_all"]()
 
 
-def test_another_score_is_another_row(tmp_path: Path) -> None:
+def test_other_settings_are_another_row(tmp_path: Path) -> None:
     write(tmp_path / "a", "ganetic", 0, 1.0)
     write(tmp_path / "b", "ganetic", 0, 1.0, score={"residual": 1.0, "ratio": 0.5})
-    labels = [row.label for row in compare([tmp_path / "a", tmp_path / "b"], resamples=10).rows]
-    assert sorted(labels) == ["fanogan, ganetic", "fanogan, ganetic, 0.5·ratio+1·residual"]
+    write(tmp_path / "c", "ganetic", 0, 1.0, steps=50, preprocessing=Preprocessing(image_size=128, mask_border=True))
+    write(tmp_path / "d", "ganetic", 0, 1.0)
+    summary = from_json(RunSummary, (tmp_path / "d" / "run.json").read_text(), where="d")
+    penalised = FAnoGANSettings(loss="ganetic", learning_rate=3e-3)
+    (tmp_path / "d" / "run.json").write_text(to_json(summary.model_copy(update={"settings": penalised})))
+    assert {row.label for row in compare([tmp_path], resamples=10).rows} == {
+        "fanogan, ganetic",
+        "fanogan, ganetic, 0.5·ratio+1·residual",
+        "fanogan, ganetic, steps=50, 128 px, border masked",
+        "fanogan, ganetic+gradient:10",
+    }
+
+
+def test_lucky_seeds_show_no_difference(tmp_path: Path) -> None:
+    # two of three trainings of one loss and one of the other are good: of the images alone that is a difference
+    for seed, (one, other) in enumerate(((3.0, 0.0), (3.0, 3.0), (0.0, 0.0))):
+        write(tmp_path / f"one-{seed}", "ganetic", seed, one)
+        write(tmp_path / f"other-{seed}", "hinge", seed, other)
+    found = compare([tmp_path], reference="fanogan, hinge", resamples=400)
+    (difference,) = [row.difference for row in found.rows if row.difference is not None]
+    assert difference.value is not None
+    assert difference.value > 0.1
+    assert difference.low is not None
+    assert difference.low < 0.01
+    assert difference.p is not None
+    assert difference.p > 0.05
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from scipy import optimize
 
 from ganetics.anomaly.density import LOG_ODDS, log_ratio_of
+from ganetics.anomaly.fanogan import FAnoGANScorer
 from ganetics.catalogue import CATALOGUE
 from ganetics.losses import GANetic, LeastSquares, NonSaturating
 from ganetics.losses.contract import SeparableLoss
@@ -51,6 +52,28 @@ def test_published_optima() -> None:
         reader = log_ratio_of(loss)
         assert reader is not None
         torch.testing.assert_close(reader(logits), odds, atol=5e-3, rtol=0)
+
+
+def test_what_looks_generated_is_abnormal() -> None:
+    class Reader(torch.nn.Module):
+        """Says of an image the mean of its pixels."""
+
+        def body(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)
+
+        def of_features(self, seen: torch.Tensor) -> torch.Tensor:
+            return seen.mean(dim=1)
+
+    class Gray(torch.nn.Module):
+        def forward(self, code: torch.Tensor) -> torch.Tensor:
+            return torch.full((len(code), 3, 8, 8), 0.5)
+
+    scorer = FAnoGANScorer(Gray(), Reader(), torch.nn.Flatten(), kappa=1.0, log_ratio=lambda x: x)  # type: ignore[arg-type]
+    images = torch.stack([torch.full((3, 8, 8), value, dtype=torch.uint8) for value in (0, 255)])  # -1 and 1
+    found = dict(zip(scorer.components, scorer(images)[:-1], strict=True))
+    torch.testing.assert_close(found["ratio"], torch.tensor([1.0, -1.0]))
+    torch.testing.assert_close(found["ratio-gap"], torch.tensor([1.5, -0.5]))  # of the reconstruction it says 0.5
+    torch.testing.assert_close(found["image"], torch.tensor([2.25, 0.25]))
 
 
 def test_readings_rise_and_end_at_the_table() -> None:

@@ -92,6 +92,21 @@ def test_a_group_that_was_seen_is_refused_or_left_out(image_folder: Folder, tmp_
         evaluate(run, quick(normal=str(other)))
 
 
+def test_a_seen_group_is_found_by_whatever_name(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path)
+    bad = image_folder("bad", range(40), abnormal=True, seed=3)
+    with pytest.raises(InputError, match=r"^abnormal: group 'p0\d\d', as the run's own --groups 'p\\\\d\+' finds it, "):
+        evaluate(run, quick(abnormal=str(bad), groups=r"p(\d+)"))
+    assert not (run / "looks.json").exists()
+
+
+def test_files_that_cannot_be_read_are_counted(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path)
+    bad = image_folder("bad", range(100, 130), abnormal=True)
+    (bad / "p130_a.png").write_bytes(b"no picture")
+    assert evaluate(run, quick(abnormal=str(bad))).unreadable == 1
+
+
 def test_one_class_has_no_auroc_and_the_other_figures(image_folder: Folder, tmp_path: Path) -> None:
     run = made(image_folder, tmp_path)
     found = evaluate(run, quick())
@@ -118,8 +133,15 @@ def test_abnormal_images_among_the_normal_ones_are_found(image_folder: Folder, t
     copies.mkdir()
     for number, letter in enumerate("ab"):
         shutil.copy(normal / f"{config.parts.fit[0]}_{letter}.png", copies / f"p90{number}_x.png")
-    with pytest.raises(InputError, match=r"fitted on or chosen with, got 2 of 2 that equal one pixel by pixel$"):
+    told = r"fitted on, chosen or tested with, got 2 of 2 that equal one pixel by pixel$"
+    with pytest.raises(InputError, match=told):
         evaluate(run, quick(abnormal=str(copies)))
+    tested = tmp_path / "tested"
+    tested.mkdir()
+    for number, letter in enumerate("ab"):
+        shutil.copy(normal / f"{config.parts.test[0]}_{letter}.png", tested / f"p90{number}_x.png")
+    with pytest.raises(InputError, match=told):
+        evaluate(run, quick(abnormal=str(tested)))
     found = evaluate(run, quick(normal=str(copies)))
     assert (found.normal, found.duplicates) == (2, 2)
 
@@ -163,6 +185,7 @@ def test_masks_must_fit(image_folder: Folder, tmp_path: Path) -> None:
     masked(masks, bad / "p101_b.png", (20, 16))
     with pytest.raises(InputError, match=r"p101_b.png must be 16×16 as its image is, got 20×16$"):
         evaluate(run, quick(abnormal=str(bad), masks=masks))
+    assert not (run / "looks.json").exists()  # nothing was looked at
     blind = prepare_run(str(tmp_path / "normal"), PIXELS, groups=PATIENT, preprocessing=Preprocessing(image_size=16))
     fit(tmp_path / "blind", blind)
     with pytest.raises(InputError, match=r"^masks: the detector must say where an image is abnormal, pixels does not$"):
@@ -206,6 +229,11 @@ def test_an_evaluation_by_windows(image_folder: Folder, tmp_path: Path) -> None:
     assert (found.sliding, found.masks, found.auroc.value) == (8, 4, None)
     assert found.pixel_auroc.low > 0.5  # type: ignore[operator,union-attr]
     assert found.components == {}
+    assert found.sensitivity.reason.startswith("the threshold is of single images")
+    with pytest.raises(
+        InputError, match=r"^sliding: normal and abnormal images must be of as many windows.* got 1 and 3"
+    ):
+        evaluate(run, quick(abnormal=str(frames), sliding=8))
 
 
 def test_pictures_are_the_extremes_and_none_twice() -> None:

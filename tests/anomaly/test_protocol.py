@@ -53,6 +53,17 @@ def test_parts_have_their_shares_and_other_splits_are_others() -> None:
     assert split_groups(groups, split=1) != parts
 
 
+def test_other_splits_are_others_where_groups_differ_in_size() -> None:
+    groups = [f"g{i}" for i in range(1, 30) for _ in range(i)]
+    parts = [split_groups(groups, split=split) for split in range(8)]
+    for one in parts:
+        shares = [len(places_of(groups, part)) / len(groups) for part in (one.fit, one.held_out, one.test)]
+        assert shares == pytest.approx([0.5, 0.2, 0.3], abs=0.03)
+    assert len({one.test for one in parts}) == 8
+    assert not set.intersection(*(set(one.test) for one in parts))
+    assert not set.intersection(*(set(one.fit) for one in parts))
+
+
 @pytest.mark.parametrize(
     ("groups", "only", "message"),
     [

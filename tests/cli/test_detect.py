@@ -134,6 +134,10 @@ BAD = {
     ),
     "no loss": ([*NORMAL, "--groups", GROUPS, "--loss", "hinj"], "unknown loss 'hinj', nearest: hinge"),
     "specificity": ([*NORMAL, *PIXELS, "--specificity", "1"], "run: specificity: Input should be less than 1"),
+    "specificity and calibration": (
+        [*NORMAL, *PIXELS, "--specificity", "0.9", "--calibration", "{normal}"],
+        "--specificity: with --calibration the threshold is chosen between both",
+    ),
     "nothing to resume": (["fit", "{run}", "--resume"], "run folder: no file at {run}/config.json"),
     "resume and more": (["fit", "{run}", "--resume", "--seed", "1"], "--seed: a run is gone on with as it was begun"),
     "not a run": (["score", "{tmp}", "{normal}", "--out", "{tmp}/s.csv"], "run folder: no file at {tmp}/config.json"),
@@ -168,6 +172,9 @@ def test_wrong_input_to_a_fitted_run_is_one_line(command: Any, normal: Path, tmp
         ended = command("detect", *arguments)
         assert ended.status == 2
         assert told in ended.complaint
+    ended = command("detect", "fit", run, "--normal", normal, *PIXELS, "--resume", "--seed", 1)
+    assert "another configuration: seed is 0 there, got 1" in ended.complaint
+    assert command("detect", "fit", run, "--normal", normal, *PIXELS, "--resume").status == 0
     Image.fromarray(np.zeros((9, 9), dtype=np.uint8)).save(tmp_path / "other.png")
     ended = command("detect", "score", run, tmp_path / "other.png", "--out", tmp_path / "s.csv", "--strict")
     assert ended.complaint.endswith(

@@ -103,6 +103,14 @@ def test_higher_is_more_abnormal(name: str, detector: Detector[Any]) -> None:
         assert inside.mean() > outside.mean()
 
 
+@pytest.mark.parametrize("name", sorted(BLIND))
+def test_what_is_blind_to_textures_sees_brightness(name: str, detector: Detector[Any]) -> None:
+    images = test_images()[:20]
+    brighter = (images.int() + 80).clamp(max=255).to(torch.uint8)
+    scores = np.concatenate([detector.score_samples(images), detector.score_samples(brighter)])
+    assert roc_auc_score(LABELS, scores) > 0.95
+
+
 def test_scores_depend_on_the_image_alone(name: str, detector: Detector[Any]) -> None:
     images, together = test_images(), results(name).pred_score
     shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))

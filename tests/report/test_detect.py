@@ -97,7 +97,8 @@ def test_the_page_says_all_that_was_found(run: Path) -> None:
     words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     for told in (
         "for research, not a medical device", "f-AnoGAN on &lt;eyes&gt;: AUROC 0.812 (0.750 to 0.870)",
-        "better than everything beside it", "Looked at once.", "300 abnormal images and 1,200 normal images",
+        "better than everything beside it", "Looked at once by this run.",
+        "300 abnormal images and 1,200 normal images",
         "12 groups", "too narrow rather than too wide", "7 images of groups that were seen before left out",
         "2 normal test images equal one", "0.400 sensitivity", "0.930 (0.900 to 0.960)", "0.880 pixel AUROC",
         "16×16 pixels 0.600 0.500 to 0.700 +0.100 +0.050 to +0.150 0.010", "brightness 0.690 – – 0.520 0.710",
@@ -113,7 +114,7 @@ def test_the_page_says_all_that_was_found(run: Path) -> None:
 def test_more_than_one_look_is_told(run: Path) -> None:
     (run / "evaluation.json").write_text(to_json(evaluation(looks=3)))
     page = page_of(run)
-    assert "Looked at 3 times." in page
+    assert "Looked at 3 times by this run." in page
     assert "was chosen by the test set" in page
     assert 'class="binding departed"' in page
 

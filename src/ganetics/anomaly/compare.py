@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ganetics import _check
 from ganetics._check import InputError
 from ganetics._random import numpy_generator
 from ganetics.anomaly.results import RunSummary
+from ganetics.anomaly.settings import NAMED, Preprocessing
 from ganetics.metrics.detection import (
     RESAMPLES,
     Difference,
@@ -30,8 +31,8 @@ from ganetics.records import Record, from_json, read_text
 
 Array = npt.NDArray[np.float64]
 COLUMNS = ("path", "group", "label", "pred_score")
-USUAL = ({"residual": 1.0}, {"latent": 1.0})
-"""Scores as they were published."""
+NAMED_ALREADY = ("kind", "features", "loss", "penalties", "learning_rate")
+"""Settings that the label says otherwise, or that the table has a column for."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,45 @@ class TestedRun:
     """Path, group and label, sorted by path."""
     scores: Array
 
-    @property
-    def label(self) -> str:
-        """What its row is called: detector, loss, and a score that is not the usual one."""
-        parts = [self.summary.detector, *([self.summary.loss] if self.summary.loss else [])]
-        score = self.summary.score
-        if score and score not in USUAL:
-            parts.append("+".join(f"{weight:g}·{part}" for part, weight in sorted(score.items())))
-        return ", ".join(parts)
+
+def labels_of(runs: Sequence[TestedRun]) -> list[str]:
+    """Return what the row of each run is called: detector, loss with its penalties, and what is not usual in it.
+
+    What is the same in all runs of a detector, or of all images, is left out.
+    """
+    settings: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        for name, value in run.summary.settings:
+            settings[f"{run.summary.detector} {name}"].add(repr(value))
+    differ = {name for name, values in settings.items() if len(values) > 1}
+    seen = len({(one.image_size, one.normalise_colour, one.mask_border) for one in map(_preprocessing, runs)}) > 1
+    return [_label(run, differ, seen=seen) for run in runs]
+
+
+def _preprocessing(run: TestedRun) -> Preprocessing:
+    return run.summary.preprocessing
+
+
+def _label(run: TestedRun, differ: Collection[str], *, seen: bool) -> str:
+    summary, images = run.summary, run.summary.preprocessing
+    penalties = "".join(f"+{penalty.text}" for penalty in getattr(summary.settings, "penalties", ()))
+    parts = [summary.detector, *([summary.loss + penalties] if summary.loss else [])]
+    for name, value in summary.settings:
+        usual = value == getattr(NAMED[summary.detector], name)
+        if name not in NAMED_ALREADY and not usual and f"{summary.detector} {name}" in differ:
+            parts.append(_setting(name, value))
+    changes = {
+        f"{images.image_size} px": images.image_size != Preprocessing().image_size,
+        "colours normalised": images.normalise_colour,
+        "border masked": images.mask_border,
+    }
+    return ", ".join([*parts, *(name for name, made in changes.items() if made and seen)])
+
+
+def _setting(name: str, value: object) -> str:
+    if name == "score" and isinstance(value, Mapping):
+        return "+".join(f"{weight:g}·{part}" for part, weight in sorted(value.items()))
+    return f"{name}={value}"
 
 
 class Row(Record):
@@ -61,7 +93,7 @@ class Row(Record):
     seeds: tuple[int, ...]
     rates: tuple[float, ...]
     auroc: Figure
-    """Mean over the seeds; the interval is by groups of images."""
+    """Mean over the seeds; the interval is by groups of images, and over the seeds."""
     sd: float | None
     """Standard deviation over the seeds."""
     average_precision: float | None
@@ -87,7 +119,7 @@ class Comparison(Record):
 def compare(folders: Sequence[Path], *, reference: str | None = None, resamples: int = RESAMPLES) -> Comparison:
     """Compare runs that were tested on the same images.
 
-    Runs of one detector, loss and score are one row: they must differ in their seeds.
+    Runs that differ in nothing but seed and learning rate are one row: each seed must occur once.
 
     Args:
         folders: of evaluations, or folders that hold such folders.
@@ -103,8 +135,8 @@ def compare(folders: Sequence[Path], *, reference: str | None = None, resamples:
         if (run.images, run.summary.dataset) != (first.images, first.summary.dataset):
             raise InputError(f"{run.folder}: must be tested on the same images as {first.folder}, got others")
     rows: dict[str, list[TestedRun]] = defaultdict(list)
-    for run in runs:
-        rows[run.label].append(run)
+    for label, run in zip(labels_of(runs), runs, strict=True):
+        rows[label].append(run)
     for label, members in rows.items():
         seeds = [run.summary.seed for run in members]
         if len(set(seeds)) < len(seeds):

@@ -18,12 +18,12 @@ from ganetics._random import numpy_generator
 from ganetics.anomaly.detector import Detector
 from ganetics.anomaly.fit import Prepared, fitted_detector, prepared_again
 from ganetics.anomaly.images import Progress
-from ganetics.anomaly.masks import masks_of
+from ganetics.anomaly.masks import Mask, masks_of
 from ganetics.anomaly.pictures import overlay
 from ganetics.anomaly.results import Evaluation, Histogram, Kind, Picture, RunSummary, points
 from ganetics.anomaly.settings import DetectConfig
 from ganetics.anomaly.shortcuts import baseline_scores, baselines, shortcuts
-from ganetics.anomaly.sliding import slide
+from ganetics.anomaly.sliding import slide, windows_of
 from ganetics.anomaly.testset import Options, TestSet, assembled, note_look
 from ganetics.metrics.curves import precision_recall, roc
 from ganetics.metrics.detection import Figure, Resamples, auroc, average_precision, share_above
@@ -68,12 +68,15 @@ def evaluate(
         raise InputError(f"masks: the detector must say where an image is abnormal, {config.name} does not")
     prepared = prepared_again(run, on_progress=on_progress)
     test = assembled(prepared, options, on_progress=on_progress)
+    # what can be wrong with them is found before they are looked at
+    _check_windows(config, test, options)
+    masks = _masks(config, test, options)
     look = note_look(run, test)
     seen = _look(detector, config, test, options, on_progress)
     resamples = Resamples(test.images.groups, generator=numpy_generator(0, "bootstrap"), resamples=options.resamples)
     folder = run if out is None else out
     folder.mkdir(parents=True, exist_ok=True)
-    found = _figures(detector, prepared, test, seen, resamples, options).model_copy(update=look)
+    found = _figures(detector, prepared, test, seen, masks, resamples, options).model_copy(update=look)
     if options.pictures and detector.localises:
         found = found.model_copy(update={"pictures": _pictures(folder, detector, config, test, seen, options)})
     _write_scores(folder / "scores.csv", test, seen.scores)
@@ -94,12 +97,27 @@ def summary(config: DetectConfig, test: TestSet, found: Evaluation, *, headline:
         train_groups=tuple(sorted(config.seen)),
         test_groups=tuple(sorted(set(test.images.groups))),
         headline=headline,
-        score=dict(getattr(settings, "score", {})),
+        settings=settings,
+        preprocessing=config.preprocessing,
         split=config.split,
         auroc=found.auroc.value,
         looks=found.looks,
         first_look=found.first_look,
     )
+
+
+def _check_windows(config: DetectConfig, test: TestSet, options: Options) -> None:
+    """Check that both classes are seen through as many windows: the largest score of more of them is larger."""
+    if options.sliding is None:
+        return
+    counts = windows_of(test.images.files, config.preprocessing, stride=options.sliding)
+    normal, abnormal = ({count for count, one in zip(counts, test.labels, strict=True) if one == k} for k in (0, 1))
+    if normal and abnormal and normal != abnormal:
+        told = [", ".join(map(str, sorted(part))) for part in (normal, abnormal)]
+        raise InputError(
+            "sliding: normal and abnormal images must be of as many windows, as the largest score of more windows is "
+            f"larger, got {told[0]} and {told[1]}: give normal images of the same size, or none (--no-normal)"
+        )
 
 
 def _look(
@@ -115,15 +133,21 @@ def _look(
 
 
 def _figures(
-    detector: Detector[Any], prepared: Prepared, test: TestSet, seen: Seen, resamples: Resamples, options: Options
+    detector: Detector[Any],
+    prepared: Prepared,
+    test: TestSet,
+    seen: Seen,
+    masks: Sequence[Mask],
+    resamples: Resamples,
+    options: Options,
 ) -> Evaluation:
     config, frozen = prepared.config, detector.frozen
     labels, scores = np.array(test.labels), seen.scores
     fit, held_out = prepared.part(config.parts.fit), prepared.part(config.parts.held_out)
     others = baseline_scores(fit, held_out, test.images, skip=config.name)
-    below = share_above(labels, scores, frozen.threshold, label=0, resamples=resamples)
     abnormal = {group for group, label in zip(test.images.groups, test.labels, strict=True) if label}
-    pixel, overlap, masks = _localised(test, seen, resamples, options, config)
+    pixel, overlap = _localised(test, seen, masks, resamples)
+    sensitivity, specificity = _at_threshold(test, scores, frozen.threshold, resamples, options)
     held_out_scores = detector.score_samples(held_out.images)
     return Evaluation(
         dataset=config.dataset,
@@ -134,11 +158,12 @@ def _figures(
         abnormal_groups=len(abnormal),
         left_out=test.left_out,
         duplicates=test.duplicates,
+        unreadable=test.unreadable,
         prevalence=float(labels.mean()),
         auroc=auroc(labels, scores, resamples=resamples),
         average_precision=average_precision(labels, scores, resamples=resamples),
-        sensitivity=share_above(labels, scores, frozen.threshold, label=1, resamples=resamples),
-        specificity=_complement(below),
+        sensitivity=sensitivity,
+        specificity=specificity,
         threshold=frozen.threshold,
         threshold_from=frozen.threshold_from,
         components={name: auroc(labels, values, resamples=resamples) for name, values in seen.components.items()},
@@ -150,7 +175,7 @@ def _figures(
         localises=detector.localises,
         pixel_auroc=pixel,
         region_overlap=overlap,
-        masks=masks,
+        masks=len(masks),
         sliding=options.sliding,
         map_high=frozen.map_high,
         resamples=options.resamples,
@@ -160,33 +185,45 @@ def _figures(
     )
 
 
+def _at_threshold(
+    test: TestSet, scores: Array, threshold: float, resamples: Resamples, options: Options
+) -> tuple[Figure, Figure]:
+    """Return sensitivity and specificity."""
+    if options.sliding is not None:
+        unknown = Figure(None, reason="the threshold is of single images, not of the most abnormal of many windows")
+        return unknown, unknown
+    above = [share_above(test.labels, scores, threshold, label=label, resamples=resamples) for label in (1, 0)]
+    return above[0], _complement(above[1])
+
+
 def _complement(share: Figure) -> Figure:
     if share.value is None or share.low is None or share.high is None:
         return replace(share, value=None if share.value is None else 1 - share.value)
     return Figure(1 - share.value, 1 - share.high, 1 - share.low)
 
 
-def _localised(
-    test: TestSet, seen: Seen, resamples: Resamples, options: Options, config: DetectConfig
-) -> tuple[Figure | None, Figure | None, int]:
-    """Return pixel AUROC, per-region overlap and the number of masks; a normal image has an empty one."""
-    if options.masks is None or seen.maps is None:
-        return None, None, 0
-    wanted = {
-        path: file for path, file, label in zip(test.images.paths, test.images.files, test.labels, strict=True) if label
-    }
+def _masks(config: DetectConfig, test: TestSet, options: Options) -> list[Mask]:
+    """Return the masks of the abnormal images; none where they are not asked for."""
+    if options.masks is None:
+        return []
+    rows = zip(test.images.paths, test.images.files, test.labels, strict=True)
     size = None if options.sliding is not None else config.preprocessing.image_size
-    given = iter(masks_of(wanted, options.masks, image_size=size))
+    return masks_of({path: file for path, file, label in rows if label}, options.masks, image_size=size)
+
+
+def _localised(
+    test: TestSet, seen: Seen, abnormal: Sequence[Mask], resamples: Resamples
+) -> tuple[Figure | None, Figure | None]:
+    """Return pixel AUROC and per-region overlap, or nothing without masks; a normal image has an empty one."""
+    if not abnormal or seen.maps is None:
+        return None, None
+    given = iter(abnormal)
     masks = [
         next(given) if label else np.zeros(values.shape, dtype=bool)
         for label, values in zip(test.labels, seen.maps, strict=True)
     ]
     maps = list(seen.maps)
-    return (
-        pixel_auroc(masks, maps, resamples=resamples),
-        region_overlap(masks, maps, resamples=resamples),
-        len(wanted),
-    )
+    return pixel_auroc(masks, maps, resamples=resamples), region_overlap(masks, maps, resamples=resamples)
 
 
 def histogram(held_out: Array, scores: Array, labels: npt.NDArray[np.int64]) -> Histogram:

@@ -96,6 +96,16 @@ class FAnoGAN(NetworkDetector[FAnoGANSettings]):
         """Return component of the score → weight."""
         return self.settings.score
 
+    @property
+    def generator(self) -> nn.Module:
+        """What makes normal images ``[n, c, s, s]`` in [-1, 1] of latents ``[n, latent_dim]``.
+
+        Raises:
+            InputError: it was not fitted.
+        """
+        _ = self.frozen
+        return self._scorer.generator
+
     def recipe(self, shape: tuple[int, int, int]) -> Recipe:
         """Return stage one as a recipe."""
         channels, side = square(shape)

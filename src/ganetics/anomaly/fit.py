@@ -107,6 +107,7 @@ def prepare_run(
         "specificity": specificity,
         "calibration": None if calibration is None else Path(calibration).name,
         "calibration_groups": () if chosen_with is None else tuple(sorted(set(chosen_with.groups))),
+        "calibration_data": None if chosen_with is None else chosen_with.identity,
         "skipped": tuple(f"{one.path}: {one.reason}" for one in images.skipped),
     }
     config = from_values(DetectConfig, values, where="run")
@@ -143,6 +144,10 @@ def prepared_again(run: Path, *, on_progress: Progress | None = None, calibratio
     chosen_with = None
     if calibration and places.calibration is not None:
         chosen_with = _calibration(places.calibration, config.groups, listing, config.preprocessing, config.parts)
+        if chosen_with.identity != config.calibration_data:
+            raise InputError(
+                f"calibration: {places.calibration} must hold the images that the run began with, got others"
+            )
     return Prepared(config, places, images, chosen_with)
 
 

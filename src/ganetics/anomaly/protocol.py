@@ -16,6 +16,8 @@ from ganetics.anomaly.settings import Parts
 Scores = npt.NDArray[np.float64]
 SHARES = {"fit": 0.5, "held_out": 0.2, "test": 0.3}
 """Of the normal images."""
+DRAWS, NEAR = 100, 0.02
+"""Orders of the groups that are tried, until the shares of images are that near to what they should be."""
 
 
 def split_groups(groups: Sequence[str], *, test_only: Collection[str] = (), split: int = 0) -> Parts:
@@ -39,9 +41,23 @@ def split_groups(groups: Sequence[str], *, test_only: Collection[str] = (), spli
         raise InputError(
             f"at least 2 groups of normal images must have no abnormal ones, got {len(free)} of {len(sizes)}"
         )
-    order = [free[i] for i in numpy_generator(split, "detection split").permutation(len(free))]
-    order.sort(key=lambda group: -sizes[group])  # large ones first: what they put out of balance can be made up for
-    parts: dict[str, list[str]] = {"fit": [], "held_out": [], "test": sorted(set(sizes) & set(test_only))}
+    random = numpy_generator(split, "detection split")
+    kept = sorted(set(sizes) & set(test_only))
+    nearest, best = math.inf, dict[str, list[str]]()
+    for _ in range(DRAWS):
+        # in random order: large ones first would be more even, and nearly the same parts for every number
+        parts = _dealt([free[i] for i in random.permutation(len(free))], kept, sizes)
+        away = max(abs(sum(sizes[group] for group in parts[name]) / sizes.total() - SHARES[name]) for name in SHARES)
+        if away < nearest:
+            nearest, best = away, parts
+        if nearest <= NEAR:
+            break
+    return Parts(**{name: tuple(sorted(part)) for name, part in best.items()})
+
+
+def _dealt(order: Sequence[str], kept: Sequence[str], sizes: Counter[str]) -> dict[str, list[str]]:
+    """Return the parts when groups are dealt in this order, each to where most is missing; ``kept`` are of the test."""
+    parts: dict[str, list[str]] = {"fit": [], "held_out": [], "test": list(kept)}
     given = Counter({name: sum(sizes[group] for group in part) for name, part in parts.items()})
     for left, group in zip(range(len(order), 0, -1), order, strict=True):
         empty = [name for name in SHARES if not parts[name]]
@@ -50,7 +66,7 @@ def split_groups(groups: Sequence[str], *, test_only: Collection[str] = (), spli
         name = max(open_to, key=lambda part: SHARES[part] * total - given[part])
         parts[name].append(group)
         given[name] += sizes[group]
-    return Parts(**{name: tuple(sorted(part)) for name, part in parts.items()})
+    return parts
 
 
 def places_of(groups: Sequence[str], part: Collection[str]) -> npt.NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ganetics.anomaly.settings import Preprocessing, Settings
 from ganetics.metrics.curves import Curve
 from ganetics.metrics.detection import Difference, Figure
 from ganetics.records import Failure, Record
@@ -94,6 +95,8 @@ class Evaluation(Record):
     """Images of seen groups that were not tested on."""
     duplicates: int
     """Normal test images that equal one that was fitted on or chosen with, pixel by pixel."""
+    unreadable: int = 0
+    """Files that are not among the test images, as they could not be read."""
     prevalence: float
     """Share of abnormal test images: the average precision of chance."""
     auroc: Figure
@@ -137,8 +140,9 @@ class RunSummary(Record):
     """Fitted on or chosen with."""
     test_groups: tuple[str, ...]
     headline: bool
-    score: dict[str, float]
-    """Component → weight."""
+    settings: Settings
+    """Of the detector."""
+    preprocessing: Preprocessing
     split: int
     auroc: float | None
     looks: int

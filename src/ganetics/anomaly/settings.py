@@ -201,6 +201,8 @@ class DetectConfig(Record):
     calibration: str | None = None
     """Name of the abnormal images that the threshold was chosen with, beside the held-out normals."""
     calibration_groups: tuple[str, ...] = ()
+    calibration_data: DataIdentity | None = None
+    """Of all abnormal images there, those of other groups included."""
     skipped: tuple[str, ...] = ()
     """Images that could not be read: path and reason."""
 

@@ -20,6 +20,17 @@ from ganetics.data.decode import as_8_bits, read_image, with_channels
 Map = npt.NDArray[np.float32]
 
 
+def windows_of(files: Sequence[Path], preprocessing: Preprocessing, *, stride: int) -> list[int]:
+    """Return how many windows each image is seen through.
+
+    Raises:
+        InputError: as for :func:`slide`.
+    """
+    _check.number("pixels between windows", stride, low=1, high=preprocessing.image_size)
+    sizes = [(read_image(file).shape, file.name) for file in files]
+    return [len(_corners(height, width, preprocessing, stride, name)) for (_, height, width), name in sizes]
+
+
 def slide(
     detector: Detector[Any],
     preprocessing: Preprocessing,
@@ -59,9 +70,7 @@ def _slide_one(
 ) -> tuple[float, Map]:
     side = preprocessing.image_size
     height, width = pixels.shape[1:]
-    if min(height, width) < side:
-        raise InputError(f"{name}: must be at least {side}×{side} to slide over, got {width}×{height}")
-    corners = [(top, left) for top in _starts(height, side, stride) for left in _starts(width, side, stride)]
+    corners = _corners(height, width, preprocessing, stride, name)
     windows = np.stack([pixels[:, top : top + side, left : left + side] for top, left in corners])
     found = detector.results(prepared(torch.from_numpy(windows), preprocessing))
     assert found.anomaly_map is not None
@@ -70,6 +79,13 @@ def _slide_one(
         total[top : top + side, left : left + side] += values
         count[top : top + side, left : left + side] += 1
     return float(found.pred_score.max()), (total / count).astype(np.float32)
+
+
+def _corners(height: int, width: int, preprocessing: Preprocessing, stride: int, name: str) -> list[tuple[int, int]]:
+    side = preprocessing.image_size
+    if min(height, width) < side:
+        raise InputError(f"{name}: must be at least {side}×{side} to slide over, got {width}×{height}")
+    return [(top, left) for top in _starts(height, side, stride) for left in _starts(width, side, stride)]
 
 
 def _starts(length: int, side: int, stride: int) -> list[int]:

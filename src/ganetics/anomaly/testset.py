@@ -15,6 +15,7 @@ from ganetics._check import InputError
 from ganetics.anomaly.fit import Prepared, refuse_same_files
 from ganetics.anomaly.images import Images, Progress, list_of, read_images
 from ganetics.anomaly.protocol import refuse_seen
+from ganetics.anomaly.settings import DetectConfig
 from ganetics.data.imageset import hash_of
 from ganetics.execution import looks as looks_file
 from ganetics.metrics.detection import RESAMPLES
@@ -63,6 +64,8 @@ class TestSet:
     """Images of seen groups that were left out."""
     duplicates: int = 0
     """Normal ones that equal an image that was seen, pixel by pixel."""
+    unreadable: int = 0
+    """Files that could not be read."""
 
     __test__ = False  # not a class of tests
 
@@ -98,24 +101,27 @@ def assembled(prepared: Prepared, options: Options, *, on_progress: Progress | N
     images = _joined([images for _, images in kept])
     labels = tuple(label for label, part in kept for _ in range(len(part)))
     names = tuple(f"{part.name}/{path}" for _, part in kept for path in part.paths)
-    return TestSet(images, names, labels, left_out, duplicates)
+    # of those that the run has kept for the test, fitting has told
+    unreadable = sum(len(part.skipped) for _, part in kept if part.name != prepared.normals.name)
+    return TestSet(images, names, labels, left_out, duplicates, unreadable)
 
 
 def _duplicates(prepared: Prepared, sets: Sequence[tuple[int, Images]], options: Options) -> int:
     """Return how many normal test images equal one that was seen.
 
     Raises:
-        InputError: an abnormal one does.
+        InputError: an abnormal one does, or equals a normal test image.
     """
     parts = prepared.config.parts
     known = {_hash(image) for part in (parts.fit, parts.held_out) for image in prepared.part(part).images}
+    tested = {_hash(image) for label, images in sets if not label for image in images.images}
     total = 0
     for label, images in sets:
-        count = sum(_hash(image) in known for image in images.images)
+        count = sum(_hash(image) in (known | tested if label else known) for image in images.images)
         if label and count:
             raise InputError(
-                f"abnormal: {options.abnormal}: no image may be among those that the run was fitted on or chosen with, "
-                f"got {count} of {len(images)} that equal one pixel by pixel"
+                f"abnormal: {options.abnormal}: no image may be among the normal ones, fitted on, chosen or tested "
+                f"with, got {count} of {len(images)} that equal one pixel by pixel"
             )
         total += count
     return total
@@ -150,11 +156,27 @@ def _joined(parts: Sequence[Images]) -> Images:
 def _others(prepared: Prepared, where: str, options: Options, what: str, on_progress: Progress | None) -> Images:
     config = prepared.config
     listing = list_of(where, options.groups or config.groups, what)
+    _refuse_seen_by_the_runs_own(config, where, options, what)
     if what == "abnormal":
         refuse_same_files(list_of(prepared.places.normal, config.groups, "normal"), listing)
         if options.normal is not None:
             refuse_same_files(list_of(options.normal, options.groups or config.groups, "normal"), listing)
     return read_images(listing, config.preprocessing, on_progress=on_progress)
+
+
+def _refuse_seen_by_the_runs_own(config: DetectConfig, where: str, options: Options, what: str) -> None:
+    """Check with the run's own expression where another is given, by which a seen group would have another name."""
+    if options.groups is None or config.groups in (None, options.groups):
+        return
+    try:
+        groups = list_of(where, config.groups, what).groups or ()
+    except InputError:  # it fits no name here, so nothing can be found by it
+        return
+    if leaked := sorted(set(groups) & config.seen):
+        raise InputError(
+            f"{what}: group {leaked[0]!r}, as the run's own --groups {config.groups!r} finds it, is among those "
+            f"that it was fitted on or chosen with: leave --groups out, got {options.groups!r}"
+        )
 
 
 def _hash(image: Tensor) -> str:

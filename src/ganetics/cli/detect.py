@@ -75,7 +75,13 @@ def fit(
     ] = None,
     split: Annotated[int | None, typer.Option(help="another number fits on other groups [default: 0]")] = None,
     seed: Annotated[int | None, typer.Option(help="of weights, latents and data order [default: 0]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder, as it was begun")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="go on with the run in the folder, as it was begun; with --normal only if all options say the same",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn what is normal from normal images.
@@ -97,7 +103,9 @@ def fit(
         "--mask-border": mask_border or None, "--specificity": specificity, "--abnormal": abnormal,
         "--calibration": calibration, "--dataset": dataset, "--split": split, "--seed": seed,
     }  # fmt: skip
-    if resume:
+    if specificity is not None and calibration is not None:
+        raise InputError("--specificity: with --calibration the threshold is chosen between both, give one of the two")
+    if resume and normal is None:
         _only_resume(own)
         with progress("reading images") as report:
             prepared = prepared_again(run, on_progress=report, calibration=True)
@@ -109,7 +117,7 @@ def fit(
             rate=rate, others=option,
         )  # fmt: skip
         values = {"image_size": image_size or 64, "normalise_colour": normalise_colour, "mask_border": mask_border}
-        if run.exists() and (run / "config.json").exists():
+        if not resume and (run / "config.json").exists():
             raise InputError(f"run folder {run}: it holds a run already, --resume goes on with it, or name another")
         with progress("reading images") as report:
             prepared = prepare_run(
@@ -218,6 +226,8 @@ def evaluate(
     with progress("looking") as report:
         found = evaluate_run(run, options, out=out, on_progress=report)
     page = write_detect_report(run, out)
+    if found.unreadable:
+        warn(f"{found.unreadable} files could not be read and are not among the test images")
     if found.looks > 1:
         warn(f"labelled test images were looked at {found.looks} times, first on {found.first_look}")
     if as_json:
@@ -232,7 +242,7 @@ def evaluate(
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="evaluated runs, or folders of them")],
     reference: Annotated[
-        str | None, typer.Option(help="row that the others are compared with, as in 'fanogan, wasserstein'")
+        str | None, typer.Option(help="row that the others are compared with, as in 'fanogan, wasserstein+gradient:10'")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="folder for comparison.csv and comparison.json")] = None,
     as_json: AsJson = False,
@@ -290,7 +300,7 @@ def export(
 def _only_resume(own: Mapping[str, object]) -> None:
     for name, value in own.items():
         if value is not None:
-            raise InputError(f"{name}: a run is gone on with as it was begun, leave it out with --resume")
+            raise InputError(f"{name}: a run is gone on with as it was begun, leave it out, or give --normal, too")
 
 
 def _show_fit(run: Path, config: DetectConfig, result: FitResult) -> None:

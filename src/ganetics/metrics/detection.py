@@ -20,6 +20,9 @@ Statistic = Callable[[Array], Array]
 """Weights of the images ``[b, n]`` to a value of each row ``[b]``, NaN where it is not defined."""
 
 CONFIDENCE = 0.95
+FEW_GROUPS = 10
+"""Of fewer no p-value is given: it would come out too small."""
+MOST_TRAININGS = 100
 RESAMPLES = 2000
 BLOCK = 2**21
 """Weights that are held at a time."""
@@ -54,7 +57,7 @@ class Difference:
 
 
 class Resamples:
-    """Draws of groups with replacement, as many as there are; the same for everything that is compared."""
+    """Draws of groups, and of trainings, with replacement; the same for everything that is compared."""
 
     def __init__(self, groups: Sequence[str], *, generator: np.random.Generator, resamples: int = RESAMPLES) -> None:
         """Draw.
@@ -73,10 +76,18 @@ class Resamples:
         names, self.index = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
         self.groups = len(names)
         self.counts = generator.multinomial(self.groups, np.full(self.groups, 1 / self.groups), size=resamples)
+        self._trainings = generator.random((resamples, MOST_TRAININGS))
 
     def values(self, statistic: Statistic) -> Array:
         """Return the statistic of each resample ``[resamples]``."""
         return np.concatenate([statistic(weights) for weights in self._blocks()])
+
+    def mean_values(self, statistics: Sequence[Statistic]) -> Array:
+        """Return the mean of each training's statistic, over trainings that are drawn with replacement, too."""
+        count = int(number("trainings", len(statistics), low=1, high=MOST_TRAININGS))
+        values = np.stack([self.values(statistic) for statistic in statistics], axis=1)
+        drawn = (self._trainings[:, :count] * count).astype(np.int64)
+        return np.asarray(np.take_along_axis(values, drawn, axis=1).mean(axis=1))
 
     def _blocks(self) -> Iterator[Array]:
         rows = max(1, BLOCK // len(self.index))
@@ -173,7 +184,8 @@ def share_above(
 def mean_auroc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, resamples: Resamples | None = None) -> Figure:
     """Return the mean of the AUROCs of several trainings on the same images.
 
-    The interval says what other groups of images would change, not what other trainings would: report their spread.
+    The interval says what other groups of images would change, and other trainings: both are drawn with replacement.
+    Of one training it says nothing of others.
 
     Args:
         labels: of the images ``[n]``.
@@ -186,9 +198,11 @@ def mean_auroc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, resamples: Resam
     y = np.asarray(labels)
     if reason := one_class(y):
         return Figure(None, reason=reason)
-    statistic = _mean_of_aurocs(labels, scores)
-    low, high = (None, None) if resamples is None else resamples.interval(statistic)
-    return Figure(float(statistic(np.ones((1, len(y))))[0]), low, high)
+    singles = _aurocs(labels, scores)
+    value = _mean_of(singles, len(y))
+    if resamples is None or resamples.groups < 2:
+        return Figure(value)
+    return Figure(value, *interval_of(resamples.mean_values(singles)))
 
 
 def paired_difference(
@@ -196,10 +210,13 @@ def paired_difference(
 ) -> Difference:
     """Return how much higher the AUROC of ``one`` is than that of ``other`` on the same images.
 
+    Of several trainings on a side these are drawn with replacement as well, in pairs where there are as many on both:
+    else a difference between two losses would be shown where it is one between lucky and unlucky seeds.
+
     Args:
         labels: of the images ``[n]``.
         one: scores ``[n]``, or ``[seeds, n]`` of several trainings: the mean of their AUROCs is compared.
-        other: as ``one``; may be of another number of trainings.
+        other: as ``one``; may be of another number of trainings. As many are paired in order: put them by seed.
         resamples: of the images' groups; both sides see the same draws.
 
     Raises:
@@ -208,9 +225,11 @@ def paired_difference(
     y = np.asarray(labels)
     if reason := one_class(y):
         return Difference(None, reason=reason)
-    return difference_of(
-        _mean_of_aurocs(labels, one), _mean_of_aurocs(labels, other), count=len(y), resamples=resamples
-    )
+    first, second = _aurocs(labels, one), _aurocs(labels, other)
+    value = _mean_of(first, len(y)) - _mean_of(second, len(y))
+    if resamples.groups < 2:
+        return _difference(value, np.array([]), resamples.groups)
+    return _difference(value, resamples.mean_values(first) - resamples.mean_values(second), resamples.groups)
 
 
 def difference_of(first: Statistic, second: Statistic, *, count: int, resamples: Resamples) -> Difference:
@@ -220,23 +239,30 @@ def difference_of(first: Statistic, second: Statistic, *, count: int, resamples:
         return first(weights) - second(weights)
 
     value = float(statistic(np.ones((1, count)))[0])
-    if resamples.groups < 2:
+    drawn = resamples.values(statistic) if resamples.groups > 1 else np.array([])
+    return _difference(value, drawn, resamples.groups)
+
+
+def _difference(value: float, drawn: Array, groups: int) -> Difference:
+    """Return a difference with what its draws say."""
+    if groups < 2:
         return Difference(value, reason="an interval needs at least 2 groups")
-    drawn = resamples.values(statistic)
     drawn = drawn[np.isfinite(drawn)]
     low, high = interval_of(drawn)
+    if groups < FEW_GROUPS:
+        return Difference(value, low, high, reason=f"a p-value needs at least {FEW_GROUPS} groups, there are {groups}")
     # the draw that was made counts as one, so that no p-value is 0
     tails = [(1 + np.count_nonzero(side)) / (1 + len(drawn)) for side in (drawn <= 0, drawn >= 0)]
     return Difference(value, low, high, min(1.0, 2 * float(min(tails))))
 
 
-def _mean_of_aurocs(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Statistic:
-    singles = [weighted_auroc(*checked(labels, row)) for row in np.atleast_2d(np.asarray(scores))]
+def _aurocs(labels: npt.ArrayLike, scores: npt.ArrayLike) -> list[Statistic]:
+    """Return the AUROC of each training as a function of the images' weights."""
+    return [weighted_auroc(*checked(labels, row)) for row in np.atleast_2d(np.asarray(scores))]
 
-    def statistic(weights: Array) -> Array:
-        return np.asarray(np.mean([single(weights) for single in singles], axis=0))
 
-    return statistic
+def _mean_of(singles: Sequence[Statistic], count: int) -> float:
+    return float(np.mean([single(np.ones((1, count)))[0] for single in singles]))
 
 
 def checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], Array]:
