@@ -29,5 +29,6 @@ def test_memory_that_was_freed_is_used_again() -> None:
 
     (kept, pages), (kept_else, pages_else) = faults("keep"), faults()
     assert (kept, kept_else) == ("True", "False")
+    assert int(pages_else) > 10
     # a huge page is one fault as well: so relative to what it is without
     assert int(pages) * 10 <= int(pages_else)

@@ -102,7 +102,7 @@ def assembled(prepared: Prepared, options: Options, *, on_progress: Progress | N
     labels = tuple(label for label, part in kept for _ in range(len(part)))
     names = tuple(f"{part.name}/{path}" for _, part in kept for path in part.paths)
     # of those that the run has kept for the test, fitting has told
-    unreadable = sum(len(part.skipped) for _, part in kept if part.name != prepared.normals.name)
+    unreadable = sum(len(part.skipped) for label, part in kept if label or options.normal is not None)
     return TestSet(images, names, labels, left_out, duplicates, unreadable)
 
 
@@ -114,10 +114,11 @@ def _duplicates(prepared: Prepared, sets: Sequence[tuple[int, Images]], options:
     """
     parts = prepared.config.parts
     known = {_hash(image) for part in (parts.fit, parts.held_out) for image in prepared.part(part).images}
-    tested = {_hash(image) for label, images in sets if not label for image in images.images}
+    normal = known | {_hash(image) for label, images in sets if not label for image in images.images}
     total = 0
     for label, images in sets:
-        count = sum(_hash(image) in (known | tested if label else known) for image in images.images)
+        others = normal if label else known
+        count = sum(_hash(image) in others for image in images.images)
         if label and count:
             raise InputError(
                 f"abnormal: {options.abnormal}: no image may be among the normal ones, fitted on, chosen or tested "
