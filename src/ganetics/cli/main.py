@@ -37,7 +37,7 @@ STYLE: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pre
 
 
 class _Commands(Mapping[str, Any]):
-    """Name → command, imported when it is asked for: help, and most commands, need no PyTorch."""
+    """Name → command, imported when it is asked for: help needs no PyTorch."""
 
     def __getitem__(self, name: str) -> Any:
         if name not in COMMANDS:
