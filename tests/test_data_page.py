@@ -35,6 +35,8 @@ def test_thresholds_are_those_of_the_code() -> None:
         f"AUROC above {findings.SHORTCUT} or below {1 - findings.SHORTCUT:.1f}",
         f"of classes of {findings.LEAST_OF_CLASS} images and more",
         f"up to {findings.LISTED} sets",
+        f"more than {findings.MANY_CLASSES} folders taken for classes, half of them of fewer than "
+        f"{findings.SMALL_CLASS} images",
         f"differ in at most {MOST_BITS} bits",
         f"correlate by at least {ALIKE}",
         f"more than {MOST_BAD:.0%} of all of them stop the run".replace("%", " %"),

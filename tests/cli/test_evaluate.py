@@ -95,6 +95,15 @@ def test_what_is_replayed_is_flagged_in_the_table(folders: dict[str, Path]) -> N
     assert "found 1.000 the same of training images as they are" in words
 
 
+def test_the_groups_of_training_images_can_be_told(folders: dict[str, Path]) -> None:
+    for number, file in enumerate(sorted(folders["train"].iterdir())):
+        file.rename(file.with_name(f"p{number // 4:02d}_{file.name}"))
+    out, _ = run(*given(folders, "real", "fake", "train"), "--groups", r"^p\d+", "--json")
+    assert json.loads(out)["train_groups"] == 30
+    with pytest.raises(InputError, match=r"^--groups: belongs to a comparison with --train, whose images"):
+        run(*given(folders, "real", "fake"), "--groups", r"^p\d+")
+
+
 def test_the_two_forms_are_not_mixed(folders: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^--fake: belongs to an evaluation of folders, without --run, got "):
         run("--run", tmp_path, "--fake", folders["fake"])

@@ -163,6 +163,21 @@ def test_splits_that_are_given_must_have_images_to_train_and_to_validate(folder:
     assert error.message == "cannot be trained on: no image is in split 'train' or 'validation'"
 
 
+def test_folders_of_patients_are_an_error_until_they_are_groups(tmp_path: Path) -> None:
+    for number in range(39):
+        file = tmp_path / f"p{number // 3:02d}" / f"{number}.png"
+        file.parent.mkdir(exist_ok=True)
+        picture(number).save(file)
+    (finding,) = audited(tmp_path).errors
+    assert (finding.rule, finding.value) == ("folders-of-patients", 13)
+    assert "--groups '^[^/]+'" in finding.message
+    assert audited(tmp_path, "^[^/]+").errors == ()
+    for file in (tmp_path / "p00").iterdir():  # twelve are few enough to be kinds of images
+        file.rename(tmp_path / "p01" / file.name)
+    (tmp_path / "p00").rmdir()
+    assert "folders-of-patients" not in by_rule(audited(tmp_path))
+
+
 def test_a_class_of_one_image_is_an_error(folder: Path) -> None:
     (folder / "bb").mkdir()
     picture(99).save(folder / "bb" / "x.png")

@@ -14,6 +14,7 @@ from PIL import Image
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.data import channels_of, load
 from ganetics.data.decode import read_image
+from ganetics.data.folder import list_images
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `medical` is not installed")
 from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
@@ -217,3 +218,24 @@ def test_without_pydicom_it_says_what_to_install(tmp_path: Path, monkeypatch: py
     told = r"pydicom is not installed: DICOM images need it: pip install 'ganetics\[medical\]'"
     with pytest.raises(MissingDependencyError, match=rf"^{tmp_path}: a\.dcm: {told}$"):
         load(str(tmp_path), split="all")
+
+
+def test_files_called_by_their_uid_are_found_and_the_list_of_them_is_not(tmp_path: Path) -> None:
+    dicom(tmp_path / "1.2.840.113", GRAY)
+    dicom(tmp_path / "IM0001", GRAY)
+    dicom(tmp_path / "DICOMDIR", GRAY)
+    (tmp_path / "README").write_text("no image")
+    (tmp_path / "notes.2024").write_text("no image")
+    assert [file.name for file in list_images(tmp_path)] == ["1.2.840.113", "IM0001"]
+
+
+def test_a_group_may_be_in_the_header(tmp_path: Path) -> None:
+    for number in range(40):
+        dicom(tmp_path / f"{number:02d}.dcm", GRAY, PatientID=f"p{number // 5}")
+    found = load(str(tmp_path), split="all", groups="dicom:PatientID")
+    assert found.groups == tuple(f"p{number // 5}" for number in range(40))
+    dicom(tmp_path / "40.dcm", GRAY, PatientID="")
+    with pytest.raises(InputError, match=r"^groups: 'dicom:PatientID' must be in every header, got none in '40.dcm'$"):
+        load(str(tmp_path), split="all", groups="dicom:PatientID")
+    with pytest.raises(InputError, match=r"must be the keyword of a DICOM attribute, such as PatientID, got 'Patient'"):
+        load(str(tmp_path), split="all", groups="dicom:Patient")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganetics._check import InputError
-from ganetics.data.splits import SHARES, Indices, group_of, split_indices
+from ganetics.data.splits import SHARES, Indices, split_indices
 
 FIXED = settings(max_examples=100, deadline=None, derandomize=True)
 CLASSES = st.lists(st.integers(0, 6), min_size=30, max_size=400)
@@ -83,29 +83,3 @@ def test_too_few_are_refused() -> None:
         split_indices([0] * 29)
     with pytest.raises(InputError, match="must be at least 3 groups to split, got 2"):
         split_indices([0] * 30, ["a", "b"] * 15)
-
-
-@pytest.mark.parametrize(
-    ("name", "pattern", "group"),
-    [
-        ("patient12_left.jpg", r"patient(\d+)", "12"),
-        ("seq03_frame007_1.png", r"seq\d+", "seq03"),
-        ("12-right.png", r"^(\d+)-(left|right)", "12"),
-    ],
-)
-def test_groups_are_found_in_names(name: str, pattern: str, group: str) -> None:
-    assert group_of(name, pattern) == group
-
-
-@pytest.mark.parametrize(
-    ("name", "pattern", "message"),
-    [
-        ("left.jpg", r"patient(\d+)", r"'patient(\d+)' must match every file name, got 'left.jpg'"),
-        ("a.jpg", r"(p\d+)|a", r"must match every file name, got 'a.jpg'"),
-        ("a.jpg", "(", r"'(' is not a regular expression: missing ), unterminated subpattern"),
-    ],
-)
-def test_names_without_a_group_are_refused(name: str, pattern: str, message: str) -> None:
-    with pytest.raises(InputError, match=r"^groups: ") as caught:
-        group_of(name, pattern)
-    assert message in str(caught.value)

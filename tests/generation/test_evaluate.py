@@ -92,6 +92,24 @@ def test_copies_are_found(digits: torch.Tensor) -> None:
     assert (honest.n_train, honest.train_groups) == (600, None)
 
 
+def test_as_many_training_images_are_compared_too(digits: torch.Tensor) -> None:
+    train, real = digits[:600], digits[600:900]
+    found = score(real, digits[900:1200], train)
+    assert found.train_fid is not None
+    assert found.train_fid == pytest.approx(found.fid, rel=0.2)  # all three are the same kind of images
+    assert found.copy_rate_control_interval is not None
+    assert found.copy_rate_control is not None
+    low, high = found.copy_rate_control_interval
+    assert low <= found.copy_rate_control <= high < 0.05
+    noise = torch.randint(0, 256, (300, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    assert score(real, noise, train).train_fid == found.train_fid  # it does not depend on what was generated
+    fewer = score(real, digits[900:1000], train)
+    assert fewer.train_fid is not None
+    assert fewer.train_fid > found.train_fid  # as biased upwards as what it stands beside
+    assert score(real, digits[900:1200], digits[:200]).train_fid is None
+    assert score(real, digits[900:1200]).train_fid is None
+
+
 def test_held_out_images_that_were_trained_on_are_counted_and_left_out_of_the_control(digits: torch.Tensor) -> None:
     train, real = digits[:600], digits[600:900]
     honest, mixed = score(real, digits[900:950], train), score(torch.cat([train[:5], real]), digits[900:950], train)

@@ -117,10 +117,10 @@ def test_tables_of_the_documentation_are_made_of_runs(
     (tmp_path / "runs").rename(tmp_path / "results" / "generation" / "polyp")
     monkeypatch.setattr(script, "ROOT", tmp_path)
     table = script.TABLES["polyp"]()
-    assert "| non-saturating | 0.001 | 2 | 40.5 (" in table
-    assert ") | the baseline | 0.1 (0.1 to 0.1) | 50.0 % | 1.0 % | 2.0 % |" in table
-    assert "| ganetic | 0.003 | 2, 1 failed | 81 (" in table
-    assert ") | 2 (2 to 2) worse | " in table
+    assert "| non-saturating | 0.001 | 2 | – | 40.5 (" in table
+    assert ") | the baseline | – | 0.1 (0.1 to 0.1) | 50.0 % | 1.0 % | 2.0 % |" in table
+    assert "| ganetic | 0.003 | 2, 1 failed | – | 81 (" in table
+    assert ") | 2 (2 to 2) worse | < 0.001 | " in table
     assert "300 generated against 300 real test images" in table
     with pytest.raises(FileNotFoundError):
         script.TABLES["fundus"]()
@@ -136,11 +136,14 @@ def test_means_and_ratios_are_over_seeds(study: Path) -> None:
     logs = np.log([40, 50, 44])
     low, high = stats.t.interval(0.95, 2, logs.mean(), stats.sem(logs))
     assert (plain.fid.low, plain.fid.high) == pytest.approx((np.exp(low), np.exp(high)))
-    assert (plain.baseline, plain.ratio, plain.verdict) == (True, None, "")
+    assert (plain.is_baseline, plain.ratio, plain.verdict) == (True, None, "")
     assert ganetic.ratio is not None
     assert ganetic.ratio.mean == pytest.approx((1.5 * 1.51 * 1.52) ** (1 / 3))
     assert ganetic.ratio.n == 3
     assert (ganetic.verdict, r1.verdict) == ("worse", "")  # one pair gives no interval
+    expected = stats.ttest_rel(np.log([60, 75.5, 66.88]), logs).pvalue
+    assert ganetic.p_holm == pytest.approx(expected)  # the only pairs on the page
+    assert r1.p_holm is None
     assert r1.ratio is not None
     assert (r1.ratio.mean, r1.ratio.low) == (pytest.approx(0.75), None)
     assert ganetic.coverage is not None
@@ -153,10 +156,30 @@ def test_means_and_ratios_are_over_seeds(study: Path) -> None:
     )
 
 
+def test_verdicts_are_corrected_over_the_page_and_a_lost_run_is_no_gain(make: Make, tmp_path: Path) -> None:
+    for seed in range(3):
+        for data in ("polyps", "eyes"):
+            make(f"{data}/plain-{seed}", "non-saturating", seed, 40.0, data=data)
+            make(f"{data}/ganetic-{seed}", "ganetic", seed, 30.0 + 1.8 * seed, data=data)
+    eyes, polyps = (domain.tables[0].rows[0] for domain in compared(tmp_path / "runs"))
+    assert (eyes.p, eyes.verdict, polyps.verdict) == (polyps.p, "better", "better")
+    assert eyes.p is not None
+    assert eyes.p_holm == pytest.approx(2 * eyes.p)
+    assert 0.05 / 3 < eyes.p < 0.05 / 2
+    # a third comparison, and the same intervals no longer show a difference
+    for seed in range(3):
+        make(f"eyes/hinge-{seed}", "hinge", seed, 30.0 + 1.8 * seed, data="eyes")
+    assert {row.verdict for domain in compared(tmp_path / "runs") for row in domain.tables[0].rows} == {""}
+    shutil.rmtree(tmp_path / "runs" / "eyes")
+    make("polyps/failed", "ganetic", 3, 1.0, data="polyps", fails=True)
+    (alone,) = compared(tmp_path / "runs")
+    assert (alone.tables[0].rows[0].p_holm, alone.tables[0].rows[0].verdict) == (polyps.p, "")
+
+
 def test_each_model_has_its_own_baseline(study: Path) -> None:
     eyes, _ = compared(study)
     ganetic, hinge = eyes.tables[0].rows
-    assert (hinge.baseline, ganetic.baseline) == (True, False)
+    assert (hinge.is_baseline, ganetic.is_baseline) == (True, False)
     assert ganetic.ratio is not None
     assert ganetic.ratio.mean == pytest.approx(0.5)
     assert ganetic.setting.failed == 1

@@ -49,7 +49,8 @@ AUDIT = Audit(
 EVALUATION: dict[str, Any] = {
     "split": "test", "n": 1200, "n_real": 300, "fid": 41.5, "kid": 0.0314, "kid_std": 0.0027, "floor": 7.25,
     "floor_n": 150, "precision": 0.625, "recall": 0.375, "density": 0.875, "coverage": 0.125, "copy_rate": 0.0225,
-    "copy_rate_interval": [0.0155, 0.0325], "copy_rate_control": 0.0175,
+    "copy_rate_interval": [0.0155, 0.0325], "copy_rate_control": 0.0175, "train_fid": 20.25,
+    "copy_rate_control_interval": [0.0055, 0.0375],
     "extractor": {"name": "efficientnet-lite0", "version": "1"}, "resize": "bilinear to 256",
 }  # fmt: skip
 
@@ -136,6 +137,12 @@ def test_what_the_audit_found_is_told_without_the_names_of_files(facts: CardFact
     assert "| class | train | test |\n| --- | --- | --- |\n| a\\|b | 20 | 10 |\n| c | 30 | 0 |\n" in data
     assert "**Groups:** 30" in data
     assert "The audit found 1 error" in section(card, "Limits")
+    many = AUDIT.model_copy(update={"counts": {f"smith{i}": {"train": 2, "test": 1} for i in range(21)}})
+    conditional = facts.config.model_copy(update={"classes": tuple(many.counts)})
+    named = render_model_card(replace(facts, audit=many, config=conditional))
+    assert "| class | train | test |\n| --- | --- | --- |\n| all 21 | 42 | 21 |\n" in named
+    assert "**Classes:** 21, not named here" in named
+    assert "smith" not in named
     clean = render_model_card(replace(facts, audit=AUDIT.model_copy(update={"findings": ()})))
     assert "no errors, no warnings" in section(clean, "Audit of the images")
 
@@ -171,7 +178,8 @@ def test_an_evaluation_is_told_with_copies_and_their_control(run: Path) -> None:
     metrics = section(card, "Metrics")
     made_from = "1,200 generated, 300 real test images; efficientnet-lite0, resize: bilinear to 256"
     for row in (
-        f"| FID, test | 41.5 | lower is better; real against real 7.25 (150 a side) | {made_from} |",
+        "| FID, test | 41.5 | lower is better; real against real 7.25 (150 a side); as many training images 20.2 | "
+        f"{made_from} |",
         f"| KID, test | 0.0314 ± 0.00270 | lower is better; 0 for equal distributions | {made_from} |",
         "| precision, test | 0.625 |",
         "| recall, test | 0.375 |",
@@ -181,7 +189,7 @@ def test_an_evaluation_is_told_with_copies_and_their_control(run: Path) -> None:
         assert row in metrics
     copies = section(card, "Memorisation")
     assert "| copy rate | 0.0225 (95 % interval 0.0155 to 0.0325) |" in copies
-    assert "| control | 0.0175 |" in copies
+    assert "| control | 0.0175 (95 % interval 0.00550 to 0.0375) |" in copies
     assert "Nobody has looked yet" not in card
 
 

@@ -104,7 +104,8 @@ def test_it_says_what_was_trained_and_what_it_came_to(run: Path) -> None:
         "Akhmedova, Körber 2024",
         "Both against real images alone: balanced accuracy",
         "The state after step",
-        f"Control: {found.copy_rate_control:.3f} of the 300 real images",
+        f"Control: {found.copy_rate_control:.3f} (0.0",
+        "of the 300 real images that were held out",
         "over 1,000 generated images.",
         "In words: ",
     ):
@@ -168,8 +169,25 @@ def test_what_the_check_for_copies_cannot_show_is_told(run: Path) -> None:
     assert utility_told(found.model_copy(update={"utility": None})) is None
 
 
+def test_the_yardstick_is_as_many_training_images(run: Path) -> None:
+    plain = changed(run).model_copy(update={"train_fid": None})
+    assert not in_words(plain).startswith("Generated")
+    found = plain.model_copy(update={"fid": 90.0, "train_fid": 30.0, "copy_rate_interval": (0.0, 0.02)})
+    words = (
+        "Generated images are 3.00 times as far from the held-out ones (FID 90.0) as equally many training images are"
+    )
+    assert in_words(found).startswith(f"{words} (30.0): 1 is as good as real images. In words: ")
+    # what is copied from training images is as near as these are
+    replayed = found.model_copy(update={"copy_rate_interval": (0.4, 0.5), "copy_rate_control_interval": (0.0, 0.1)})
+    copied = f"{words} (30.0): 1 is as good as real images, but copies of training images are among them"
+    assert in_words(replayed).startswith(copied)
+    alike = replayed.model_copy(update={"copy_rate_control_interval": (0.3, 0.45)})
+    assert "but copies" not in in_words(alike)
+
+
 def test_quality_is_told_in_words(run: Path) -> None:
-    good = changed(run).model_copy(update={"precision": 0.9, "coverage": 0.95, "n": 300, "n_real": 300})
+    alone = changed(run).model_copy(update={"train_fid": None})
+    good = alone.model_copy(update={"precision": 0.9, "coverage": 0.95, "n": 300, "n_real": 300})
     assert in_words(good) == (
         "In words: most generated images look like real ones to this network (precision), and most real images have a "
         "generated one near (coverage)."

@@ -18,7 +18,7 @@ from ganetics._check import InputError
 from ganetics.anomaly.settings import Preprocessing
 from ganetics.data import Skipped, to_8_bits
 from ganetics.data.decode import as_8_bits, fitted, is_gray_file, read_image, with_channels
-from ganetics.data.folder import EXTENSIONS
+from ganetics.data.folder import is_image
 from ganetics.data.imageset import Pixels
 from ganetics.data.listing import Entry, Listing, load_listing
 from ganetics.data.load import listed
@@ -212,7 +212,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))  # there may be a million
     for name in names:
         path = folder / name
-        if path.suffix.lower() in EXTENSIONS:
+        if is_image(path):
             yield path
         elif path.is_dir() and not path.is_symlink():
             yield from _walk(path)

@@ -20,6 +20,7 @@ from ganetics.cli.audit import checked
 from ganetics.cli.bench_cost import cost, show_cost
 from ganetics.cli.bench_options import BASELINE, FIELDS, LOSSES, command_line, defaults
 from ganetics.cli.console import progress, warn
+from ganetics.cli.images import GROUPS
 from ganetics.cli.losses_given import warn_of_losses
 from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place
@@ -62,9 +63,7 @@ def bench(
         typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
-    groups: Annotated[
-        str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
-    ] = None,
+    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
     accept_audit: Annotated[
         bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
     ] = False,

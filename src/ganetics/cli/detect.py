@@ -14,7 +14,7 @@ from rich.table import Table
 from ganetics._check import InputError
 from ganetics.cli.console import console, help_if_alone, print_json, progress, warn
 from ganetics.cli.detector_given import given_settings
-from ganetics.cli.images import warn_of_skipped
+from ganetics.cli.images import GROUPS, warn_of_skipped
 
 if TYPE_CHECKING:
     from ganetics.anomaly.results import Evaluation, FitResult
@@ -25,7 +25,6 @@ app = typer.Typer(help="Learn what is normal, and find what is not.", add_comple
 app.callback(invoke_without_command=True)(help_if_alone)
 Run = Annotated[Path, typer.Argument(help="folder of the run")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
-GROUPS = "regular expression of the patient, sequence … in file names: images of one are never on two sides"
 WARNINGS = 5
 """Lines about single images; the rest is counted."""
 

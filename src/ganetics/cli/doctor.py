@@ -14,6 +14,7 @@ from rich.table import Table
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.cli import audit, calibration
 from ganetics.cli.console import console, print_json, warn
+from ganetics.cli.images import GROUPS
 from ganetics.data import cache_folder
 from ganetics.execution.process import environment
 from ganetics.features import EXTRACTORS
@@ -33,9 +34,7 @@ def doctor(
     data: Annotated[
         str | None, typer.Option(help="audit these images instead: a folder, .csv or .npz, or medmnist:NAME")
     ] = None,
-    groups: Annotated[
-        str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
-    ] = None,
+    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
     html: Annotated[
         Path | None, typer.Option(help="also write the audit as a page with the pictures concerned")
     ] = None,

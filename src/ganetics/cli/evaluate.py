@@ -12,7 +12,7 @@ import typer
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.evaluation_shown import show, warn_of
-from ganetics.cli.images import FEW, warn_of_skipped
+from ganetics.cli.images import FEW, GROUPS, warn_of_skipped
 from ganetics.cli.pages import page_at_end
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def evaluate(
     real: Annotated[Path | None, typer.Option(help="folder of real images, held out from training")] = None,
     fake: Annotated[Path | None, typer.Option(help="folder of generated images")] = None,
     train: Annotated[Path | None, typer.Option(help="folder of the training images; gives the copy rate")] = None,
+    groups: Annotated[
+        str | None, typer.Option(help=f"of folders, with --train, {GROUPS.removeprefix('of files: ')}")
+    ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="of folders: write a picture of the closest pairs, .png; needs --train")
     ] = None,
@@ -69,7 +72,14 @@ def evaluate(
     """
     from ganetics.features import default_extractor, load_extractor
 
-    given = {"--real": real, "--fake": fake, "--train": train, "--sheet": sheet, "--image-size": image_size}
+    given = {
+        "--real": real,
+        "--fake": fake,
+        "--train": train,
+        "--groups": groups,
+        "--sheet": sheet,
+        "--image-size": image_size,
+    }
     of_run = {"--split": split, "--count": count, "--data-dir": data_dir, "--utility": utility or None}
     if run is not None:
         _refuse(given, "of folders, without --run")
@@ -81,9 +91,13 @@ def evaluate(
         raise InputError("evaluate: needs --run RUN, or --real DIR and --fake DIR")
     if sheet is not None and (train is None or sheet.suffix.lower() != ".png"):
         raise InputError(f"--sheet: must be a .png file, of a comparison with --train, got {sheet}")
+    if groups is not None and train is None:
+        raise InputError(f"--groups: belongs to a comparison with --train, whose images it tells apart, got {groups}")
     measure = load_extractor(extractor or default_extractor(str(real)), weights=weights)
     folders = {name: folder for name, folder in (("real", real), ("fake", fake), ("train", train)) if folder}
-    sets = {name: _load(name, folder, image_size) for name, folder in folders.items()}
+    sets = {
+        name: _load(name, folder, image_size, groups if name == "train" else None) for name, folder in folders.items()
+    }
     result = _compared(sets, measure, sheet=sheet, seed=seed)
     warn_of(result, "--real")
     skipped = sum(len(images.skipped) for images in sets.values())
@@ -149,14 +163,14 @@ def _compared(sets: Mapping[str, ImageSet], measure: Extractor, *, sheet: Path |
     return found.evaluation
 
 
-def _load(name: str, folder: Path, image_size: int | None) -> ImageSet:
+def _load(name: str, folder: Path, image_size: int | None, groups: str | None) -> ImageSet:
     """Return a folder's images; name on standard error what was skipped, and a number that is small."""
     from ganetics import data
 
     if not folder.is_dir():
         raise InputError(f"--{name}: must be a folder of images, got {folder}")
     with progress(f"--{name}: images") as report:
-        images = data.load(str(folder.resolve()), split="all", image_size=image_size, on_progress=report)
+        images = data.load(str(folder.resolve()), split="all", image_size=image_size, groups=groups, on_progress=report)
     warn_of_skipped((f"{one.path}: {one.reason}" for one in images.skipped), option=f"--{name}")
     if len(images) < FEW:
         warn(f"--{name}: only {len(images)} images: below {FEW} the figures are mostly chance")

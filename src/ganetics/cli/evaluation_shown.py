@@ -61,6 +61,8 @@ def rows(result: Evaluation) -> list[tuple[str, str, str]]:
         )
         found.append(("copy rate", f"{result.copy_rate:.3f}", meaning))
         control = f"the same of {result.strangers:,} held-out real images"
+        if result.copy_rate_control_interval is not None:
+            control += "; 95 %: {:.4f} to {:.4f}".format(*result.copy_rate_control_interval)
         found.append(("  control", f"{result.copy_rate_control:.3f}", control))
         for name, share in (result.copy_rate_replayed or {}).items():
             found.append(("  found", f"{share:.3f}", f"the same of training images {name}"))

@@ -11,7 +11,7 @@ import typer
 from ganetics._check import InputError
 from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
-from ganetics.cli.images import warn_of_data
+from ganetics.cli.images import GROUPS, warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.model_card import write_model_card
 from ganetics.cli.pages import page_at_end
@@ -39,9 +39,7 @@ def train(
         typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
-    groups: Annotated[
-        str | None, typer.Option(help="of files: regular expression of what in a name must stay in one split")
-    ] = None,
+    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
     loss: Annotated[
         str | None,
         typer.Option(

@@ -21,6 +21,9 @@ from ganetics.records import to_json
 VERSION = 2
 """Of the decoding; a change makes old caches unused."""
 
+OWNER_ONLY = 0o700
+"""Who may look into the cache: it holds images."""
+
 KINDS: dict[str, type[np.generic]] = {"uint8": np.uint8, "uint16": np.uint16}
 
 Decoded = tuple[Pixels, npt.NDArray[np.int64] | None, tuple[Skipped, ...]]
@@ -83,7 +86,7 @@ def _mapped(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> npt.N
 
 
 def _write(stem: Path, pixels: Pixels, labels: npt.NDArray[np.int64] | None, meta: dict[str, Any]) -> None:
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    stem.parent.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
     _save(stem.with_suffix(".npy"), pixels)
     if labels is not None:
         _save(stem.with_suffix(".labels.npy"), labels)

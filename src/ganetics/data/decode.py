@@ -107,6 +107,15 @@ def png(pixels: Pixels, most: int) -> bytes:
     return file.getvalue()
 
 
+def is_dicom_file(file: Path) -> bool:
+    """Tell by its content whether a file is DICOM; not if it cannot be opened."""
+    try:
+        with file.open("rb") as stream:
+            return _is_dicom(stream)
+    except OSError:
+        return False
+
+
 def _is_dicom(stream: BinaryIO) -> bool:
     start = stream.read(132)  # 128 bytes of anything, then the letters (PS3.10, 7.1)
     stream.seek(0)

@@ -8,17 +8,19 @@ the image's own darkest and brightest value, which would make images incomparabl
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ganetics._check import MissingDependencyError
+from ganetics._check import InputError, MissingDependencyError
 from ganetics.data.imageset import Pixels
 
 try:
     import pydicom
+    from pydicom.datadict import tag_for_keyword
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
     from pydicom.pixels.utils import pixel_array
@@ -60,6 +62,23 @@ def is_gray_dicom(stream: BinaryIO) -> bool:
         warnings.simplefilter("ignore")
         found = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=["PhotometricInterpretation"])
         return str(found.PhotometricInterpretation) in GRAY
+
+
+def header_value(file: Path, keyword: str) -> str:
+    """Return the value of an attribute of a file's header, such as PatientID, as text; empty where there is none.
+
+    Raises:
+        InputError: there is no attribute of this keyword, or the header cannot be read.
+    """
+    if tag_for_keyword(keyword) is None:
+        raise InputError(f"groups: must be the keyword of a DICOM attribute, such as PatientID, got {keyword!r}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[keyword])
+        except Exception as error:  # noqa: BLE001 - of damaged files it raises anything
+            raise InputError(f"groups: {file.name}: its header cannot be read: {error}") from None
+        return str(found.get(keyword) or "").strip()
 
 
 def _check(dataset: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ SHORTCUT = 0.7
 """AUROC of a single number above which, or below 1 minus which, it gives the class away."""
 LEAST_OF_CLASS = 10
 """Images of a class, and of the others, below which an AUROC is chance."""
+MANY_CLASSES, SMALL_CLASS = 12, 30
+"""More folders than that, of fewer images than that in the middle, hold patients rather than kinds of images."""
 LISTED = 1000
 """Most sets of files that a finding lists."""
 Severity = Literal["error", "warning", "note"]
@@ -80,6 +83,16 @@ class Facts:
     @cached_property
     def constant(self) -> npt.NDArray[np.int64]:
         return self.readable[self.rows["spread"][self.readable] < CONSTANT]
+
+    @cached_property
+    def folders_of_patients(self) -> bool:
+        """Whether folders that were taken for classes are so many and small that they must be something else."""
+        entries, classes = self.listing.entries, self.listing.classes
+        if self.listing.groups is not None or len(classes) <= MANY_CLASSES:
+            return False
+        folders = [entry.path.replace("\\", "/").partition("/")[0] for entry in entries]
+        sizes = Counter(folders)
+        return sizes.keys() == set(classes) and statistics.median(sizes.values()) < SMALL_CLASS
 
     @cached_property
     def split(self) -> tuple[list[str], str | None]:
@@ -160,6 +173,8 @@ def _number(facts: Facts) -> Iterator[Finding]:
 
 
 def _classes(facts: Facts) -> Iterator[Finding]:
+    if facts.folders_of_patients:
+        return  # that is what is wrong
     labels = [facts.listing.entries[i].label for i in facts.readable.tolist()]
     for name, count in Counter(label for label in labels if label is not None).items():
         if count == 1:
@@ -172,6 +187,18 @@ def _classes(facts: Facts) -> Iterator[Finding]:
                 value=1,
                 files=facts.alone([place]),
             )
+
+
+def _folders_of_patients(facts: Facts) -> Iterator[Finding]:
+    if facts.folders_of_patients:
+        count = len(facts.listing.classes)
+        yield Finding(
+            severity="error",
+            rule="folders-of-patients",
+            message=f"{count} folders, half of them of fewer than {SMALL_CLASS} images, are taken for classes, so each "
+            "is split over train and held out: if a folder is a patient or sequence, give --groups '^[^/]+'",
+            value=count,
+        )
 
 
 def _groups(facts: Facts) -> Iterator[Finding]:
@@ -326,6 +353,7 @@ def _are(count: int) -> str:
 
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
-    _number, _unreadable, _classes, _groups, _group_hint, _equal, _alike, _constant, _kinds, _shortcuts,
+    _number, _unreadable, _classes, _folders_of_patients, _groups, _group_hint, _equal, _alike, _constant, _kinds,
+    _shortcuts,
 )  # fmt: skip
 """In the order in which what they find is shown."""

@@ -7,18 +7,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ganetics._check import InputError
+from ganetics.data.decode import is_dicom_file
+from ganetics.data.groups import group_of
 from ganetics.data.listing import Entry, Listing, files_listing, written
-from ganetics.data.splits import group_of
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom")
+DIRECTORY = "DICOMDIR"
+"""A list of DICOM files, which is a DICOM file too."""
 
 
 def list_folder(folder: Path, groups: str | None = None) -> Listing:
     """Return the images of a folder. Classes are the folders in it, in alphabetical order, if there are any.
 
+    Folders of which each is one group, such as one for each patient, are no classes.
+
     Args:
         folder: the folder.
-        groups: regular expression that finds the patient, sequence … in a file's name.
+        groups: what finds the patient, sequence … of a file (:func:`ganetics.data.groups.group_of`).
 
     Raises:
         InputError: no such folder, fewer than two images, a name without a group.
@@ -26,16 +31,17 @@ def list_folder(folder: Path, groups: str | None = None) -> Listing:
     folder = folder.resolve()
     files = list_images(folder)
     names = [file.relative_to(folder) for file in files]
-    classes = _classes(names)
+    found = [None if groups is None else group_of(name, groups, file) for name, file in zip(names, files, strict=True)]
+    classes = () if _are_groups(names, found) else _classes(names)
     entries = [
         Entry(
             path=written(name),
             label=written(name.parts[0]) if classes else None,
-            group=None if groups is None else group_of(name.name, groups),
+            group=group,
             stratum=name.parts[0] if len(name.parts) > 1 else "",
             file=file,
         )
-        for name, file in zip(names, files, strict=True)
+        for name, file, group in zip(names, files, found, strict=True)
     ]
     return files_listing(written(folder.name), written(folder), entries, classes)
 
@@ -51,13 +57,25 @@ def list_images(folder: Path) -> list[Path]:
             raise InputError(
                 f"{folder}: must be a folder of images, got {'a file' if folder.exists() else 'nothing there'}"
             )
-        found = [path for path in _walk(folder) if path.suffix.lower() in EXTENSIONS and path.is_file()]
+        found = [path for path in _walk(folder) if path.is_file() and is_image(path)]
     except OSError as error:
         raise InputError(f"{error.filename or folder}: cannot be read: {error.strerror}") from None
     if len(found) < 2:
         kinds = ", ".join(EXTENSIONS)
         raise InputError(f"{folder}: must hold at least 2 images ({kinds}), got {len(found)}")
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def is_image(path: Path) -> bool:
+    """Tell whether a file is taken for an image: by the end of its name, or if it has none it is DICOM by its content.
+
+    DICOM files are often called by their UID, numbers with dots between.
+    """
+    end = path.suffix.lower()
+    if end in EXTENSIONS:
+        return True
+    by_uid = not end or end[1:].isdigit()
+    return by_uid and path.name != DIRECTORY and path.is_file() and is_dicom_file(path)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -67,6 +85,13 @@ def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder, onerror=stop):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _are_groups(names: Sequence[Path], groups: Sequence[str | None]) -> bool:
+    """Tell whether each folder is one group and each group one folder."""
+    pairs = {(name.parts[0], group) for name, group in zip(names, groups, strict=True) if len(name.parts) > 1}
+    folders, found = {folder for folder, _ in pairs}, {group for _, group in pairs}
+    return None not in found and len(pairs) == len(folders) == len(found)
 
 
 def _classes(names: Sequence[Path]) -> tuple[str, ...]:

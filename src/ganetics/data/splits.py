@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
@@ -88,22 +87,3 @@ def _dealt(units: list[list[int]]) -> dict[str, list[int]]:
         name = max(open_to, key=lambda split: SHARES[split] * given - len(parts[split]))
         parts[name].extend(unit)
     return parts
-
-
-def group_of(name: str, pattern: str) -> str:
-    r"""Return the group of a file: what the regular expression finds in its name, or its first bracket.
-
-    Raises:
-        InputError: the expression is not valid, or finds nothing.
-
-    >>> group_of("patient12_left.jpg", r"patient(\d+)")
-    '12'
-    """
-    try:
-        match = re.search(pattern, name)
-    except re.error as error:
-        raise InputError(f"groups: '{pattern}' is not a regular expression: {error}") from None
-    found = None if match is None else match.group(1 if match.re.groups else 0)
-    if found is None:
-        raise InputError(f"groups: '{pattern}' must match every file name, got {name!r}")
-    return str(found)

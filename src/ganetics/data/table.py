@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ganetics import _check
 from ganetics._check import InputError
+from ganetics.data.groups import group_of
 from ganetics.data.listing import Entry, Listing, files_listing, written
-from ganetics.data.splits import SHARES, group_of
+from ganetics.data.splits import SHARES
 
 COLUMNS = ("path", "label", "group", "split")
 """What is read; other columns are left alone, but for one that looks like a misspelt one of these."""
@@ -25,7 +26,7 @@ def list_table(file: Path, groups: str | None = None) -> Listing:
 
     Args:
         file: UTF-8, separated by commas, its first line the names of the columns.
-        groups: regular expression that finds the patient, sequence … in a file's name; only without a column ``group``.
+        groups: what finds the patient, sequence … of a file, as of a folder; only without a column ``group``.
 
     Raises:
         InputError: it cannot be read, misses a column or a value, or names a file that is not there or twice.
@@ -87,7 +88,7 @@ def _entry(where: str, folder: Path, number: int, row: Row, groups: str | None) 
     path, file = row["path"], folder / row["path"]
     try:
         split = _check.one_of("split", row["split"], SHARES) if row["split"] else None
-        group = row["group"] or (None if groups is None else group_of(file.name, groups))
+        group = row["group"] or (None if groups is None else group_of(Path(path), groups, file))
     except InputError as error:
         raise InputError(f"{where}: row {number}: {error}") from None
     if not file.is_file():

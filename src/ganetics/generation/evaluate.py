@@ -58,7 +58,8 @@ def evaluate(
         extractor: makes the features.
         train: the generator's training images, at least four, with their groups if these are known; gives the copy
             rate, with ``real`` as its control. Their features are cached.
-        seed: of the subsets of the kernel distance; the other figures do not depend on it.
+        seed: of the subsets of the kernel distance, and of the training images that are compared beside; the other
+            figures do not depend on it.
         on_progress: called with (images done, images in all) while features are made.
 
     Raises:
@@ -103,6 +104,7 @@ def compared(
     memory = Memory(train, seen.in_order)
     copies, control = memory.look(fake.images, features), memory.look(real.images, side.in_order)
     values |= _copies(memory, copies, control)
+    values["train_fid"] = _train_fid(side, seen.in_order, values["n"], seed)
     values["copy_rate_replayed"] = {
         name: memory.look(images, extractor(images)).rate for name, images in replayed(train.images).items()
     }
@@ -130,6 +132,14 @@ def _figures(side: Reference, features: Features, seed: int) -> dict[str, Any]:
     }
 
 
+def _train_fid(side: Reference, train: Features, n: int, seed: int) -> float | None:
+    """Return the Fréchet distance of ``n`` training images, drawn by the seed; None where there are fewer."""
+    if len(train) < n:
+        return None
+    drawn = numpy_generator(seed, "training images").permutation(len(train))[:n]
+    return frechet_distance(side.features, train[drawn])
+
+
 def _kernel_distance(real: Features, fake: Features, smaller: int, seed: int) -> tuple[float, float, int]:
     """Return the kernel distance, its standard deviation over subsets, and their size."""
     size = KERNEL_SUBSET if smaller > KERNEL_SUBSET else max(2, smaller // 2)
@@ -153,6 +163,7 @@ def _copies(memory: Memory, copies: Copies, control: Copies) -> dict[str, Any]:
         "copy_n": len(copies.closeness),
         "copy_rate_interval": proportion_interval(copies.count, len(copies.closeness)),
         "copy_rate_control": float((strangers < 1).mean()),
+        "copy_rate_control_interval": proportion_interval(int((strangers < 1).sum()), len(strangers)),
         "copy_limits": memory.limits,
         "n_train": len(memory.images),
         "train_groups": memory.groups,

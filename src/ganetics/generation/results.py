@@ -158,6 +158,9 @@ class Evaluation(Record):
     """The filter that brought the images to the extractor's size."""
     seed: int
     """Of generated images (of a run), and of the subsets of the kernel distance."""
+    train_fid: float | None = None
+    """Fréchet distance of ``n`` training images to the real ones, what a generator as good as real images of other
+    groups would have; None without training images, or with fewer than ``n``."""
     copy_rate: float | None = None
     """Share of the generated images that are copies: near to one training image and to no other, by the measure of the
     training set itself (:mod:`ganetics.metrics.copies`); with training images."""
@@ -171,6 +174,8 @@ class Evaluation(Record):
     """The same share of training images, slightly changed: kind of change → what the check finds of it."""
     copy_limits: dict[str, dict[str, float]] | None = None
     """View → "distance" and "ratio" below which an image is a copy."""
+    copy_rate_control_interval: tuple[float, float] | None = None
+    """95 %, Clopper and Pearson, over real images."""
     n_train: int | None = None
     train_groups: int | None = None
     """Patients, sequences … of the training images; None: every image is a stranger to every other."""

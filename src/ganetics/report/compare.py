@@ -11,6 +11,7 @@ from markupsafe import Markup
 import ganetics
 from ganetics._files import write_atomically
 from ganetics.benchmark.estimate import Estimate
+from ganetics.report.bench_verdict import chance
 from ganetics.report.charts import number
 from ganetics.report.compare_figures import dots
 from ganetics.report.compare_runs import Domain, Named, Row, Table, domains, find_runs
@@ -55,7 +56,7 @@ def write_comparison(
 def render(found: Sequence[Domain], *, baselines: Mapping[str, str], command: str) -> str:
     """Return the page."""
     templates = environment()
-    templates.filters.update(mean=mean, ends=ends, percent=percent)
+    templates.filters.update(mean=mean, ends=ends, percent=percent, chance=chance)
     return templates.get_template("compare.html").render(
         domains=[(domain, [Shown(table, dots(table)) for table in domain.tables], _sheets(domain)) for domain in found],
         title=title(found),

@@ -31,14 +31,14 @@ def dots(table: Table) -> list[tuple[Row, Markup]]:
     seeds = sorted({one.seed for row in table.rows for one in row.values})
     step = 2 * SPREAD / max(len(seeds) - 1, 1)
     heights = {seed: SPREAD - i * step if len(seeds) > 1 else 0.0 for i, seed in enumerate(seeds)}
-    base = next((row.fid.mean for row in table.rows if row.baseline and row.fid is not None), None)
+    base = next((row.fid.mean for row in table.rows if row.is_baseline and row.fid is not None), None)
     last = len(table.rows) - 1
     return [(row, _row(row, axis if place == last else bare, heights, base)) for place, row in enumerate(table.rows)]
 
 
 def _row(row: Row, axis: Axis, heights: Mapping[int, float], base: float | None) -> Markup:
     chart = Chart(axis, Axis(-1.0, 1.0, ()), 40, gutter=8)
-    kind = "rival" if row.baseline else "found"
+    kind = "rival" if row.is_baseline else "found"
     marks = [] if base is None else [chart.line((base, -1.0), (base, 1.0), "baseline")]
     if row.fid is not None and row.fid.low is not None and row.fid.high is not None:
         marks.append(chart.line((row.fid.low, 0.0), (row.fid.high, 0.0), f"interval wide {kind}"))

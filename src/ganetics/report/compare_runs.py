@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganetics._check import InputError
 from ganetics.benchmark.estimate import Estimate, arithmetic, estimate, ratio
+from ganetics.benchmark.significance import LEVEL, paired_t
 from ganetics.execution.log import KINDS, read_config
 from ganetics.generation.results import Evaluation, FitConfig
+from ganetics.metrics.significance import holm
 from ganetics.report.charts import number
 from ganetics.report.evaluated import made_from
 from ganetics.report.train_run import TrainRun, read_train
@@ -83,16 +86,31 @@ class Row:
     coverage: Estimate | None
     copy_rate: Estimate | None
     control: Estimate | None
-    baseline: bool
+    baseline: Setting | None
+    """What it is compared with; of the baseline itself this very setting."""
     ratio: Estimate | None
     """FID over that of the baseline, seed by seed; None without one, or for the baseline itself."""
+    p: float | None = None
+    """Of the paired t test that the mean log ratio is 0."""
+    p_holm: float | None = None
+    """Corrected for all comparisons of the page that were made from one kind of figures."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the others are compared with it."""
+        return self.baseline is self.setting
 
     @property
     def verdict(self) -> str:
-        """Whether the interval says that it is "better" or "worse" than the baseline; else empty."""
-        if self.ratio is None or self.ratio.low is None or self.ratio.high is None:
+        """Whether it is shown to be "better" or "worse" than the baseline; else empty.
+
+        Runs that failed are in no mean: a setting that lost one is never better, nor worse than a baseline that did.
+        """
+        if self.baseline is None or self.ratio is None or self.p_holm is None or self.p_holm > LEVEL:
             return ""
-        return "better" if self.ratio.high < 1 else "worse" if self.ratio.low > 1 else ""
+        better = self.ratio.mean < 1
+        lost = self.setting.failed if better else self.baseline.failed
+        return "" if lost else "better" if better else "worse"
 
 
 @dataclass(frozen=True)
@@ -159,9 +177,32 @@ def domains(runs: Iterable[Named], baselines: Mapping[str, str]) -> list[Domain]
     for one in runs:
         found[one.run.config.data.digest()].append(one)
     names = [_domain_name(group[0].run.config) for group in found.values()]
+    return _judged(
+        [
+            _domain(name if names.count(name) == 1 else f"{name} ({digest[:6]})", group, baselines)
+            for (digest, group), name in sorted(zip(found.items(), names, strict=True), key=lambda pair: pair[1])
+        ]
+    )
+
+
+def _judged(found: Sequence[Domain]) -> list[Domain]:
+    """Return the domains with p-values corrected over the page: over all first tables, all second ones …"""
+    families: dict[int, dict[int, float]] = defaultdict(dict)
+    for domain in found:
+        for place, table in enumerate(domain.tables):
+            families[place] |= {id(row): row.p for row in table.rows if row.p is not None}
+    corrected = {
+        row: p for family in families.values() for row, p in zip(family, holm([*family.values()]), strict=True)
+    }
     return [
-        _domain(name if names.count(name) == 1 else f"{name} ({digest[:6]})", group, baselines)
-        for (digest, group), name in sorted(zip(found.items(), names, strict=True), key=lambda pair: pair[1])
+        replace(
+            domain,
+            tables=tuple(
+                Table(table.measure, tuple(replace(row, p_holm=corrected.get(id(row))) for row in table.rows))
+                for table in domain.tables
+            ),
+        )
+        for domain in found
     ]
 
 
@@ -284,9 +325,11 @@ def _row(
     baseline: Setting | None,
     others: Mapping[Setting, tuple[Values, ...]],
 ) -> Row:
-    pairs = None
+    pairs = p = None
     if baseline is not None and baseline is not setting and baseline in others:
-        pairs = ratio({one.seed: one.fid for one in values}, {one.seed: one.fid for one in others[baseline]})
+        here, there = ({one.seed: one.fid for one in side} for side in (values, others[baseline]))
+        pairs = ratio(here, there)
+        p = paired_t([math.log(here[seed] / there[seed]) for seed in here.keys() & there.keys()])
     return Row(
         setting=setting,
         values=values,
@@ -295,8 +338,9 @@ def _row(
         coverage=arithmetic([one.coverage for one in values if one.coverage is not None]),
         copy_rate=arithmetic([one.copy_rate for one in values if one.copy_rate is not None]),
         control=arithmetic([one.control for one in values if one.control is not None]),
-        baseline=baseline is setting,
+        baseline=baseline,
         ratio=pairs,
+        p=p,
     )
 
 

@@ -27,9 +27,34 @@ def made_from(found: Evaluation) -> str:
     )
 
 
+def beside_training_images(found: Evaluation) -> str | None:
+    """Return how far generated images are beside as many training images; None where these are not known."""
+    if found.train_fid is None or found.train_fid <= 0:
+        return None
+    times = found.fid / found.train_fid
+    said = (
+        f"Generated images are {number(times)} times as far from the held-out ones (FID {number(found.fid)}) as "
+        f"equally many training images are ({number(found.train_fid)}): 1 is as good as real images"
+    )
+    if copied(found):
+        return f"{said}, but copies of training images are among them, which are real images."
+    return f"{said}."
+
+
+def copied(found: Evaluation) -> bool:
+    """Tell whether more generated than held-out images count as copies, beyond the intervals of both shares."""
+    if found.copy_rate_interval is None:
+        return False
+    high = found.copy_rate_control or 0.0
+    if found.copy_rate_control_interval is not None:
+        high = found.copy_rate_control_interval[1]
+    return found.copy_rate_interval[0] > high
+
+
 def in_words(found: Evaluation) -> str:
     """Return what precision and coverage say, for people who do not know the words, and what to look at next."""
-    said = (
+    beside = beside_training_images(found)
+    said = ("" if beside is None else f"{beside} ") + (
         f"In words: {_many(found.precision)} generated images look like real ones to this network (precision), and "
         f"{_many(found.coverage)} real images have a generated one near (coverage)."
     )
@@ -68,6 +93,15 @@ def copy_rate(found: Evaluation) -> str:
     return f"{figure(found.copy_rate)} ({figure(low)} to {figure(high)})"
 
 
+def control_rate(found: Evaluation) -> str:
+    """Return the copy rate of held-out images with its interval, where that is known."""
+    share = figure(found.copy_rate_control)
+    if found.copy_rate_control_interval is None:
+        return share
+    low, high = found.copy_rate_control_interval
+    return f"{share} ({figure(low)} to {figure(high)})"
+
+
 def copies_told(found: Evaluation) -> list[str] | None:
     """Return what was found of copies, in sentences; None where nobody has looked."""
     return list(_copies(found)) if found.copy_rate is not None else None
@@ -81,8 +115,8 @@ def _copies(found: Evaluation) -> Iterator[str]:
         f"{found.looked_at:,} generated images."
     )
     yield (
-        f"Control: {figure(found.copy_rate_control)} of the {found.strangers:,} real images that were held out count "
-        "as copies, too."
+        f"Control: {control_rate(found)} of the {found.strangers:,} real images that were held out count as copies, "
+        "too."
     )
     replayed = dict(sorted((found.copy_rate_replayed or {}).items(), key=lambda one: (one[0] != "as they are", one[0])))
     yield (

@@ -14,7 +14,7 @@ from markupsafe import Markup
 import ganetics
 from ganetics.report.charts import number
 from ganetics.report.markdown import code, escaped, fenced
-from ganetics.report.model_card_facts import audit_text, data_rows, limits, model_rows, training_rows
+from ganetics.report.model_card_facts import NAMED, audit_text, data_rows, limits, model_rows, training_rows
 from ganetics.report.page import environment
 
 if TYPE_CHECKING:  # what a card is made from comes with PyTorch, the card does not need it
@@ -110,6 +110,8 @@ def _evaluated(values: Mapping[str, Any]) -> list[Row]:
             found += f" ± {deviation}"
         if field == "fid" and floor is not None:
             reading += f"; real against real {floor} ({_count(values, 'floor_n')} a side)"
+        if field == "fid" and (train := _figure(values, "train_fid")) is not None:
+            reading += f"; as many training images {train}"
         rows.append(Row(f"{title}, {split}", found, reading, made_from))
     return rows
 
@@ -119,15 +121,20 @@ def _memorisation(facts: CardFacts) -> dict[str, Any]:
     rate, control = _figure(values, "copy_rate"), _figure(values, "copy_rate_control")
     if rate is None:
         return {"text": UNSEEN, "figures": []}
-    interval = values.get("copy_rate_interval")
-    if isinstance(interval, Sequence) and len(interval) == 2:
-        rate += f" (95 % interval {number(interval[0])} to {number(interval[1])})"
+    rate += _interval(values.get("copy_rate_interval"))
     looked_at = _count(values, "copy_n" if values.get("copy_n") else "n")
     rows = [Row("copy rate", rate, f"of {looked_at} generated images those that count as copies")]
     if control is not None:
+        control += _interval(values.get("copy_rate_control_interval"))
         reading = "the same for real images that were held out: what is found where nothing was copied"
         rows.append(Row("control", control, reading))
     return {"text": SEEN, "figures": rows}
+
+
+def _interval(ends: Any) -> str:
+    if not isinstance(ends, Sequence) or len(ends) != 2:
+        return ""
+    return f" (95 % interval {number(ends[0])} to {number(ends[1])})"
 
 
 def _figure(values: Mapping[str, Any], name: str) -> str | None:
@@ -146,6 +153,8 @@ def _counts(facts: CardFacts) -> list[Markup]:
         return []
     counts = facts.audit.counts
     splits = [name for name in SPLITS if any(name in row for row in counts.values())]
+    if len(counts) > NAMED:
+        counts = {f"all {len(counts)}": {split: sum(row.get(split, 0) for row in counts.values()) for split in splits}}
     rows = [[name, *(f"{row.get(split, 0):,}" for split in splits)] for name, row in counts.items()]
     table = [["class", *splits], ["---"] * (1 + len(splits)), *rows]
     return [Markup(f"| {' | '.join(map(escaped, cells))} |") for cells in table]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # it comes with PyTorch
     from ganetics.generation.card import CardFacts
 
 Rows = list[tuple[str, str]]
+NAMED = 20
+"""Classes up to which a card names them: so many more might be people."""
 PUBLIC = ("digits", "mnist", "cifar10")
 PHOTOGRAPHS = ("efficientnet-lite0", "inception")
 """Extractors that have learnt from photographs of everyday things."""
@@ -42,7 +44,8 @@ def model_rows(facts: CardFacts) -> Rows:
         ("Weights", weights),
     ]
     if config.classes:
-        rows.append(("Classes", ", ".join(config.classes)))
+        few = len(config.classes) <= NAMED
+        rows.append(("Classes", ", ".join(config.classes) if few else f"{len(config.classes)}, not named here"))
     return rows
 
 
