@@ -50,6 +50,17 @@ def carry_out(commands: Iterable[Command], *, workers: int, title: str) -> list[
     return failed
 
 
+def need(commands: Sequence[Command]) -> None:
+    """End where a command has not left what it is to leave: what comes after would be of fewer.
+
+    Raises:
+        SystemExit: names the first of them.
+    """
+    missing = [command for command in commands if not command.done.exists()]
+    if missing:
+        raise SystemExit(f"{len(missing)} of {len(commands)} commands have not ended: {' '.join(missing[0].arguments)}")
+
+
 def _run(command: Command) -> tuple[Command, str]:
     ended = subprocess.run(command.line(), env=ALONE, capture_output=True, text=True)
     message: Sequence[str] = ended.stderr.strip().splitlines()[-1:] if ended.returncode else ()

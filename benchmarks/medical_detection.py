@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands import Command, carry_out
+from commands import Command, carry_out, need
 
 from ganetics._files import write_atomically
 from ganetics._random import numpy_generator, torch_generator
@@ -197,13 +197,6 @@ def judged(run: Path, gan: Gan) -> float | None:
     extractor = load_extractor("efficientnet-lite0")
     made, real = extractor(decode(detector.generator, z)), extractor(held_out)
     return float(kernel_distance(real, made, generator=numpy_generator(RATE_SEED, "rates")).mean)
-
-
-def need(commands: Sequence[Command]) -> None:
-    """End where a command has not left what it is to leave: what comes after would be of fewer."""
-    missing = [command for command in commands if not command.done.exists()]
-    if missing:
-        raise SystemExit(f"{len(missing)} of {len(commands)} commands have not ended: {' '.join(missing[0].arguments)}")
 
 
 def failures(study: Study, labels: Sequence[str]) -> dict[str, str]:

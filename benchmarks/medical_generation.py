@@ -1,32 +1,46 @@
-"""Generators of tissue, polyp patches and fundus at 64 pixels: each loss at its best rate, three seeds, one page.
+"""Generators of tissue, polyp patches and fundus at 64 pixels: each loss at its best rate, several seeds, one page.
 
-    python benchmarks/medical_generation.py {histology,polyp,fundus} --data-dir DIR [--evolved LABEL=LOSS] [--workers 2]
+    python benchmarks/medical_generation.py {histology,polyp,fundus} --data-dir DIR [--workers 2]
 
-1. Rates: ``ganetics bench`` at fewer steps, judged on validation images (``OUT/rates``).
-2. Runs: ``ganetics train`` of each loss at its rate, with three seeds and equal steps, and on one domain of the ResNet
-   GAN with the loss it was published with and with GANetic.
+1. Rates: ``ganetics bench`` at fewer steps, judged on validation images (``OUT/rates``, and on one domain
+   ``OUT/rates-resnet``).
+2. Runs: ``ganetics train`` of each loss at its rate with equal steps: of the question asked, GANetic against the loss
+   that the model was published with, eight seeds; of the others three, which describe and decide nothing. The evolved
+   loss is trained with the penalties that it was found with, and so is the baseline once more, to be compared with it.
+   On one domain the ResNet GAN, with the loss it was published with and with GANetic.
 3. ``ganetics evaluate --run`` against the test images, once.
+4. ``ganetics report`` over all domains there are.
 
-Killed and started again it goes on where it was. Checkpoints and whatever shows real images (the sheet of the closest
-pairs, pages with it) stay in WORK, which is not published; records, cards and sheets of *generated* images go to OUT.
+Killed and started again it goes on where it was; other numbers of steps go to other folders. A training that does not
+stay finite is a result: its record says so, and its loss has a seed less. Checkpoints and whatever shows real images
+(the sheet of the closest pairs, pages with it) stay in WORK, which is not published; records, cards and sheets of
+*generated* images go to OUT.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands import Command, carry_out
+from commands import Command, carry_out, need
 
 from ganetics._files import write_atomically
 
-PUBLISHED = ("config.json", "metrics.json", "history.jsonl", "evaluation.json", "audit.json", "card.md", "about.json")
-LOSSES = {"ganetic": "ganetic", "non-saturating": "non-saturating", "least-squares": "least-squares"}
-"""Label → loss; non-saturating is what the DCGAN was published with."""
+PUBLISHED = (
+    "config.json", "metrics.json", "history.jsonl", "evaluation.json", "audit.json", "card.md", "about.json",
+    "timings.jsonl", "environment.json",
+)  # fmt: skip
+PAIR = ("non-saturating", "ganetic")
+"""What is asked about: the loss that the DCGAN was published with, and the paper's."""
+FURTHER = ("least-squares", "non-saturating+r1:0.05+r2:0.05", "evolved-pairing+r1:0.05+r2:0.05")
+RESNET = ("hinge", "ganetic")
+"""The loss that the ResNet GAN was published with, and the paper's."""
+DCGAN_RECIPE, RESNET_RECIPE = "images-64", "images-64-resnet"
 
 PRECISION = "bfloat16"
 """A quarter less time here, a third for the ResNet; losses, penalties and weights stay float32."""
@@ -52,6 +66,22 @@ DOMAINS = {
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Updates of the generator."""
+
+    rates: int
+    """Where rates are chosen."""
+    run: int
+
+    def of_resnet(self) -> Steps:
+        """Return what takes about as long: an update of its generator comes with five of its discriminator."""
+        return Steps(max(1, self.rates * 2 // 5), max(1, self.run * 2 // 5))
+
+
+STEPS = Steps(rates=800, run=2500)
+
+
+@dataclass(frozen=True)
 class Study:
     """One domain's runs."""
 
@@ -60,7 +90,6 @@ class Study:
     """Absolute, as ``work``: the records name them so."""
     out: Path
     work: Path
-    losses: Mapping[str, str]
 
     def images(self) -> tuple[str, ...]:
         """Return the options that say which images, and that the audit is known."""
@@ -68,29 +97,30 @@ class Study:
         accept = ("--accept-audit",) if self.domain.accept_audit else ()
         return ("--dataset", str(self.data / self.domain.folder), *groups, *accept)
 
-    def rates(self, steps: int, workers: int) -> Command:
-        """Return the benchmark that chooses the rates."""
-        losses = ",".join(f"{label}={loss}" if label != loss else label for label, loss in self.losses.items())
+    def rates(self, name: str, recipe: str, losses: Sequence[str], steps: int, workers: int) -> Command:
+        """Return the benchmark that chooses the rates of some losses."""
         few = ("--tuning-seeds", "1", "--seeds", "1", "--common-seeds", "0", "--score-at", "none", "--widen", "1")
-        recipe = ("--recipe", "images-64", "--steps", str(steps), "--precision", PRECISION)
-        line = ("bench", str(self.out / "rates"), *self.images(), *recipe)
-        begun = self.out / "rates" / "config.json"
-        arguments = (*line, "--losses", losses, "--rates", "0.3,1,3", *few, "--workers", str(workers))
-        return Command(arguments, self.out / "rates" / "tables.json", begun)
+        settings = ("--recipe", recipe, "--steps", str(steps), "--precision", PRECISION)
+        line = ("bench", str(self.out / name), *self.images(), *settings, "--losses", ",".join(losses))
+        arguments = (*line, "--rates", "0.3,1,3", *few, "--workers", str(workers))
+        return Command(arguments, self.out / name / "tables.json", self.out / name / "config.json")
 
-    def chosen(self) -> dict[str, float]:
-        """Return label → learning rate, as the benchmark has it."""
-        lines = [json.loads(line) for line in (self.out / "rates" / "archive.jsonl").read_text().splitlines()]
+    def chosen(self, name: str) -> dict[str, float]:
+        """Return loss → learning rate, as the benchmark has it; a loss that fails at every rate has none."""
+        lines = [json.loads(line) for line in (self.out / name / "archive.jsonl").read_text().splitlines()]
         return {line["loss"]: line["lr"] for line in lines if line["phase"] == "final"}
 
-    def train(self, name: str, loss: str, rate: float | None, recipe: str, steps: int, seed: int) -> Command:
+    def train(self, name: str, loss: str, rate: float, recipe: str, steps: int, seed: int) -> Command:
         """Return the command that trains a generator in WORK."""
         run = self.work / name
         settings = ("--recipe", recipe, "--steps", str(steps), "--seed", str(seed), "--precision", PRECISION)
-        own = () if rate is None else ("--rate", f"{rate:g}")
-        licence = ("--licence", self.domain.licence)
-        arguments = ("train", str(run), *self.images(), "--loss", loss, *own, *settings, *licence)
-        return Command(arguments, run / "metrics.json", run / "config.json")
+        line = ("train", str(run), *self.images(), "--loss", loss, "--rate", f"{rate:g}", *settings)
+        return Command((*line, "--licence", self.domain.licence), run / "metrics.json", run / "config.json")
+
+    def failed(self, name: str) -> bool:
+        """Tell whether a run's training did not stay finite."""
+        result = json.loads((self.work / name / "metrics.json").read_text(encoding="utf-8"))
+        return result["outcome"]["failure"] is not None
 
     def evaluate(self, name: str) -> Command:
         """Return the command that compares its images with the test images."""
@@ -110,16 +140,26 @@ class Study:
             shutil.copy(sheet, out / "samples.png")
 
 
-def runs(study: Study, given: argparse.Namespace, rates: Mapping[str, float]) -> Iterator[tuple[str, Command]]:
+def folder_of(loss: str) -> str:
+    """Return what a loss's folders are called.
+
+    >>> folder_of("non-saturating+r1:0.05+r2:0.05")
+    'non-saturating-r1-r2'
+    """
+    return re.sub(r":[^+]*", "", loss).replace("+", "-")
+
+
+def runs(study: Study, given: argparse.Namespace, steps: Steps) -> Iterator[tuple[str, Command]]:
     """Yield name and command of every training run, seed after seed."""
+    rates, of_resnet = study.chosen("rates"), study.chosen("rates-resnet") if study.domain.resnet else {}
     for seed in range(given.seeds):
-        for label, loss in study.losses.items():
-            name = f"{label}-seed{seed}"
-            yield name, study.train(name, loss, rates[label], "images-64", given.steps, seed)
-        if study.domain.resnet:
-            for loss in ("baseline", "ganetic"):
-                name = f"resnet-{loss}-seed{seed}"
-                yield name, study.train(name, loss, None, "images-64-resnet", given.resnet_steps, seed)
+        # what fails at every rate has none
+        for loss in filter(rates.__contains__, (*PAIR, *(FURTHER if seed < given.further_seeds else ()))):
+            name = f"{folder_of(loss)}-seed{seed}"
+            yield name, study.train(name, loss, rates[loss], DCGAN_RECIPE, steps.run, seed)
+        for loss in of_resnet if seed < given.further_seeds else ():
+            name = f"resnet-{folder_of(loss)}-seed{seed}"
+            yield name, study.train(name, loss, of_resnet[loss], RESNET_RECIPE, steps.of_resnet().run, seed)
 
 
 def main() -> None:
@@ -127,26 +167,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("domain", choices=sorted(DOMAINS))
     parser.add_argument("--data-dir", required=True, type=Path)
-    parser.add_argument("--evolved", help="LABEL=LOSS")
     parser.add_argument("--out", type=Path, default=Path("results/generation"))
     parser.add_argument("--work", type=Path, default=Path("build/generation"))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rate-steps", type=int, default=1000)
-    parser.add_argument("--steps", type=int, default=3000, help="some 6 minutes on one core")
-    parser.add_argument("--resnet-steps", type=int, default=1200)
+    parser.add_argument("--seeds", type=int, default=8, help="of the two losses that are asked about")
+    parser.add_argument("--further-seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=STEPS.run, help="some 4 minutes on one core, with penalties 8")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    label, _, loss = (given.evolved or "").partition("=")
-    losses = {**LOSSES, **({label: loss} if loss else {})}
-    out, work = given.out / given.domain, (given.work / given.domain).resolve()
-    study = Study(DOMAINS[given.domain], given.data_dir.resolve(), out, work, losses)
-    if carry_out([study.rates(given.rate_steps, given.workers)], workers=1, title="rates"):
-        raise SystemExit("the rates could not be chosen")
-    every = list(runs(study, given, study.chosen()))
-    carry_out([command for _, command in every], workers=given.workers, title="runs")
-    carry_out([study.evaluate(name) for name, _ in every], workers=given.workers, title="evaluations")
-    for name, _ in every:
+    # a trial of few updates lies apart: nothing of it is taken for the real one
+    told = "" if given.steps == STEPS.run else f"-{given.steps}-steps"
+    out, work = (Path(f"{place}{told}") / given.domain for place in (given.out, given.work))
+    steps = Steps(max(1, STEPS.rates * given.steps // STEPS.run), given.steps)
+    study = Study(DOMAINS[given.domain], given.data_dir.resolve(), out, work.resolve())
+    rates = [study.rates("rates", DCGAN_RECIPE, (*PAIR, *FURTHER), steps.rates, given.workers)]
+    if study.domain.resnet:
+        short = steps.of_resnet().rates
+        rates.append(study.rates("rates-resnet", RESNET_RECIPE, RESNET, short, given.workers))
+    carry_out(rates, workers=1, title="rates")
+    need(rates)
+    every = dict(runs(study, given, steps))
+    carry_out(every.values(), workers=given.workers, title="runs")
+    need([*every.values()])
+    evaluations = [study.evaluate(name) for name in every if not study.failed(name)]
+    carry_out(evaluations, workers=given.workers, title="evaluations")
+    need(evaluations)
+    for name in every:
         study.publish(name)
+    page = out.parent / "report.html"
+    page.unlink(missing_ok=True)  # of what there is now
+    report = [Command(("report", str(out.parent)), page)]
+    carry_out(report, workers=1, title="page")
+    need(report)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""The script of the medical generators: what it runs, what it leaves out, what it publishes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FAILS = "least-squares-seed0"
+"""A run whose training does not stay finite."""
+
+
+@pytest.fixture
+def script(benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The script, its commands not run: each leaves what it would, and is noted in ``asked``."""
+    found: Any = benchmark("medical_generation")
+    found.asked = []
+
+    def carry_out(commands: Sequence[Any], **_: object) -> list[Any]:
+        for command in commands:
+            found.asked.append(command.arguments)
+            run = command.done.parent
+            run.mkdir(parents=True, exist_ok=True)
+            if command.arguments[0] == "bench":
+                losses = command.arguments[command.arguments.index("--losses") + 1].split(",")
+                lines = [{"loss": loss, "lr": 3e-3, "phase": "final"} for loss in losses]
+                (run / "archive.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            if command.arguments[0] == "train":
+                (run / "samples").mkdir()
+                (run / "samples" / "step-000007.png").write_bytes(b"generated")
+                (run / "closest.png").write_bytes(b"real")
+                (run / "config.json").write_text(json.dumps({"dataset": command.arguments[3]}))
+            failure = {"kind": "diverged"} if run.name == FAILS else None
+            command.done.write_text(json.dumps({"outcome": {"failure": failure}}))
+        return []
+
+    monkeypatch.setattr(found, "carry_out", carry_out)
+    return found
+
+
+def carried_out(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *options: str) -> list[tuple[str, ...]]:
+    places = ("--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
+    monkeypatch.setattr(sys, "argv", ["medical_generation", *options, *places])
+    script.main()
+    found: list[tuple[str, ...]] = script.asked
+    return found
+
+
+def test_the_pair_has_more_seeds_than_the_rest_and_each_its_rate(
+    script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = carried_out(script, monkeypatch, tmp_path, "polyp", "--seeds", "4", "--further-seeds", "2")
+    trained = [line for line in asked if line[0] == "train"]
+    names = [Path(line[1]).name for line in trained]
+    assert len(names) == len(set(names)) == 4 * 2 + 2 * 3 + 2 * 2
+    assert {name for name in names if name.endswith("seed3")} == {"ganetic-seed3", "non-saturating-seed3"}
+    assert {name for name in names if name.startswith("resnet")} == {
+        f"resnet-{loss}-seed{seed}" for loss in script.RESNET for seed in range(2)
+    }
+    assert {line[line.index("--rate") + 1] for line in trained} == {"0.003"}
+    steps = {line[line.index("--recipe") + 1]: line[line.index("--steps") + 1] for line in trained}
+    assert steps == {"images-64": "2500", "images-64-resnet": "1000"}
+    groups = {line[line.index("--groups") + 1] for line in asked if "--groups" in line}
+    assert groups == {r"seq\d+"}
+
+
+def test_what_failed_is_published_and_not_evaluated_and_nothing_shows_a_real_image(
+    script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = carried_out(script, monkeypatch, tmp_path, "histology", "--seeds", "1", "--further-seeds", "1")
+    evaluated = {Path(line[2]).name for line in asked if line[0] == "evaluate"}
+    runs = {path.name for path in (tmp_path / "out" / "histology").iterdir() if path.name != "rates"}
+    assert runs - evaluated == {FAILS}
+    published = {path.name for path in (tmp_path / "out" / "histology" / FAILS).iterdir()}
+    assert published == {"config.json", "metrics.json", "samples.png"}
+    config = json.loads((tmp_path / "out" / "histology" / FAILS / "config.json").read_text())
+    assert config == {"dataset": "DIR/histology-colon"}
+    assert [line[0] for line in asked][-1] == "report"
+
+
+def test_a_trial_of_few_steps_lies_apart(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    carried_out(script, monkeypatch, tmp_path, "fundus", "--seeds", "1", "--further-seeds", "0", "--steps", "7")
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out-7-steps" / "fundus" / "ganetic-seed0" / "metrics.json").exists()
+
+
+def test_it_ends_where_a_command_has_not(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(script, "carry_out", lambda *_, **__: [])
+    with pytest.raises(SystemExit, match=r"^1 of 1 commands have not ended: bench "):
+        carried_out(script, monkeypatch, tmp_path, "fundus")
