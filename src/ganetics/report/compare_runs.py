@@ -102,11 +102,15 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Whether it is shown to be "better" or "worse" than the baseline; else empty.
+        """Whether it is shown to be "better" or "worse" than the baseline; else empty."""
+        return self.standing(self.p_holm)
+
+    def standing(self, p: float | None) -> str:
+        """Return the verdict by a corrected p-value.
 
         Runs that failed are in no mean: a setting that lost one is never better, nor worse than a baseline that did.
         """
-        if self.baseline is None or self.ratio is None or self.p_holm is None or self.p_holm > LEVEL:
+        if self.baseline is None or self.ratio is None or p is None or p > LEVEL:
             return ""
         better = self.ratio.mean < 1
         lost = self.setting.failed if better else self.baseline.failed
