@@ -8,6 +8,7 @@ from pathlib import Path
 from ganetics.data import findings
 from ganetics.data.duplicates import ALIKE, BANDS, MOST_BITS
 from ganetics.data.folder import EXTENSIONS
+from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER
 from ganetics.data.listing import MOST_BAD
 from ganetics.data.splits import FEWEST, SHARES
 from ganetics.data.table import COLUMNS
@@ -35,8 +36,8 @@ def test_thresholds_are_those_of_the_code() -> None:
         f"AUROC above {findings.SHORTCUT} or below {1 - findings.SHORTCUT:.1f}",
         f"of classes of {findings.LEAST_OF_CLASS} images and more",
         f"up to {findings.LISTED} sets",
-        f"more than {findings.MANY_CLASSES} folders taken for classes, half of them of fewer than "
-        f"{findings.SMALL_CLASS} images",
+        f"more than {findings.MANY} folders, half of them of fewer than {findings.SMALL} images",
+        f"`'{FIRST_FOLDER}'` is the first folder, `'{SECOND_FOLDER}'` the second",
         f"differ in at most {MOST_BITS} bits",
         f"correlate by at least {ALIKE}",
         f"more than {MOST_BAD:.0%} of all of them stop the run".replace("%", " %"),

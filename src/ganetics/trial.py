@@ -120,7 +120,7 @@ def load_trial_data(
         data_dir: where the files of a named dataset lie; None: the cache.
         recipe: says size, channels, extractor and number of reference images.
         reference_split: the images that generated ones are compared with: "validation", or "test" for the last word.
-        groups: for folders: regular expression of the patient, sequence … in file names, kept in one split.
+        groups: of files: what finds the patient, sequence … of each, kept in one split.
         device: where features are made.
         on_progress: called with (done, in all) while images are decoded and while features are made.
 

@@ -10,6 +10,7 @@ from PIL import Image
 from ganetics._check import InputError
 from ganetics.anomaly.images import files_in, list_of, masked, normalised, read_images, read_one, seen_in
 from ganetics.anomaly.settings import Preprocessing
+from ganetics.data.groups import FIRST_FOLDER
 
 from .conftest import Folder, textures
 
@@ -101,6 +102,13 @@ def test_groups_must_be_known(image_folder: Folder, tmp_path: Path) -> None:
     image_folder("both/sick", range(2))
     with pytest.raises(InputError, match=r"must hold images of one kind, got classes normal, sick: name one of them$"):
         list_of(str(tmp_path / "both"), "p", "normal")
+    for patient in range(7):
+        image_folder(f"eyes/anna{patient}", range(2))
+    with pytest.raises(InputError, match=r"give --groups REGEX, what finds it in a file's name \('\^\(\[\^/\]\+\)/'"):
+        list_of(str(tmp_path / "eyes"), None, "normal")
+    with pytest.raises(InputError, match=r"got classes anna0, anna1, anna2, anna3, anna4, …: name one of them$"):
+        list_of(str(tmp_path / "eyes"), "p", "normal")
+    assert len(set(list_of(str(tmp_path / "eyes"), FIRST_FOLDER, "normal").groups or ())) == 7
     table = tmp_path / "list.csv"
     table.write_text("path,group\n" + "".join(f"normal/p00{i}_a.png,eye {i}\n" for i in range(3)))
     assert read_images(list_of(str(table), None, "normal"), Preprocessing(image_size=16)).groups == (

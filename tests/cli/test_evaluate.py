@@ -96,10 +96,12 @@ def test_what_is_replayed_is_flagged_in_the_table(folders: dict[str, Path]) -> N
 
 
 def test_the_groups_of_training_images_can_be_told(folders: dict[str, Path]) -> None:
-    for number, file in enumerate(sorted(folders["train"].iterdir())):
-        file.rename(file.with_name(f"p{number // 4:02d}_{file.name}"))
-    out, _ = run(*given(folders, "real", "fake", "train"), "--groups", r"^p\d+", "--json")
+    for side, first in (("train", 0), ("real", 29)):
+        for number, file in enumerate(sorted(folders[side].iterdir())):
+            file.rename(file.with_name(f"p{first + number // 4:02d}_{file.name}"))
+    out, told = run(*given(folders, "real", "fake", "train"), "--groups", r"^p\d+", "--json")
     assert json.loads(out)["train_groups"] == 30
+    assert "--real: 1 of its groups are in --train too: their images are not held out" in " ".join(told.split())
     with pytest.raises(InputError, match=r"^--groups: belongs to a comparison with --train, whose images"):
         run(*given(folders, "real", "fake"), "--groups", r"^p\d+")
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from ganetics.data.audit import Audit, audit
 from ganetics.data.findings import LISTED, Finding
+from ganetics.data.groups import FIRST_FOLDER
 from ganetics.data.load import listed
 from ganetics.data.measure import measure_all
 from ganetics.data.splits import SHARES, split_indices
@@ -164,18 +165,44 @@ def test_splits_that_are_given_must_have_images_to_train_and_to_validate(folder:
 
 
 def test_folders_of_patients_are_an_error_until_they_are_groups(tmp_path: Path) -> None:
-    for number in range(39):
-        file = tmp_path / f"p{number // 3:02d}" / f"{number}.png"
+    for number in range(39):  # names that differ in more than numbers
+        file = tmp_path / f"{'abc'[number // 3 % 3]}{number // 3:02d}" / f"{number}.png"
         file.parent.mkdir(exist_ok=True)
         picture(number).save(file)
     (finding,) = audited(tmp_path).errors
-    assert (finding.rule, finding.value) == ("folders-of-patients", 13)
-    assert "--groups '^[^/]+'" in finding.message
-    assert audited(tmp_path, "^[^/]+").errors == ()
-    for file in (tmp_path / "p00").iterdir():  # twelve are few enough to be kinds of images
-        file.rename(tmp_path / "p01" / file.name)
-    (tmp_path / "p00").rmdir()
+    assert finding.rule == "folders-of-patients"
+    assert finding.value <= 13
+    assert "half of them of fewer than 30 images, are in train and held out" in finding.message
+    assert "--groups '^([^/]+)/'" in finding.message
+    grouped = audited(tmp_path, FIRST_FOLDER)
+    assert grouped.errors == ()
+    assert by_rule(grouped)["folders-are-groups"].value == 13
+    first = sorted(tmp_path.iterdir())[0]
+    for file in first.iterdir():  # twelve are few enough to be kinds of images
+        file.rename(sorted(tmp_path.iterdir())[1] / file.name)
+    first.rmdir()
     assert "folders-of-patients" not in by_rule(audited(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["patient1", "patient2", "patient3"], "'^([^/]+)/'"),
+        (["sick/anna", "sick/ben", "well/carl", "well/dora"], "'^[^/]+/([^/]+)/'"),
+        (["sick", "well", "unclear"], None),
+        (["patient1", "patient2"], None),
+    ],
+)
+def test_few_folders_are_a_warning_where_they_look_like_patients(
+    names: list[str], pattern: str | None, tmp_path: Path
+) -> None:
+    for number in range(60):
+        file = tmp_path / names[number % len(names)] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture(number).save(file)
+    found = by_rule(audited(tmp_path)).get("folders-of-patients")
+    assert (found is None) == (pattern is None)
+    assert found is None or (found.severity == "warning" and f"--groups {pattern}" in found.message)
 
 
 def test_a_class_of_one_image_is_an_error(folder: Path) -> None:

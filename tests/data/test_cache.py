@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +128,13 @@ def test_a_full_disk_leaves_no_torn_entry(after: int, cache: Path, monkeypatch: 
     assert decoder.calls == 2
     assert_whole(opened(decoder))
     assert decoder.calls == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have other permissions")
+def test_nobody_else_may_look_into_it(cache: Path) -> None:
+    (cache / "data").mkdir(parents=True, mode=0o755)  # of a version before
+    opened(Decoder())
+    assert stat.S_IMODE((cache / "data").stat().st_mode) == 0o700
 
 
 def test_what_is_written_to_the_images_stays_in_this_process() -> None:

@@ -13,8 +13,11 @@ from PIL import Image
 
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.data import channels_of, load
+from ganetics.data.audit import audit
 from ganetics.data.decode import read_image
 from ganetics.data.folder import list_images
+from ganetics.data.load import listed
+from ganetics.data.measure import measure_all
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `medical` is not installed")
 from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
@@ -224,6 +227,8 @@ def test_files_called_by_their_uid_are_found_and_the_list_of_them_is_not(tmp_pat
     dicom(tmp_path / "1.2.840.113", GRAY)
     dicom(tmp_path / "IM0001", GRAY)
     dicom(tmp_path / "DICOMDIR", GRAY)
+    (tmp_path / "disc").mkdir()
+    dicom(tmp_path / "disc" / "dicomdir", GRAY)
     (tmp_path / "README").write_text("no image")
     (tmp_path / "notes.2024").write_text("no image")
     assert [file.name for file in list_images(tmp_path)] == ["1.2.840.113", "IM0001"]
@@ -237,5 +242,38 @@ def test_a_group_may_be_in_the_header(tmp_path: Path) -> None:
     dicom(tmp_path / "40.dcm", GRAY, PatientID="")
     with pytest.raises(InputError, match=r"^groups: 'dicom:PatientID' must be in every header, got none in '40.dcm'$"):
         load(str(tmp_path), split="all", groups="dicom:PatientID")
-    with pytest.raises(InputError, match=r"must be the keyword of a DICOM attribute, such as PatientID, got 'Patient'"):
+    with pytest.raises(InputError, match=r"^groups: 'dicom:Patient' must be the keyword of a DICOM attribute"):
         load(str(tmp_path), split="all", groups="dicom:Patient")
+
+
+def test_what_has_no_readable_header_is_no_image_and_hinders_no_other(tmp_path: Path) -> None:
+    for number in range(40):
+        dicom(tmp_path / f"{number:02d}.dcm", GRAY, PatientID=f"p{number // 5}")
+    (tmp_path / "20.dcm").write_bytes((tmp_path / "20.dcm").read_bytes()[:150])
+    found = load(str(tmp_path), split="all", groups="dicom:PatientID")
+    assert [one.path for one in found.skipped] == ["20.dcm"]
+    assert len(found.groups) == 39
+    assert len(set(found.groups)) == 8
+
+
+def test_patients_across_splits_are_an_error_until_they_are_groups(tmp_path: Path) -> None:
+    for number in range(40):
+        dicom(tmp_path / f"IM{number:04d}", GRAY + np.uint16(number), PatientID=f"p{number // 5}")
+
+    def errors(groups: str | None = None) -> dict[str, float]:
+        listing = listed(str(tmp_path), groups=groups)
+        return {one.rule: one.value for one in audit(listing, measure_all(listing)).errors}
+
+    assert errors() == {"patients-across-splits": 6}
+    assert errors("dicom:PatientID") == {}
+    for number in range(40):  # what all have says nothing
+        dicom(tmp_path / f"IM{number:04d}", GRAY + np.uint16(number), PatientID="ANON")
+    assert errors() == {}
+
+
+def test_folders_of_studies_are_no_classes(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"study{number // 5}").mkdir(exist_ok=True)
+        dicom(tmp_path / f"study{number // 5}" / f"{number}.dcm", GRAY, PatientID=f"p{number // 10}")
+    found = load(str(tmp_path), split="all", groups="dicom:PatientID")
+    assert (found.classes, len(set(found.groups))) == ((), 4)

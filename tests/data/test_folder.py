@@ -13,6 +13,7 @@ from PIL import Image
 
 from ganetics._check import InputError
 from ganetics.data import ImageSet, load
+from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER
 from ganetics.data.load import channels_of
 
 Pixels = npt.NDArray[np.uint8]
@@ -61,9 +62,8 @@ def test_class_folders_are_labels_in_alphabetical_order(tmp_path: Path) -> None:
 def test_labels_of_one_class_are_the_same_in_every_split(tmp_path: Path) -> None:
     for number, name in enumerate("abc"):
         folder = fill(tmp_path / name, 10, start=10 * number)
-        for place, file in enumerate(sorted(folder.iterdir())):
-            # one class's groups may all be in one split
-            file.rename(file.with_name(f"patient{2 * number + place % 2}_{file.name}"))
+        for file in sorted(folder.iterdir()):
+            file.rename(file.with_name(f"patient{number}_{file.name}"))
     seen = set()
     for split in ("train", "validation", "test"):
         found = load(str(tmp_path), split=split, groups=r"patient(\d+)")
@@ -254,15 +254,19 @@ def test_names_of_classes_and_groups_travel_along(tmp_path: Path) -> None:
 def test_a_folder_for_each_group_is_no_class(tmp_path: Path) -> None:
     for number in range(4):
         fill(tmp_path / f"patient{number}", 10, start=10 * number)
-    found = load(str(tmp_path), split="all", groups="^[^/]+")
+    found = load(str(tmp_path), split="all", groups=FIRST_FOLDER)
     assert (found.labels, found.classes) == (None, ())
     assert found.groups == tuple(f"patient{gray // 10}" for gray in grays(found))
-    sides = {load(str(tmp_path), split=split, groups="^[^/]+").groups for split in ("train", "validation", "test")}
+    sides = {load(str(tmp_path), split=split, groups=FIRST_FOLDER).groups for split in ("train", "validation", "test")}
     assert sum(len(set(side)) for side in sides) == 4
+    fill(tmp_path, 1, start=50)
+    with pytest.raises(InputError, match=r"groups: .* must match every path, got '050.png'$"):  # no patient of its own
+        load(str(tmp_path), split="all", groups=FIRST_FOLDER)
+    (tmp_path / "050.png").unlink()
     # folders in classes are groups, too, and the classes stay
     (tmp_path / "sick").mkdir()
     (tmp_path / "well").mkdir()
     for number in range(4):
         (tmp_path / f"patient{number}").rename(tmp_path / ("sick" if number % 2 else "well") / f"patient{number}")
-    found = load(str(tmp_path), split="all", groups="^[^/]+/([^/]+)")
+    found = load(str(tmp_path), split="all", groups=SECOND_FOLDER)
     assert (found.classes, set(found.groups)) == (("sick", "well"), {f"patient{number}" for number in range(4)})

@@ -28,7 +28,7 @@ def script(benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPat
             run.mkdir(parents=True, exist_ok=True)
             if command.arguments[0] == "bench":
                 losses = command.arguments[command.arguments.index("--losses") + 1].split(",")
-                lines = [{"loss": loss, "lr": 3e-3, "phase": "final"} for loss in losses]
+                lines = [{"loss": loss, "lr": rate_of(run.name, loss), "phase": "final"} for loss in losses]
                 (run / "archive.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
             if command.arguments[0] == "train":
                 (run / "samples").mkdir()
@@ -41,6 +41,11 @@ def script(benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(found, "carry_out", carry_out)
     return found
+
+
+def rate_of(bench: str, loss: str) -> float:
+    """A learning rate that no other benchmark or loss has."""
+    return {"rates": 1e-3, "rates-resnet": 1e-4}[bench] * (1 + len(loss))
 
 
 def carried_out(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *options: str) -> list[tuple[str, ...]]:
@@ -62,7 +67,9 @@ def test_the_pair_has_more_seeds_than_the_rest_and_each_its_rate(
     assert {name for name in names if name.startswith("resnet")} == {
         f"resnet-{loss}-seed{seed}" for loss in script.RESNET for seed in range(2)
     }
-    assert {line[line.index("--rate") + 1] for line in trained} == {"0.003"}
+    for line in trained:
+        recipe, loss, rate = (line[line.index(option) + 1] for option in ("--recipe", "--loss", "--rate"))
+        assert rate == f"{rate_of({'images-64': 'rates', 'images-64-resnet': 'rates-resnet'}[recipe], loss):g}"
     steps = {line[line.index("--recipe") + 1]: line[line.index("--steps") + 1] for line in trained}
     assert steps == {"images-64": "2500", "images-64-resnet": "1000"}
     groups = {line[line.index("--groups") + 1] for line in asked if "--groups" in line}

@@ -177,6 +177,34 @@ def test_verdicts_are_corrected_over_the_page_and_a_lost_run_is_no_gain(make: Ma
     assert (alone.tables[0].rows[0].p_holm, alone.tables[0].rows[0].verdict) == (polyps.p, "")
 
 
+def test_the_baseline_has_the_same_penalties_if_there_is_one(make: Make, tmp_path: Path) -> None:
+    r1 = (Penalty(kind="r1", weight=0.5, every=4),)
+    make("plain", "non-saturating", 0, 40.0)
+    make("ganetic", "ganetic", 0, 20.0, penalties=r1)
+    (alone,) = compared(tmp_path / "runs")
+    assert [row.ratio and row.ratio.mean for row in alone.tables[0].rows] == [pytest.approx(0.5), None]
+    make("plain-r1", "non-saturating", 0, 30.0, penalties=r1)
+    make("hinge", "hinge", 0, 10.0)
+    (found,) = compared(tmp_path / "runs")
+    ratios = {row.setting.label: row.ratio and row.ratio.mean for row in found.tables[0].rows}
+    assert ratios == {
+        "hinge": pytest.approx(0.25),
+        "ganetic+r1:0.5/4": pytest.approx(2 / 3),
+        "non-saturating+r1:0.5/4": None,
+        "non-saturating": None,
+    }
+
+
+def test_families_are_of_one_kind_of_figures(make: Make, tmp_path: Path) -> None:
+    for seed in range(3):
+        for data, split in (("polyps", "test"), ("eyes", "validation")):
+            make(f"{data}/plain-{seed}", "non-saturating", seed, 40.0, data=data, split=split)
+            make(f"{data}/ganetic-{seed}", "ganetic", seed, 30.0 + seed, data=data, split=split)
+    for row in (domain.tables[0].rows[0] for domain in compared(tmp_path / "runs")):
+        assert row.p_holm == row.p
+        assert row.p is not None
+
+
 def test_each_model_has_its_own_baseline(study: Path) -> None:
     eyes, _ = compared(study)
     ganetic, hinge = eyes.tables[0].rows

@@ -133,7 +133,9 @@ def test_what_the_audit_found_is_told_without_the_names_of_files(facts: CardFact
     assert "- error: `unreadable`, 1\n- warning: `few-images`, 60\n" in audit
     assert "sizes" not in audit
     assert "smith" not in card
-    data = section(card, "Data")
+    assert "| class | train | test |\n| --- | --- | --- |\n| all 2 | 50 | 10 |\n" in section(card, "Data")
+    knows = accepted.model_copy(update={"classes": ("a|b", "c")})  # then the names of its classes are no secret
+    data = section(render_model_card(replace(facts, audit=AUDIT, config=knows)), "Data")
     assert "| class | train | test |\n| --- | --- | --- |\n| a\\|b | 20 | 10 |\n| c | 30 | 0 |\n" in data
     assert "**Groups:** 30" in data
     assert "The audit found 1 error" in section(card, "Limits")
@@ -151,7 +153,7 @@ def test_what_the_audit_found_is_told_without_the_names_of_files(facts: CardFact
     ("dataset", "groups", "audit", "told"),
     [
         ("digits", None, None, "image, always the same"),
-        ("/x/eyes", r"p\d+", AUDIT, "group, found in the names of files"),
+        ("/x/eyes", r"p\d+", AUDIT, "group, found in each file's name, path or header"),
         ("/x/eyes.csv", None, AUDIT, "group, as the list of images says"),
         ("/x/eyes.csv", None, AUDIT.model_copy(update={"groups": None}), "the list itself where it names a split"),
         ("medmnist:pathmnist", None, None, "the list itself where it names a split"),

@@ -170,7 +170,7 @@ def test_what_the_check_for_copies_cannot_show_is_told(run: Path) -> None:
 
 
 def test_the_yardstick_is_as_many_training_images(run: Path) -> None:
-    plain = changed(run).model_copy(update={"train_fid": None})
+    plain = changed(run).model_copy(update={"train_fid": None, "n": 300})
     assert not in_words(plain).startswith("Generated")
     found = plain.model_copy(update={"fid": 90.0, "train_fid": 30.0, "copy_rate_interval": (0.0, 0.02)})
     words = (
@@ -181,6 +181,12 @@ def test_the_yardstick_is_as_many_training_images(run: Path) -> None:
     replayed = found.model_copy(update={"copy_rate_interval": (0.4, 0.5), "copy_rate_control_interval": (0.0, 0.1)})
     copied = f"{words} (30.0): 1 is as good as real images, but copies of training images are among them"
     assert in_words(replayed).startswith(copied)
+    # where both are mostly bias, and where there is nothing to compare with
+    assert in_words(found.model_copy(update={"n_real": 199})).startswith("In words")
+    fewer = found.model_copy(update={"train_fid": None, "n": 300, "n_train": 200})
+    assert in_words(fewer).startswith(
+        "Not compared with as many training images, of which there are 200 only. In words"
+    )
     alike = replayed.model_copy(update={"copy_rate_control_interval": (0.3, 0.45)})
     assert "but copies" not in in_words(alike)
 

@@ -69,7 +69,7 @@ def prepare_run(
     Args:
         normal: folder or table of normal images.
         detector: its settings.
-        groups: regular expression of the patient, sequence … in file names.
+        groups: what finds the patient, sequence … of a file (:func:`ganetics.data.groups.group_of`).
         dataset: what the data are called; None: the name of the folder that holds ``normal``.
         preprocessing: size of the images and so on; channels are found out.
         abnormal: where abnormal images are: only their groups are looked at, which are then kept for the test.

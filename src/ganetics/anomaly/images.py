@@ -19,6 +19,7 @@ from ganetics.anomaly.settings import Preprocessing
 from ganetics.data import Skipped, to_8_bits
 from ganetics.data.decode import as_8_bits, fitted, is_gray_file, read_image, with_channels
 from ganetics.data.folder import is_image
+from ganetics.data.groups import FIRST_FOLDER
 from ganetics.data.imageset import Pixels
 from ganetics.data.listing import Entry, Listing, load_listing
 from ganetics.data.load import listed
@@ -31,6 +32,8 @@ COLOUR_MEAN, COLOUR_DEVIATION = 127.5, 50.0
 MASKED = 127
 """Gray of what is masked."""
 MOST_SIZES = 8
+FEW = 5
+"""Classes that a message names."""
 LOOKED_AT = 500
 """Files whose size is looked at: those of a set rarely differ, and where they do it shows early."""
 
@@ -82,15 +85,15 @@ def list_of(where: str, groups: str | None, what: str) -> Listing:
         listing = listed(where, groups=groups)
     except InputError as error:
         raise InputError(f"{what}: {error}") from None
-    if len(listing.classes) > 1:
-        raise InputError(
-            f"{what}: {where} must hold images of one kind, got classes {', '.join(listing.classes)}: name one of them"
-        )
     if listing.groups is None:
         raise InputError(
             f"{what}: {where}: the patient, sequence … of each image must be known, or it cannot be split honestly: "
-            "give --groups REGEX, what finds it in a file's name ('.+' if every image stands alone)"
+            f"give --groups REGEX, what finds it in a file's name ('{FIRST_FOLDER}': there is a folder for each; '.+': "
+            "every image stands alone)"
         )
+    if len(listing.classes) > 1:
+        some = f"{', '.join(listing.classes[:FEW])}{', …' if len(listing.classes) > FEW else ''}"
+        raise InputError(f"{what}: {where} must hold images of one kind, got classes {some}: name one of them")
     return listing
 
 

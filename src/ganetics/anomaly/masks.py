@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ganetics._check import InputError
 from ganetics.anomaly.images import files_in
 from ganetics.data.decode import as_8_bits, fitted, read_image
+from ganetics.data.folder import EXTENSIONS
 
 Mask = npt.NDArray[np.bool_]
 HALF = 127
@@ -29,9 +30,17 @@ def masks_of(images: Mapping[str, Path], folder: Path, *, image_size: int | None
     """
     if not folder.is_dir():
         raise InputError(f"masks: {folder} must be a folder, got {'a file' if folder.exists() else 'nothing there'}")
-    found = {str(Path(name).with_suffix("")): file for file, name in files_in([folder])}
-    return [_mask(name, file, found.get(str(Path(name).with_suffix(""))), folder, image_size) for name, file in
-            images.items()]  # fmt: skip
+    found: dict[str, Path] = {}
+    for file, name in files_in([folder]):
+        if found.setdefault(_without_ending(name), file) != file:
+            raise InputError(f"masks: {folder} must hold one mask for each image, got two for {_without_ending(name)}")
+    return [_mask(name, file, found.get(_without_ending(name)), folder, image_size) for name, file in images.items()]
+
+
+def _without_ending(name: str) -> str:
+    """Return a name without the ending of an image; of a UID the last number is no ending."""
+    path = Path(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in EXTENSIONS else name
 
 
 def _mask(name: str, image: Path, file: Path | None, folder: Path, image_size: int | None) -> Mask:

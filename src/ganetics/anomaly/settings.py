@@ -187,7 +187,7 @@ class DetectConfig(Record):
     normal: str
     """Name of the folder or table of normal images; where it lies is in ``places.json``, which decides nothing."""
     groups: str | None
-    """Regular expression of the patient, sequence … in file names; None: a table of images says it."""
+    """What finds the patient, sequence … of a file (:func:`ganetics.data.groups.group_of`); None: a table says it."""
     data: DataIdentity
     """Of all normal images, after preprocessing but for ``normalise_colour`` and ``mask_border``."""
     preprocessing: Preprocessing

@@ -27,7 +27,7 @@ class BenchConfig(Record):
     dataset: str
     """A named dataset, or the name of a folder of images; ``data`` says which images, wherever they lie."""
     groups: str | None = None
-    """Of a folder: regular expression of the patient, sequence … in file names, kept in one split."""
+    """Of a folder: what finds the patient, sequence … of a file, kept in one split."""
     accept_audit: bool = False
     """Whether it was to train although the audit of the images found errors; ``audit.json`` says which."""
     data: DataIdentity

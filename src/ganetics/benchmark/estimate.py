@@ -37,6 +37,11 @@ class Estimate:
         return self.low <= other.high and other.low <= self.high
 
 
+def log_distance(value: float) -> float:
+    """Return the logarithm of a distance, which may be zero."""
+    return math.log(max(value, SMALLEST))
+
+
 def estimate(values: Sequence[float]) -> Estimate | None:
     """Return the geometric mean and the 95 % t interval of the mean logarithm; None without values.
 
@@ -46,7 +51,7 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     """
     if not values:
         return None
-    logs = [math.log(max(value, SMALLEST)) for value in values]
+    logs = [log_distance(value) for value in values]
     n, mean = len(logs), statistics.fmean(logs)
     if n == 1:
         return Estimate(math.exp(mean), None, None, 1)

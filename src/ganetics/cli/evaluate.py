@@ -12,7 +12,7 @@ import typer
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.evaluation_shown import show, warn_of
-from ganetics.cli.images import FEW, GROUPS, warn_of_skipped
+from ganetics.cli.images import FEW, warn_of_skipped
 from ganetics.cli.pages import page_at_end
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ def evaluate(
     fake: Annotated[Path | None, typer.Option(help="folder of generated images")] = None,
     train: Annotated[Path | None, typer.Option(help="folder of the training images; gives the copy rate")] = None,
     groups: Annotated[
-        str | None, typer.Option(help=f"of folders, with --train, {GROUPS.removeprefix('of files: ')}")
+        str | None,
+        typer.Option(
+            help="of folders, with --train: regular expression of the patient, sequence … in the names of real images "
+            "(with a slash in it: in paths), or dicom:PatientID"
+        ),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="of folders: write a picture of the closest pairs, .png; needs --train")
@@ -96,8 +100,10 @@ def evaluate(
     measure = load_extractor(extractor or default_extractor(str(real)), weights=weights)
     folders = {name: folder for name, folder in (("real", real), ("fake", fake), ("train", train)) if folder}
     sets = {
-        name: _load(name, folder, image_size, groups if name == "train" else None) for name, folder in folders.items()
+        name: _load(name, folder, image_size, None if name == "fake" else groups) for name, folder in folders.items()
     }
+    if train is not None and (both := set(sets["real"].groups) & set(sets["train"].groups)):
+        warn(f"--real: {len(both)} of its groups are in --train too: their images are not held out")
     result = _compared(sets, measure, sheet=sheet, seed=seed)
     warn_of(result, "--real")
     skipped = sum(len(images.skipped) for images in sets.values())

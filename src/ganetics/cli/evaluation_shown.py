@@ -95,8 +95,7 @@ def show(result: Evaluation, *, skipped: int = 0) -> None:
     left_out = f", {skipped} skipped" if skipped else ""
     console.print(f"\n{sides}{trained}{left_out}; {result.extractor.name}, resize: {result.resize}.")
     console.print(
-        "An FID near the floor means: as near as real images are to each other. "
-        f"The floor compares two halves of {result.floor_n} real images; at {result.n_real} a side it would be lower."
+        f"The floor compares two halves of {result.floor_n} real images; at {result.n_real} a side it is lower."
     )
     if result.utility is not None:
         console.print(

@@ -21,9 +21,6 @@ from ganetics.records import to_json
 VERSION = 2
 """Of the decoding; a change makes old caches unused."""
 
-OWNER_ONLY = 0o700
-"""Who may look into the cache: it holds images."""
-
 KINDS: dict[str, type[np.generic]] = {"uint8": np.uint8, "uint16": np.uint16}
 
 Decoded = tuple[Pixels, npt.NDArray[np.int64] | None, tuple[Skipped, ...]]
@@ -33,6 +30,18 @@ def cache_folder() -> Path:
     """Return the folder for what can be made again: ``$GANETICS_CACHE``, or the user's cache folder."""
     chosen = os.environ.get("GANETICS_CACHE")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("ganetics", appauthor=False))
+
+
+def private(folder: Path) -> Path:
+    """Make a folder in the cache that nobody but its owner may look into, as it holds images; return it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # of another owner
+        folder.chmod(0o700)
+    return folder
 
 
 def cached(name: str, split: str, key: dict[str, Any], decode: Callable[[], Decoded]) -> ImageSet:
@@ -86,7 +95,7 @@ def _mapped(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> npt.N
 
 
 def _write(stem: Path, pixels: Pixels, labels: npt.NDArray[np.int64] | None, meta: dict[str, Any]) -> None:
-    stem.parent.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
+    private(stem.parent)
     _save(stem.with_suffix(".npy"), pixels)
     if labels is not None:
         _save(stem.with_suffix(".labels.npy"), labels)

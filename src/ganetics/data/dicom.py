@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ganetics._check import InputError, MissingDependencyError
+from ganetics._check import MissingDependencyError
 from ganetics.data.imageset import Pixels
 
 try:
@@ -64,21 +64,23 @@ def is_gray_dicom(stream: BinaryIO) -> bool:
         return str(found.PhotometricInterpretation) in GRAY
 
 
-def header_value(file: Path, keyword: str) -> str:
-    """Return the value of an attribute of a file's header, such as PatientID, as text; empty where there is none.
+def is_keyword(keyword: str) -> bool:
+    """Tell whether DICOM has an attribute of this keyword."""
+    return tag_for_keyword(keyword) is not None
 
-    Raises:
-        InputError: there is no attribute of this keyword, or the header cannot be read.
-    """
-    if tag_for_keyword(keyword) is None:
-        raise InputError(f"groups: must be the keyword of a DICOM attribute, such as PatientID, got {keyword!r}")
+
+def header_value(file: Path, keyword: str) -> str | None:
+    """Return the value of an attribute of an image's header as text, empty without it; None: it is no whole header."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[keyword])
-        except Exception as error:  # noqa: BLE001 - of damaged files it raises anything
-            raise InputError(f"groups: {file.name}: its header cannot be read: {error}") from None
-        return str(found.get(keyword) or "").strip()
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[keyword, "Rows"])
+            found = header.get(keyword)
+        except Exception:  # noqa: BLE001 - of damaged files it raises anything; reading the image says why
+            return None
+    if "Rows" not in header:
+        return None
+    return "" if found is None else str(found).strip()
 
 
 def _check(dataset: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,8 @@ import numpy.typing as npt
 
 from ganetics._check import InputError
 from ganetics.data.duplicates import ALIKE, MOST_BITS, alike_pairs, equal_sets
+from ganetics.data.folder import is_named_as_dicom
+from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER, patient_of
 from ganetics.data.listing import Listing, most_bad
 from ganetics.data.measure import Measured, Measures
 from ganetics.data.splits import groups_across
@@ -30,7 +33,7 @@ SHORTCUT = 0.7
 """AUROC of a single number above which, or below 1 minus which, it gives the class away."""
 LEAST_OF_CLASS = 10
 """Images of a class, and of the others, below which an AUROC is chance."""
-MANY_CLASSES, SMALL_CLASS = 12, 30
+MANY, SMALL = 12, 30
 """More folders than that, of fewer images than that in the middle, hold patients rather than kinds of images."""
 LISTED = 1000
 """Most sets of files that a finding lists."""
@@ -84,15 +87,21 @@ class Facts:
     def constant(self) -> npt.NDArray[np.int64]:
         return self.readable[self.rows["spread"][self.readable] < CONSTANT]
 
+    @property
+    def could_have_groups(self) -> bool:
+        """Whether images are files, in whose names, paths or headers groups may be that were not given."""
+        return self.listing.groups is None and all(entry.file is not None for entry in self.listing.entries)
+
     @cached_property
-    def folders_of_patients(self) -> bool:
-        """Whether folders that were taken for classes are so many and small that they must be something else."""
-        entries, classes = self.listing.entries, self.listing.classes
-        if self.listing.groups is not None or len(classes) <= MANY_CLASSES:
-            return False
-        folders = [entry.path.replace("\\", "/").partition("/")[0] for entry in entries]
-        sizes = Counter(folders)
-        return sizes.keys() == set(classes) and statistics.median(sizes.values()) < SMALL_CLASS
+    def folders(self) -> list[str]:
+        """The folder that each image lies in, with those above it; empty if in none."""
+        return [entry.path.replace("\\", "/").rpartition("/")[0] for entry in self.listing.entries]
+
+    @cached_property
+    def many_small_folders(self) -> bool:
+        """Whether folders are so many and small that they must be something else than kinds of images."""
+        sizes = Counter(filter(None, self.folders))
+        return self.could_have_groups and len(sizes) > MANY and statistics.median(sizes.values()) < SMALL
 
     @cached_property
     def split(self) -> tuple[list[str], str | None]:
@@ -173,7 +182,7 @@ def _number(facts: Facts) -> Iterator[Finding]:
 
 
 def _classes(facts: Facts) -> Iterator[Finding]:
-    if facts.folders_of_patients:
+    if facts.many_small_folders:
         return  # that is what is wrong
     labels = [facts.listing.entries[i].label for i in facts.readable.tolist()]
     for name, count in Counter(label for label in labels if label is not None).items():
@@ -190,14 +199,52 @@ def _classes(facts: Facts) -> Iterator[Finding]:
 
 
 def _folders_of_patients(facts: Facts) -> Iterator[Finding]:
-    if facts.folders_of_patients:
-        count = len(facts.listing.classes)
+    """Look for folders that are patients: split over train and held out, and perhaps taken for classes."""
+    across = groups_across(facts.folders, facts.split[0]).keys() - {""} if facts.could_have_groups else ()
+    if not across:
+        return
+    names = {folder.rpartition("/")[2] for folder in across}
+    deep = any("/" in folder for folder in across)
+    numbered = len(across) > 2 and len({re.sub(r"\d+", "", name) for name in names}) == 1
+    if facts.many_small_folders or deep or numbered:
+        words = f", half of them of fewer than {SMALL} images," if facts.many_small_folders else ""
+        yield Finding(
+            severity="error" if facts.many_small_folders else "warning",
+            rule="folders-of-patients",
+            message=f"{len(across)} folders{words} are in train and held out, each: if a folder is a patient or "
+            f"sequence, give --groups '{SECOND_FOLDER if deep else FIRST_FOLDER}'",
+            value=len(across),
+        )
+
+
+def _folders_are_groups(facts: Facts) -> Iterator[Finding]:
+    folders = {folder.partition("/")[0] for folder in facts.folders}
+    if facts.listing.groups is not None and not facts.listing.classes and len(folders) > 1:
+        yield Finding(
+            severity="note",
+            rule="folders-are-groups",
+            message=f"{len(folders)} folders have one group each, so they are not taken for classes",
+            value=len(folders),
+        )
+
+
+def _patients_across(facts: Facts) -> Iterator[Finding]:
+    """Look for patients whom the headers name; a name that all have is none."""
+    if not facts.could_have_groups:
+        return
+    files = [entry.file if is_named_as_dicom(entry.path) else None for entry in facts.listing.entries]
+    patients = [None if file is None else patient_of(file) for file in files]
+    known = [(patient, split) for patient, split in zip(patients, facts.split[0], strict=True) if patient is not None]
+    if len({patient for patient, _ in known}) < 3:
+        return
+    across = groups_across(*zip(*known, strict=True))
+    if across:
         yield Finding(
             severity="error",
-            rule="folders-of-patients",
-            message=f"{count} folders, half of them of fewer than {SMALL_CLASS} images, are taken for classes, so each "
-            "is split over train and held out: if a folder is a patient or sequence, give --groups '^[^/]+'",
-            value=count,
+            rule="patients-across-splits",
+            message=f"{len(across)} patients whom the DICOM headers name are in train and held out, each: give "
+            "--groups dicom:PatientID",
+            value=len(across),
         )
 
 
@@ -216,7 +263,7 @@ def _groups(facts: Facts) -> Iterator[Finding]:
 
 def _group_hint(facts: Facts) -> Iterator[Finding]:
     """Look for what names begin with: of patients and sequences it often is all that is left."""
-    if facts.listing.groups is not None or any(entry.file is None for entry in facts.listing.entries):
+    if not facts.could_have_groups:
         return
     stems = [entry.path.replace("\\", "/").rpartition("/")[2] for entry in facts.listing.entries]
     starts = [stem.partition("_")[0] for stem in stems]
@@ -353,7 +400,7 @@ def _are(count: int) -> str:
 
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
-    _number, _unreadable, _classes, _folders_of_patients, _groups, _group_hint, _equal, _alike, _constant, _kinds,
-    _shortcuts,
+    _number, _unreadable, _classes, _groups, _patients_across, _folders_of_patients, _folders_are_groups, _group_hint,
+    _equal, _alike, _constant, _kinds, _shortcuts,
 )  # fmt: skip
 """In the order in which what they find is shown."""

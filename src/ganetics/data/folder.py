@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ganetics._check import InputError
 from ganetics.data.decode import is_dicom_file
-from ganetics.data.groups import group_of
+from ganetics.data.groups import group_of, looks_at_folders
 from ganetics.data.listing import Entry, Listing, files_listing, written
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom")
@@ -19,7 +19,8 @@ DIRECTORY = "DICOMDIR"
 def list_folder(folder: Path, groups: str | None = None) -> Listing:
     """Return the images of a folder. Classes are the folders in it, in alphabetical order, if there are any.
 
-    Folders of which each is one group, such as one for each patient, are no classes.
+    Folders of which each is one group, such as one for each patient, are no classes where groups are found in paths or
+    headers.
 
     Args:
         folder: the folder.
@@ -32,7 +33,9 @@ def list_folder(folder: Path, groups: str | None = None) -> Listing:
     files = list_images(folder)
     names = [file.relative_to(folder) for file in files]
     found = [None if groups is None else group_of(name, groups, file) for name, file in zip(names, files, strict=True)]
-    classes = () if _are_groups(names, found) else _classes(names)
+    classes = _classes(names)
+    if groups is not None and looks_at_folders(groups) and _are_groups(names, found):
+        classes = ()
     entries = [
         Entry(
             path=written(name),
@@ -71,11 +74,20 @@ def is_image(path: Path) -> bool:
 
     DICOM files are often called by their UID, numbers with dots between.
     """
-    end = path.suffix.lower()
-    if end in EXTENSIONS:
+    if path.suffix.lower() in EXTENSIONS:
         return True
-    by_uid = not end or end[1:].isdigit()
-    return by_uid and path.name != DIRECTORY and path.is_file() and is_dicom_file(path)
+    return is_named_as_dicom(path.name) and path.is_file() and is_dicom_file(path)
+
+
+def is_named_as_dicom(name: str) -> bool:
+    """Tell whether a file of this name, or path, may be DICOM.
+
+    >>> [is_named_as_dicom(name) for name in ("a.dcm", "IM0001", "1.2.840.113", "a.png", "DICOMDIR")]
+    [True, True, True, False, False]
+    """
+    path = PurePath(name)
+    end = path.suffix.lower()
+    return end in (".dcm", ".dicom") or ((not end or end[1:].isdigit()) and path.name.upper() != DIRECTORY)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -88,10 +100,9 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _are_groups(names: Sequence[Path], groups: Sequence[str | None]) -> bool:
-    """Tell whether each folder is one group and each group one folder."""
-    pairs = {(name.parts[0], group) for name, group in zip(names, groups, strict=True) if len(name.parts) > 1}
-    folders, found = {folder for folder, _ in pairs}, {group for _, group in pairs}
-    return None not in found and len(pairs) == len(folders) == len(found)
+    """Tell whether no folder has images of two groups."""
+    pairs = {(name.parts[0], group) for name, group in zip(names, groups, strict=True)}
+    return len(pairs) == len({folder for folder, _ in pairs})
 
 
 def _classes(names: Sequence[Path]) -> tuple[str, ...]:

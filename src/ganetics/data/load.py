@@ -69,7 +69,7 @@ def listed(dataset: str, *, data_dir: Path | None = None, groups: str | None = N
     Args:
         dataset: its path, or name.
         data_dir: where the file of ``medmnist:NAME`` lies.
-        groups: regular expression of the patient, sequence … in file names.
+        groups: what finds the patient, sequence … of a file (:func:`ganetics.data.groups.group_of`).
 
     Raises:
         InputError: nothing there, or nothing that lists images; groups of images that are not files.
@@ -119,7 +119,7 @@ def load(
         data_dir: where the files of a named data set lie; None: MNIST and CIFAR-10 are fetched once into the cache.
         image_size: cut to the middle square and resize to this side. For digits, MNIST, CIFAR-10: must be theirs.
         channels: 1 or 3, None: 1 if all are gray. For digits, MNIST, CIFAR-10: must be theirs.
-        groups: for files: regular expression of the patient, sequence … in their names, kept in one split.
+        groups: of files: the same, kept in one split.
         on_progress: called with (images read, images in all).
 
     Raises:

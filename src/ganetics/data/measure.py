@@ -16,7 +16,7 @@ from PIL import Image
 
 from ganetics._check import InputError, MissingDependencyError
 from ganetics._files import in_place_of
-from ganetics.data.cache import OWNER_ONLY, cache_folder
+from ganetics.data.cache import cache_folder, private
 from ganetics.data.decode import as_8_bits, with_channels
 from ganetics.data.imageset import Pixels
 from ganetics.data.listing import Listing, Progress, written
@@ -144,7 +144,7 @@ def _kept(path: Path, count: int) -> Measured | None:
 
 
 def _keep(path: Path, rows: Measures, unreadable: Mapping[int, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
+    private(path.parent)
     reasons = np.frombuffer(json.dumps(unreadable).encode(), np.uint8)
     with in_place_of(path) as temporary, temporary.open("wb") as file:
         np.savez(file, rows=rows, unreadable=reasons)

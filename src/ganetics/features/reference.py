@@ -16,7 +16,7 @@ from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
 from ganetics.data import ImageSet
-from ganetics.data.cache import OWNER_ONLY, cache_folder
+from ganetics.data.cache import cache_folder, private
 from ganetics.features._batches import Progress
 from ganetics.features._files import to_safetensors
 from ganetics.features.extractor import Extractor
@@ -124,6 +124,6 @@ def _read(path: Path, shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], 
 def _write(path: Path, features: npt.NDArray[np.float32], floor: float) -> None:
     # The cache only saves time: a full disk or a read-only folder must not end an evaluation.
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
+        private(path.parent)
         metadata = {"floor": repr(floor), "sha256": _digest(features)}
         write_atomically(path, to_safetensors({"features": torch.from_numpy(features)}, metadata))

@@ -39,7 +39,7 @@ class FitConfig(Record):
     skipped: tuple[str, ...] = ()
     """Images that could not be read: path and reason."""
     groups: str | None = None
-    """Of image files: regular expression of the patient, sequence … in their names, kept in one split."""
+    """Of image files: what finds the patient, sequence … of each, kept in one split."""
     accept_audit: bool = False
     """Whether it was to train although the audit of the images found errors; ``audit.json`` says which."""
     classes: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class Evaluation(Record):
     copy_limits: dict[str, dict[str, float]] | None = None
     """View → "distance" and "ratio" below which an image is a copy."""
     copy_rate_control_interval: tuple[float, float] | None = None
-    """95 %, Clopper and Pearson, over real images."""
+    """95 %, Clopper and Pearson, over real images: too narrow where several are of one patient."""
     n_train: int | None = None
     train_groups: int | None = None
     """Patients, sequences … of the training images; None: every image is a stranger to every other."""

@@ -18,7 +18,7 @@ SPREAD = 0.6
 def dots(table: Table) -> list[tuple[Row, Markup]]:
     """Return a plot for each setting, on one axis: a dot a run, the geometric mean, its interval.
 
-    The line through all of them is the mean of the baseline. A seed is at the same height in every row.
+    The line through each is the mean of its baseline. A seed is at the same height in every row.
     """
     fids = [one.fid for row in table.rows for one in row.values]
     if not fids:
@@ -31,9 +31,13 @@ def dots(table: Table) -> list[tuple[Row, Markup]]:
     seeds = sorted({one.seed for row in table.rows for one in row.values})
     step = 2 * SPREAD / max(len(seeds) - 1, 1)
     heights = {seed: SPREAD - i * step if len(seeds) > 1 else 0.0 for i, seed in enumerate(seeds)}
-    base = next((row.fid.mean for row in table.rows if row.is_baseline and row.fid is not None), None)
+    means = {row.setting: row.fid.mean for row in table.rows if row.fid is not None}
+    bases = [None if row.baseline is None else means.get(row.baseline) for row in table.rows]
     last = len(table.rows) - 1
-    return [(row, _row(row, axis if place == last else bare, heights, base)) for place, row in enumerate(table.rows)]
+    return [
+        (row, _row(row, axis if place == last else bare, heights, base))
+        for place, (row, base) in enumerate(zip(table.rows, bases, strict=True))
+    ]
 
 
 def _row(row: Row, axis: Axis, heights: Mapping[int, float], base: float | None) -> Markup:

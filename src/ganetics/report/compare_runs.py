@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganetics._check import InputError
-from ganetics.benchmark.estimate import Estimate, arithmetic, estimate, ratio
+from ganetics.benchmark.estimate import Estimate, arithmetic, estimate, log_distance, ratio
 from ganetics.benchmark.significance import LEVEL, paired_t
 from ganetics.execution.log import KINDS, read_config
 from ganetics.generation.results import Evaluation, FitConfig
@@ -190,11 +189,11 @@ def domains(runs: Iterable[Named], baselines: Mapping[str, str]) -> list[Domain]
 
 
 def _judged(found: Sequence[Domain]) -> list[Domain]:
-    """Return the domains with p-values corrected over the page: over all first tables, all second ones …"""
-    families: dict[int, dict[int, float]] = defaultdict(dict)
-    for domain in found:
-        for place, table in enumerate(domain.tables):
-            families[place] |= {id(row): row.p for row in table.rows if row.p is not None}
+    """Return the domains with p-values corrected over all tests of the page that are made from one kind of figures."""
+    families: dict[tuple[bool, str, str], dict[int, float]] = defaultdict(dict)
+    for table in (table for domain in found for table in domain.tables):
+        kind = (table.measure.evaluated, table.measure.split, table.measure.extractor)
+        families[kind] |= {id(row): row.p for row in table.rows if row.p is not None}
     corrected = {
         row: p for family in families.values() for row, p in zip(family, holm([*family.values()]), strict=True)
     }
@@ -333,7 +332,7 @@ def _row(
     if baseline is not None and baseline is not setting and baseline in others:
         here, there = ({one.seed: one.fid for one in side} for side in (values, others[baseline]))
         pairs = ratio(here, there)
-        p = paired_t([math.log(here[seed] / there[seed]) for seed in here.keys() & there.keys()])
+        p = paired_t([log_distance(here[seed]) - log_distance(there[seed]) for seed in here.keys() & there.keys()])
     return Row(
         setting=setting,
         values=values,
@@ -349,13 +348,18 @@ def _row(
 
 
 def _baseline(setting: Setting, settings: Sequence[Setting], baselines: Mapping[str, str]) -> Setting | None:
-    """Return the setting to compare with: the baseline loss, all else but the learning rate and penalties equal.
+    """Return the setting to compare with: the baseline loss, all else but the learning rate equal.
 
-    None where there is none, or more than one.
+    If it was not trained with the same penalties, it is the one without any. None where there is none, or more than
+    one.
     """
     wanted = baselines.get(setting.config.recipe.model)
-    found = [one for one in settings if one.loss == wanted and _else(one.config) == _else(setting.config)]
-    return found[0] if len(found) == 1 else None
+    alike = [one for one in settings if one.config.loss == wanted and _else(one.config) == _else(setting.config)]
+    for penalties in (setting.config.recipe.penalties, ()):
+        found = [one for one in alike if one.config.recipe.penalties == penalties]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def _else(config: FitConfig) -> str:

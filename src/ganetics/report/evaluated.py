@@ -19,17 +19,23 @@ FEW_REAL = 200
 
 def made_from(found: Evaluation) -> str:
     """Return in a line what figures were made from."""
+    train = "" if found.train_fid is None else f", as many training images {number(found.train_fid)}"
     copies = "" if found.looked_at == found.n else f" (copies looked for among {found.looked_at:,})"
     return (
         f"{found.n:,} generated against {found.n_real:,} real {found.split or 'held-out'} images{copies}; "
         f"{found.extractor.name} {found.extractor.version}, {found.extractor.dimension} features, resize: "
-        f"{found.resize}; real against real {number(found.floor)} at {found.floor_n:,} a side"
+        f"{found.resize}; real against real {number(found.floor)} at {found.floor_n:,} a side{train}"
     )
 
 
 def beside_training_images(found: Evaluation) -> str | None:
-    """Return how far generated images are beside as many training images; None where these are not known."""
-    if found.train_fid is None or found.train_fid <= 0:
+    """Return how far generated images are beside as many training images; None where it means nothing.
+
+    Below some 200 images both distances are mostly bias, and their ratio near 1 whatever was generated.
+    """
+    if found.n_train is not None and found.n_train < found.n:
+        return f"Not compared with as many training images, of which there are {found.n_train:,} only."
+    if not found.train_fid or min(found.n, found.n_real) < FEW_REAL:
         return None
     times = found.fid / found.train_fid
     said = (

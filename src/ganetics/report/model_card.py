@@ -153,7 +153,7 @@ def _counts(facts: CardFacts) -> list[Markup]:
         return []
     counts = facts.audit.counts
     splits = [name for name in SPLITS if any(name in row for row in counts.values())]
-    if len(counts) > NAMED:
+    if len(counts) > (NAMED if facts.config.classes else 1):  # folders may be called after people
         counts = {f"all {len(counts)}": {split: sum(row.get(split, 0) for row in counts.values()) for split in splits}}
     rows = [[name, *(f"{row.get(split, 0):,}" for split in splits)] for name, row in counts.items()]
     table = [["class", *splits], ["---"] * (1 + len(splits)), *rows]

@@ -79,7 +79,7 @@ def split_by(facts: CardFacts) -> str:
     """Return what decided which images train and which are held out."""
     config, audit = facts.config, facts.audit
     if config.groups is not None:
-        return "group, found in the names of files: all images of a group are on one side"
+        return "group, found in each file's name, path or header: all images of a group are on one side"
     if audit is not None and audit.groups is not None:
         return "group, as the list of images says: all images of a group are on one side"
     if config.dataset in PUBLIC:
