@@ -271,6 +271,15 @@ def test_patients_across_splits_are_an_error_until_they_are_groups(tmp_path: Pat
     assert errors() == {}
 
 
+def test_text_in_the_pixels_is_told(tmp_path: Path) -> None:
+    for number in range(40):
+        burned = {"BurnedInAnnotation": "YES" if number < 3 else "NO"}
+        dicom(tmp_path / f"{number:02d}.dcm", GRAY + np.uint16(number), PatientID=f"p{number}", **burned)
+    listing = listed(str(tmp_path), groups="dicom:PatientID")
+    found = {one.rule: one for one in audit(listing, measure_all(listing)).findings}
+    assert found["burned-in-text"].files == (("00.dcm",), ("01.dcm",), ("02.dcm",))
+
+
 def test_folders_of_studies_are_no_classes(tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / f"study{number // 5}").mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ganetics._check import InputError
 from ganetics.data.duplicates import ALIKE, MOST_BITS, alike_pairs, equal_sets
 from ganetics.data.folder import is_named_as_dicom
-from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER, patient_of
+from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER, attribute_of
 from ganetics.data.listing import Listing, most_bad
 from ganetics.data.measure import Measured, Measures
 from ganetics.data.splits import groups_across
@@ -96,6 +96,11 @@ class Facts:
     def folders(self) -> list[str]:
         """The folder that each image lies in, with those above it; empty if in none."""
         return [entry.path.replace("\\", "/").rpartition("/")[0] for entry in self.listing.entries]
+
+    def in_headers(self, keyword: str) -> list[str | None]:
+        """Return an attribute of each image's DICOM header; None where there is none."""
+        files = [entry.file if is_named_as_dicom(entry.path) else None for entry in self.listing.entries]
+        return [None if file is None else attribute_of(file, keyword) for file in files]
 
     @cached_property
     def many_small_folders(self) -> bool:
@@ -232,8 +237,7 @@ def _patients_across(facts: Facts) -> Iterator[Finding]:
     """Look for patients whom the headers name; a name that all have is none."""
     if not facts.could_have_groups:
         return
-    files = [entry.file if is_named_as_dicom(entry.path) else None for entry in facts.listing.entries]
-    patients = [None if file is None else patient_of(file) for file in files]
+    patients = facts.in_headers("PatientID")
     known = [(patient, split) for patient, split in zip(patients, facts.split[0], strict=True) if patient is not None]
     if len({patient for patient, _ in known}) < 3:
         return
@@ -342,6 +346,19 @@ def _constant(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _burned_in(facts: Facts) -> Iterator[Finding]:
+    told = [place for place, text in enumerate(facts.in_headers("BurnedInAnnotation")) if text == "YES"]
+    if told:
+        yield Finding(
+            severity="warning",
+            rule="burned-in-text",
+            message=f"{_images(len(told))} with text in the pixels, as DICOM headers say: names of patients, perhaps, "
+            "which a generator can learn and give back",
+            value=len(told),
+            files=facts.alone(told),
+        )
+
+
 def _kinds(facts: Facts) -> Iterator[Finding]:
     rows = facts.rows[facts.readable]
     for rule, names, words in (
@@ -401,6 +418,6 @@ def _are(count: int) -> str:
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     _number, _unreadable, _classes, _groups, _patients_across, _folders_of_patients, _folders_are_groups, _group_hint,
-    _equal, _alike, _constant, _kinds, _shortcuts,
+    _equal, _alike, _constant, _burned_in, _kinds, _shortcuts,
 )  # fmt: skip
 """In the order in which what they find is shown."""

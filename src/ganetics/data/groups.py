@@ -54,13 +54,13 @@ def group_of(path: PurePath, pattern: str, file: Path | None = None) -> str:
     raise InputError(f"groups: '{pattern}' must match {rule}, got {looked_at!r}{hint}")
 
 
-def patient_of(file: Path) -> str | None:
-    """Return the PatientID in a DICOM file's header; None where there is none, or it cannot be read."""
+def attribute_of(file: Path, keyword: str) -> str | None:
+    """Return an attribute in a DICOM image's header; None where there is none, or it cannot be read."""
     try:
         from ganetics.data.dicom import header_value
     except MissingDependencyError:
         return None
-    return header_value(file, "PatientID") or None
+    return header_value(file, keyword) or None
 
 
 def _in_header(path: PurePath, file: Path, keyword: str) -> str:
