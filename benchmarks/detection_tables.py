@@ -78,4 +78,4 @@ def ends(found: Figure | Difference) -> str:
 TABLES = {f"{name}_{family}": partial(comparison, name, family) for name in DOMAINS for family in FAMILIES}
 
 if __name__ == "__main__":
-    run(PAGE, TABLES, about=__doc__)
+    run([PAGE], TABLES, about=__doc__)

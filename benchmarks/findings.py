@@ -1,8 +1,8 @@
-"""Write the tables of docs/findings.md from what is under results/: none of their figures is typed.
+"""Write the tables of docs/findings.md and docs/findings-details.md from results/: none of their figures is typed.
 
     python benchmarks/findings.py [--check]
 
-With ``--check`` nothing is written, and the exit code is 1 if the page is not what the results say.
+With ``--check`` nothing is written, and the exit code is 1 if a page is not what the results say.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ from ganetics.benchmark.statistics import compare
 from ganetics.execution.log import Log
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "findings.md"
+PAGES = (ROOT / "docs" / "findings.md", ROOT / "docs" / "findings-details.md")
 BENCHES = {"MNIST": "bench-mnist", "CIFAR-10": "bench-cifar10", "histology": "bench-histology", "polyps": "bench-polyp"}
 """Heading → folder under results/."""
+FOUND = "evolved-pairing"
+RPGAN = "relativistic-pairing+r1:0.05+r2:0.05"
+RIVALS = ("ganetic", "non-saturating", "wasserstein", RPGAN)
+"""That the loss that was found is compared with after the fact."""
 DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "histology-colon": "histology", "polyp-patches": "polyps"}
 NAMES = {
     "ganetic": "GANetic",
@@ -36,7 +40,7 @@ NAMES = {
     "least-squares": "least squares",
     "wasserstein": "Wasserstein",
     "wasserstein+gradient:10": "Wasserstein + GP",
-    "relativistic-pairing+r1:0.05+r2:0.05": "RpGAN + R1 + R2",
+    RPGAN: "RpGAN + R1 + R2",
 }
 Tables = Mapping[str, Any]
 
@@ -80,17 +84,26 @@ def by_loss(columns: Mapping[str, Mapping[str, str]], best: Mapping[str, str] | 
 
 
 def phase(name: str) -> str:
-    """Geometric mean FID with interval, and the ratio to GANetic with Holm's stars; bold is the first by rank."""
-    columns, best = {}, {}
+    """Geometric mean FID with interval, the ratio to GANetic with Holm's stars, the rate; bold is the first by rank.
+
+    In the last row real images beside real ones.
+    """
+    columns, best, floors = {}, {}, {}
     for heading, tables in benches().items():
         table = tables["tables"][name]
         ratios = {one["loss"]: one for one in table["comparisons"]}
         columns[heading] = {
-            row["loss"]: interval(row["fid"]["geometric"]) + failures(row["fid"]) + compared(ratios.get(row["loss"]))
+            row["loss"]: interval(row["fid"]["geometric"])
+            + failures(row["fid"])
+            + compared(ratios.get(row["loss"]))
+            + ("" if name == "common" else f", ×{row['rate']:.3g}")
             for row in table["rows"]
         }
         best[heading] = next(row["loss"] for row in table["rows"] if row["rank"]["value"] == 1)
-    return by_loss(columns, best)
+        floors[heading] = f"{number(table['facts']['floor'])} ({table['facts']['floor_n']:,} a side)"
+    table = by_loss(columns, best)
+    cells = [floors.get(heading, "") for heading in columns]
+    return table if table == NOT_YET else f"{table}\n| *real images* | {' | '.join(cells)} |"
 
 
 def failures(fid: Mapping[str, Any]) -> str:
@@ -103,16 +116,38 @@ def compared(one: Mapping[str, Any] | None) -> str:
 
 
 def spread() -> str:
-    """Worst run over best run of each loss at its own rate, and how many collapsed."""
+    """Standard deviation over the mean of each loss's final runs, the worst of them, and how many collapsed."""
     columns = {}
     for heading, tables in benches().items():
         rows = tables["tables"]["final"]["rows"]
         columns[heading] = {
-            row["loss"]: f"{number(row['fid']['worst'])} / {number(row['fid']['best'])}, "
+            row["loss"]: f"{percent(row['fid'])}, {number(row['fid']['worst'])}, "
             f"{round(row['collapsed']['value'] * row['fid']['n'])} of {row['fid']['n']}"
             for row in rows
         }
     return by_loss(columns)
+
+
+def percent(fid: Mapping[str, Any]) -> str:
+    """Return the standard deviation in percent of the mean; infinite where a run failed."""
+    return "∞" if fid["failed"] or not fid["mean"] or fid["sd"] is None else f"{100 * fid['sd'] / fid['mean']:.1f} %"
+
+
+def qualities() -> str:
+    """The other figures of the final runs: means over seeds."""
+    names = ("kid", "precision", "recall", "coverage")
+    columns = {
+        heading: {
+            row["loss"]: " / ".join(figure(row["metrics"].get(name)) for name in names)
+            for row in tables["tables"]["final"]["rows"]
+        }
+        for heading, tables in benches().items()
+    }
+    return by_loss(columns)
+
+
+def figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"
 
 
 def steadiness(by: str) -> str:
@@ -128,7 +163,7 @@ def steadiness(by: str) -> str:
 
 
 def share_of_the_rate() -> str:
-    """GANetic's FID over that of BCE at each learning rate, and with each at its own best."""
+    """GANetic's FID over that of BCE at each learning rate, at the common one, and with each at the rate chosen."""
     rows = []
     if not benches():
         return NOT_YET
@@ -138,14 +173,18 @@ def share_of_the_rate() -> str:
             for row in tables["steadiness"]["rates"]
         }
         ours, theirs = levels["ganetic"], levels["non-saturating"]
-        at = [
-            f"×{value:g}: {ours[value]['mean'] / theirs[value]['mean']:.2f}"
-            for value in sorted(set(ours) & set(theirs))
-            if ours[value] and theirs[value]
-        ]
-        own = next(one for one in tables["tables"]["final"]["comparisons"] if one["loss"] == "non-saturating")["ratio"]
-        rows.append([heading, ", ".join(at), inverse(own)])
-    return markdown(["dataset", "at the same rate", "each at its own best"], rows)
+        shared = [value for value in sorted(set(ours) & set(theirs)) if ours[value] and theirs[value]]
+        at = [f"×{value:g}: {ours[value]['mean'] / theirs[value]['mean']:.2f}" for value in shared]
+        seeds = {min(ours[value]["n"], theirs[value]["n"]) for value in shared}
+        ends = [against_bce(tables, name) for name in ("common", "final")]
+        rows.append([heading, ", ".join(at), " to ".join(map(str, sorted(seeds))), *ends])
+    return markdown(["dataset", "tuning runs", "seeds", "fresh runs, ×1", "fresh runs, each at the rate chosen"], rows)
+
+
+def against_bce(tables: Tables, name: str) -> str:
+    made = tables["tables"].get(name, {}).get("comparisons", [])
+    one = next((one for one in made if one["loss"] == "non-saturating"), None)
+    return "" if one is None else inverse(one["ratio"])
 
 
 def inverse(ratio: Mapping[str, Any] | None) -> str:
@@ -166,6 +205,54 @@ def cost() -> str:
                 row["loss"]: number(float(row["cpu_seconds"])) for row in rows if row["phase"] == "final"
             }
     return by_loss(columns)
+
+
+def beside() -> str:
+    """The loss that was found over others, at the rates that tuning chose and at ×1: after the fact, not corrected."""
+    rows = []
+    for heading in benches():
+        made = lines(BENCHES[heading])
+        for rival in RIVALS:
+            cells = []
+            for name in ("final", "common"):
+                runs = [finals([{**line, "phase": "final"} for line in made if line["phase"] == name], one)
+                        for one in (FOUND, rival)]  # fmt: skip
+                generator = numpy_generator(0, f"findings/{name}/{heading}/{rival}")
+                one = compare(*runs, loss=FOUND, reference=rival, generator=generator)
+                cells += ratio_cells({"ratio": None if one.ratio is None else asdict(one.ratio), "p_holm": one.p})
+            rows.append([heading, NAMES[rival], *cells])
+    header = ["dataset", "against", "each at the rate chosen", "p", "at ×1, fewer seeds", "p"]
+    return markdown(header, rows) if rows else NOT_YET
+
+
+def compute() -> str:
+    """On MNIST, where runs were scored on their way: what was found, after fewer steps, over others at their end."""
+    made = [line for line in lines("bench-mnist") if line["phase"] == "final"]
+    seconds = tuning_seconds("bench-mnist")
+    curves = {
+        loss: {line["seed"]: dict(map(tuple, line["curve"])) for line in made if line["loss"] == loss}
+        for loss in (FOUND, *RIVALS)
+    }
+    steps = sorted({step for curve in curves[FOUND].values() for step in curve})
+    rows = []
+    for rival in RIVALS:
+        ends = {seed: curve[steps[-1]] for seed, curve in curves[rival].items()}
+        cells = []
+        for step in steps[1:]:
+            runs = {seed: curve[step] for seed, curve in curves[FOUND].items()}
+            generator = numpy_generator(0, f"findings/compute/{step}/{rival}")
+            one = compare(runs, ends, loss=FOUND, reference=rival, generator=generator)
+            cells.append(interval(None if one.ratio is None else asdict(one.ratio)))
+        even = steps[-1] * seconds[rival] / seconds[FOUND]
+        rows.append([NAMES[rival], *cells, f"{10 * round(even / 10)} steps"])
+    header = ["against, after all its steps", *(f"after {step}" for step in steps[1:]), "as much time as its"]
+    return markdown(header, rows)
+
+
+def tuning_seconds(folder: str) -> dict[str, float]:
+    """Return loss → median core seconds of a tuning run, which is scored once."""
+    rows = csv.DictReader((ROOT / "results" / folder / "times.csv").read_text(encoding="utf-8").splitlines())
+    return {row["loss"]: float(row["cpu_seconds"]) for row in rows if row["phase"] == "tuning"}
 
 
 def published_metric() -> str:
@@ -286,6 +373,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "own": lambda: phase("final"),
     "common": lambda: phase("common"),
     "spread": spread,
+    "qualities": qualities,
+    "beside": beside,
+    "compute": compute,
     "cost": cost,
     "rates": lambda: steadiness("rates"),
     "batches": lambda: steadiness("batch-sizes"),
@@ -299,4 +389,4 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 if __name__ == "__main__":
-    run(PAGE, TABLES, about=__doc__)
+    run(PAGES, TABLES, about=__doc__)

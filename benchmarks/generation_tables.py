@@ -99,4 +99,4 @@ def mean(found: Estimate | None) -> str:
 TABLES = {name: partial(domain, name) for name in DOMAINS}
 
 if __name__ == "__main__":
-    run(PAGE, TABLES, about=__doc__)
+    run([PAGE], TABLES, about=__doc__)

@@ -45,13 +45,14 @@ def filled(page: str, tables: Tables) -> str:
     )
 
 
-def run(page: Path, tables: Tables, *, about: str | None) -> None:
-    """Write a page's tables anew; with ``--check`` write nothing, and exit with 1 if it is not what the results say."""
+def run(pages: Sequence[Path], tables: Tables, *, about: str | None) -> None:
+    """Write pages' tables anew; with ``--check`` write nothing, and exit with 1 if one is not what the results say."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
-    before = page.read_text(encoding="utf-8")
-    after = filled(before, tables)
+    before = {page: page.read_text(encoding="utf-8") for page in pages}
+    after = {page: filled(text, tables) for page, text in before.items()}
     if given.check:
         sys.exit(after != before)
-    write_atomically(page, after.encode())
+    for page, text in after.items():
+        write_atomically(page, text.encode())

@@ -1,19 +1,21 @@
-"""docs/findings.md: its tables are what results/ says, its text too, and its links lead somewhere."""
+"""docs/findings*.md: their tables are what results/ says, their text too, and their links lead somewhere."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, geometric_mean
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "findings.md"
-TEXT = PAGE.read_text(encoding="utf-8")
+PAGES = (ROOT / "docs" / "findings.md", ROOT / "docs" / "findings-details.md")
+TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+TEXT = "\n".join(TEXTS.values())
 RPGAN = "relativistic-pairing+r1:0.05+r2:0.05"
 
 
@@ -24,8 +26,10 @@ def script(benchmark: Callable[[str], ModuleType]) -> ModuleType:
 
 def test_every_table_is_made_of_the_results(script: ModuleType, benchmark: Callable[[str], ModuleType]) -> None:
     marked = benchmark("marked")
-    assert set(re.findall(r"^<!-- (\w+) -->$", TEXT, re.MULTILINE)) - {"end"} == set(script.TABLES)
-    assert marked.filled(TEXT, script.TABLES) == TEXT, "make it anew: python benchmarks/findings.py"
+    assert script.PAGES == PAGES
+    assert sorted(re.findall(r"^<!-- (?!end)(\w+) -->$", TEXT, re.MULTILINE)) == sorted(script.TABLES)
+    for text in TEXTS.values():
+        assert marked.filled(text, script.TABLES) == text, "make it anew: python benchmarks/findings.py"
 
 
 def test_a_loss_whose_runs_failed_is_told_and_not_the_best(
@@ -46,14 +50,16 @@ def test_a_loss_whose_runs_failed_is_told_and_not_the_best(
     (folder / "times.csv").write_text("phase,loss,cpu_seconds\ntuning,a1,9\nfinal,a1,12.345\n")
     monkeypatch.setattr(script, "ROOT", tmp_path)
     own = script.TABLES["own"]()
-    assert f"| a1 | ∞, {row['fid']['n']} of {row['fid']['n']} failed |" in own
-    assert "; 0.9" in own
+    assert "; 0.9, ×" in own
     assert own.count("**") == 2
     assert f"**{script.interval(final['rows'][1]['fid']['geometric'])}" in own
+    assert own.splitlines()[-1].startswith("| *real images* | ")
+    assert own.endswith(f" ({final['facts']['floor_n']:,} a side) |")
+    assert f"∞, {row['fid']['n']} of {row['fid']['n']} failed, ×{row['rate']:.3g} |" in own
     assert script.TABLES["share"]().endswith(" | 1.11 |")
     assert "×0.3: 0." in script.TABLES["share"]()
     assert "| a1 | 12.3 |" in script.TABLES["cost"]()
-    assert "| a1 | ∞ / ∞, 0 of 1 |" in script.TABLES["spread"]()
+    assert "| a1 | ∞, ∞, 0 of 1 |" in script.TABLES["spread"]()
     assert "MNIST" in script.TABLES["rates"]()
 
 
@@ -105,16 +111,37 @@ def fids(folder: str, loss: str) -> list[float]:
     ],
 )
 def test_what_is_said_of_pairs_is_what_was_run(said: str, pairs: str, plain: str) -> None:
-    found = re.search(said, TEXT)
+    found = re.search(said, TEXTS["findings-details.md"])
     assert found is not None
     ours = fids(pairs, "rp2+r1:0.05+r2:0.05")
     theirs = fids(plain, RPGAN) or fids(plain, "rp0+r1:0.05+r2:0.05")
     for text, values in zip(found.groups(), (ours, theirs), strict=True):
         digits = len(text.partition(".")[2])
-        assert text == f"{fmean(values):.{digits}f}"
+        assert text == f"{geometric_mean(values):.{digits}f}"
 
 
-def test_every_link_leads_to_a_file_that_is_there() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", TEXT)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_heading_or_a_file_that_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^):#]*)(?:#([^)]+))?\)", TEXTS[page.name])
     assert links
-    assert [link for link in links if not (PAGE.parent / link).exists()] == []
+    for target, heading in links:
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_time_and_what_was_reached_on_the_way_are_those_of_the_runs(script: ModuleType) -> None:
+    """Recomputed from the lines: steps, the ratio at their end, and the steps that take as long."""
+    lines = [json.loads(line) for line in (ROOT / "results/bench-mnist/archive.jsonl").read_text().splitlines()]
+    logs: dict[str, dict[int, float]] = {}
+    for one in (one for one in lines if one["phase"] == "final"):
+        logs.setdefault(one["loss"], {})[one["seed"]] = math.log(dict(one["curve"])[600])
+    ours, theirs = logs["evolved-pairing"], logs[RPGAN]
+    ratio = math.exp(fmean(ours[seed] - theirs[seed] for seed in ours))
+    header, _, *rows = script.TABLES["compute"]().splitlines()
+    assert re.findall(r"after \d+", header) == ["after 300", "after 450", "after 600"]
+    (row,) = (row.split(" | ") for row in rows if "RpGAN" in row)
+    assert row[-2].startswith(f"{ratio:.3f} (")
+    assert row[-1] == "600 steps |"  # the same penalties take the same time
