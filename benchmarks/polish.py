@@ -30,7 +30,7 @@ from ganetics.execution import Executor, PoolExecutor, RunFolder
 from ganetics.execution.process import environment
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression
-from ganetics.records import Recipe, Record, to_json
+from ganetics.records import Recipe, Record, log_distance, to_json
 from ganetics.training import RECIPES
 from ganetics.trial import TrialJob, TrialReply, run_job
 
@@ -166,7 +166,7 @@ def elites(hall_of_fame: Path, count: int) -> dict[str, str]:
 
 
 def _log_fid(fid: float | None) -> float:
-    return math.inf if fid is None else math.log(max(fid, 1e-12))
+    return math.inf if fid is None else log_distance(fid)
 
 
 def _finite(value: float) -> float | None:

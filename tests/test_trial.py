@@ -95,6 +95,7 @@ class _Fails(GANLoss):
     [
         MemoryError("no more"),
         torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("could not create a primitive descriptor"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes\nmore"),
     ],
 )

@@ -22,6 +22,24 @@ class MissingDependencyError(InputError):
     """An optional part is not installed. The message names what to install."""
 
 
+def error_line(error: BaseException, most: int = 300) -> str:
+    r"""Return an error's message on one line, of at most so many characters.
+
+    >>> error_line(ValueError("sizes differ:\n  3 and 4"))
+    'sizes differ: 3 and 4'
+    """
+    return " ".join(str(error).split())[:most]
+
+
+def printable(text: str) -> str:
+    r"""Return text with line breaks and control characters escaped: what comes from outside stays on its line.
+
+    >>> printable("no file at a\nb")
+    'no file at a\\nb'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def number(
     name: str, value: float, *, low: float = -math.inf, high: float = math.inf, above: float = -math.inf
 ) -> float:

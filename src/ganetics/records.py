@@ -1,7 +1,7 @@
 """Configurations and results: frozen, validated, to JSON and back. Imports no torch.
 
-Every record that is written to disk carries ``schema_version``. A version that this release does not know is
-refused, never guessed at.
+Every configuration and result that a run goes on from carries ``schema_version``. A version that this release does
+not know is refused, never guessed at.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 RECORD_EVERY = 50
 """Steps between two lines of a training run's history; part of the result, so not a setting."""
+SMALLEST = 1e-12
+"""What a distance of zero counts as, where its logarithm is taken."""
+
+
+def log_distance(value: float) -> float:
+    """Return the natural logarithm of a Fréchet distance, which may be zero."""
+    return math.log(max(value, SMALLEST))
 
 
 class Record(BaseModel):
@@ -259,7 +266,7 @@ class Outcome(Record):
     @property
     def log_fid(self) -> float:
         """Natural logarithm of the Fréchet distance; infinite for a failed trial."""
-        return math.log(max(self.metrics["fid"], 1e-12)) if self.metrics else math.inf
+        return log_distance(self.metrics["fid"]) if self.metrics else math.inf
 
 
 class Provenance(Record):

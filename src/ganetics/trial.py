@@ -20,6 +20,7 @@ from ganetics._random import numpy_generator, torch_generator
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, load
 from ganetics.execution import Completed, Shared
+from ganetics.execution.executor import lacks_memory
 from ganetics.features import Extractor, load_extractor
 from ganetics.features.reference import Reference, reference
 from ganetics.losses.contract import GANLoss
@@ -224,7 +225,7 @@ def _ended(state: TrainingState, data: TrialData, work: Callable[[], dict[str, f
     except Diverged as error:
         failure = Failure(kind=FailureKind.DIVERGED, message=str(error), step=error.step)
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not lacks_memory(error):
             raise
         failure = Failure(kind=FailureKind.OUT_OF_MEMORY, message=_first_line(error), step=state.step)
     return Outcome(
@@ -406,11 +407,6 @@ def _mean_output(state: TrainingState, images: Tensor, labels: Tensor | None) ->
     finally:
         discriminator.train()
     return float(logits.float().sigmoid().mean())
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # on the CPU PyTorch raises a plain RuntimeError
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _first_line(error: BaseException) -> str:

@@ -130,7 +130,11 @@ LADDER = ladder(CONFIG.recipe)
 @pytest.mark.parametrize(
     ("changes", "absent"),
     [
-        pytest.param({}, {"--mode", "--lag 8", "--plateau", "--minutes"}, id="rungs and lag of its own"),
+        pytest.param(
+            {},
+            {"--mode", "--lag 8", "--plateau", "--minutes", "--toy-gate", "--accept-audit"},
+            id="rungs and lag of its own",
+        ),
         pytest.param(
             {"mode": "separate", "rungs": LADDER, "lag": 8, "trials": None, "plateau": 40},
             {"--rungs", "--lag", "--trials", "--minutes"},
@@ -141,6 +145,7 @@ LADDER = ladder(CONFIG.recipe)
         ),
         pytest.param({"trials": None, "minutes": 5.0}, {"--minutes"}, id="by the clock"),
         pytest.param({"rivals": ()}, {"--rival"}, id="no rivals"),
+        pytest.param({"toy_gate": True, "accept_audit": True, "groups": r"p\d+"}, {"--mode"}, id="gate, audit, groups"),
     ],
 )
 def test_the_command_comes_to_the_same_configuration(

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from ganetics._check import InputError
+from ganetics._check import InputError, error_line
 from ganetics._files import write_atomically
 from ganetics.anomaly.autoencoder import AutoEncoder
 from ganetics.anomaly.detector import Detector, Frozen, Results
@@ -93,5 +93,5 @@ def load(folder: Path) -> tuple[Detector[Any], Preprocessing]:
     except FileNotFoundError:
         raise InputError(f"detector: no file at {folder / TENSORS}") from None
     except (SafetensorError, RuntimeError, KeyError) as error:
-        raise InputError(f"detector: {folder / TENSORS} does not fit: {' '.join(str(error).split())[:200]}") from None
+        raise InputError(f"detector: {folder / TENSORS} does not fit: {error_line(error, 200)}") from None
     return detector, saved.preprocessing

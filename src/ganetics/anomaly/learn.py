@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from ganetics._check import InputError
+from ganetics._check import InputError, error_line
 from ganetics._files import write_atomically
 from ganetics.anomaly.detector import BATCH, Place
 from ganetics.records import to_json
@@ -175,7 +175,7 @@ def _resume(learning: Learning, folder: Path) -> None:
             state = json.loads(opened.metadata()["state"])
             fill_(learning, {key: opened.get_tensor(key) for key in opened.keys()})  # noqa: SIM118 - no mapping
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{file}: cannot be gone on with: {' '.join(str(error).split())[:200]}") from None
+        raise InputError(f"{file}: cannot be gone on with: {error_line(error, 200)}") from None
     learning.step, learning.best_step = int(state["step"]), int(state["best_step"])
     learning.history = [(int(step), float(loss)) for step, loss in state["history"]]
     learning.best = dict(learning.history).get(learning.best_step, math.inf)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganetics._check import InputError
+from ganetics._check import InputError, printable
 from ganetics.anomaly.detector import BATCH, Detector, Results
 from ganetics.anomaly.images import files_in, read_one
 from ganetics.anomaly.pictures import overlay
@@ -227,5 +227,4 @@ def _draw(scoring: Scoring, paths: Sequence[str], images: Tensor, found: Results
 
 def _written(name: str | None) -> str:
     """Return a path as text in one line: what is not UTF-8, and control characters, are escaped."""
-    text = str(name).encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(str(name).encode("utf-8", "backslashreplace").decode())

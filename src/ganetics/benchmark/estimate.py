@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
+from ganetics.records import SMALLEST, log_distance
+
 CONFIDENCE = 0.95
-SMALLEST = 1e-12
-"""What a distance of zero counts as."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,6 @@ class Estimate:
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return True
         return self.low <= other.high and other.low <= self.high
-
-
-def log_distance(value: float) -> float:
-    """Return the logarithm of a distance, which may be zero."""
-    return math.log(max(value, SMALLEST))
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:

@@ -15,7 +15,7 @@ from ganetics._random import seed_of
 from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.benchmark.lines import RUNS
 from ganetics.execution.lines import check_lines
-from ganetics.records import Recipe
+from ganetics.records import Recipe, log_distance
 
 Line = Mapping[str, Any]
 Phase = Literal["tuning", "common", "final", "batch"]
@@ -174,7 +174,7 @@ def tuned(config: BenchConfig, lines: Sequence[Line]) -> dict[str, Tuned]:
 
 def _score(fids: Sequence[float | None]) -> tuple[int, float]:
     """Failures, then the mean log Fréchet distance of the runs that did not fail."""
-    logs = [math.log(max(fid, 1e-12)) for fid in fids if fid is not None]
+    logs = [log_distance(fid) for fid in fids if fid is not None]
     return len(fids) - len(logs), statistics.fmean(logs) if logs else math.inf
 
 

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from ganetics.benchmark.estimate import CONFIDENCE, SMALLEST, Estimate, estimate
+from ganetics.benchmark.estimate import CONFIDENCE, Estimate, estimate
 from ganetics.benchmark.significance import LEVEL, paired_t, signed_rank, smallest_detectable
 from ganetics.metrics.significance import holm
+from ganetics.records import log_distance
 
 Array = npt.NDArray[np.float64]
 Runs = Mapping[int, float]
@@ -212,7 +213,7 @@ def ranks(losses: Mapping[str, Runs], *, generator: np.random.Generator) -> dict
 
 def log_ratios(values: Runs, others: Runs) -> Array:
     """Return log(value / other) at each shared seed; infinite where one of the two failed, 0 where both did."""
-    logs = [[math.log(max(runs[seed], SMALLEST)) for seed in sorted(values.keys() & others.keys())]
+    logs = [[log_distance(runs[seed]) for seed in sorted(values.keys() & others.keys())]
             for runs in (values, others)]  # fmt: skip
     return np.array([0.0 if one == two else one - two for one, two in zip(*logs, strict=True)])
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from ganetics._check import InputError
-from ganetics.cli.console import console, one_line, progress, warn
+from ganetics._check import InputError, printable
+from ganetics.cli.console import console, progress, warn
 
 if TYPE_CHECKING:
     from ganetics.data.audit import Audit
@@ -104,7 +104,7 @@ def show(found: Audit) -> None:
     )
     console.print(f"\n{groups}; sizes: {sizes}; {depths}\n", markup=False)
     for finding in found.findings:
-        line = f"{finding.severity:8} {finding.rule}: {one_line(finding.message)}"
+        line = f"{finding.severity:8} {finding.rule}: {printable(finding.message)}"
         console.print(line, markup=False, soft_wrap=True)
     if not found.findings:
         console.print("nothing was found", markup=False)

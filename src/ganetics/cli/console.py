@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ganetics._check import printable
 from ganetics.records import to_json
 
 console = Console(highlight=False)
@@ -37,16 +38,7 @@ def help_if_alone(ctx: typer.Context) -> None:
 
 def warn(text: str) -> None:
     """Print one line to standard error."""
-    sys.stderr.write(f"ganetics: {one_line(text)}\n")
-
-
-def one_line(text: str) -> str:
-    r"""Return the text with line breaks and control characters escaped: what comes from outside stays on its line.
-
-    >>> one_line("no file at a\nb")
-    'no file at a\\nb'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    sys.stderr.write(f"ganetics: {printable(text)}\n")
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TypeVar
 
-from ganetics._check import InputError
+from ganetics._check import InputError, error_line
 from ganetics.execution.process import peak_mib
 
 FailureKind = Literal["timed out", "out of memory", "crashed", "wrong input"]
@@ -141,17 +141,17 @@ def in_order(
             future.cancel()
 
 
-def one_line(error: BaseException) -> str:
-    """Return the error's message on one line of at most 300 characters."""
-    return " ".join(str(error).split())[:300]
+def lacks_memory(error: BaseException) -> bool:
+    """Tell whether an error is for want of memory, whoever raises it."""
+    raised = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    return raised or any(words in str(error).lower() for words in NO_MEMORY)
 
 
 def _failure(error: BaseException) -> JobFailure:
-    text = one_line(error)
+    text = error_line(error)
     if isinstance(error, InputError):
         return JobFailure("wrong input", text)
-    no_memory = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
-    if no_memory or any(words in text.lower() for words in NO_MEMORY):
+    if lacks_memory(error):
         return JobFailure("out of memory", text or "MemoryError")
     name = type(error).__name__
     return JobFailure("crashed", f"{name}: {text}" if text else name)

@@ -17,7 +17,8 @@ from itertools import count
 from typing import Any, Protocol, Self
 
 from ganetics import _check
-from ganetics.execution.executor import Completed, Job, JobFailure, Shared, T, in_order, one_line
+from ganetics._check import error_line
+from ganetics.execution.executor import Completed, Job, JobFailure, Shared, T, in_order
 from ganetics.execution.shared import Sent, dump_job, dump_value
 from ganetics.execution.worker_process import LostWorkerError, WorkerProcess
 
@@ -301,6 +302,6 @@ def _read(reply: bytes) -> Completed:
     try:
         completed: Completed = pickle.loads(reply)  # noqa: S301 - from our own worker
     except Exception as error:  # noqa: BLE001 - whatever a value's unpickling raises
-        failure = JobFailure("crashed", f"the result cannot be read: {type(error).__name__}: {one_line(error)}")
+        failure = JobFailure("crashed", f"the result cannot be read: {type(error).__name__}: {error_line(error)}")
         return Completed(None, failure, 0.0, 0.0, 0.0)
     return completed

@@ -18,8 +18,8 @@ from typing import Any
 
 import ganetics
 from ganetics import _check
-from ganetics._check import InputError, MissingDependencyError
-from ganetics.execution.executor import JobFailure, one_line
+from ganetics._check import InputError, MissingDependencyError, error_line
+from ganetics.execution.executor import JobFailure
 from ganetics.execution.pool import NoRoomError, WorkerPool
 from ganetics.execution.worker_process import LONGEST_WAIT, START_SECONDS, LostWorkerError, WorkerProcess
 
@@ -107,7 +107,7 @@ def _initialise(address: str | None, workers: int | None) -> bool:
         )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         hint = "" if "RAY_AUTH_MODE" in os.environ else " (if it asks for a token: set RAY_AUTH_MODE=token)"
-        raise InputError(f"address must be that of a Ray cluster, got {address!r}: {one_line(error)}{hint}") from None
+        raise InputError(f"address must be that of a Ray cluster, got {address!r}: {error_line(error)}{hint}") from None
     return True
 
 
@@ -121,7 +121,7 @@ def _check_there(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:
-        raise InputError(f"address must be that of a Ray cluster, got {address!r}: {one_line(error)}") from None
+        raise InputError(f"address must be that of a Ray cluster, got {address!r}: {error_line(error)}") from None
 
 
 class _Host:
@@ -175,7 +175,7 @@ class _ActorWorker:
                     f"no worker could start in {START_SECONDS:g} s: the cluster has no CPU free"
                 ) from None
             except ray.exceptions.RayError as error:  # perhaps the node went before the worker was there
-                trouble = one_line(error)
+                trouble = error_line(error)
                 self._start()
             else:
                 break
@@ -211,7 +211,7 @@ class _ActorWorker:
             answer = ray.get(reference, timeout=seconds)
         except ray.exceptions.RayError as error:
             silent = isinstance(error, ray.exceptions.GetTimeoutError)
-            message = "does not answer" if silent else f"was lost: {one_line(error)}"
+            message = "does not answer" if silent else f"was lost: {error_line(error)}"
             raise LostWorkerError("crashed", f"the worker's node {message}", infrastructure=True) from None
         if isinstance(answer, JobFailure):
             raise LostWorkerError(answer.kind, answer.message)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ganetics._check import InputError
-from ganetics.execution.executor import Job, one_line
+from ganetics._check import InputError, error_line
+from ganetics.execution.executor import Job
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ def dump_value(value: object) -> bytes:
     try:
         return pickle.dumps(value, protocol=5)
     except Exception as error:  # noqa: BLE001 - whatever a value's pickling raises
-        raise InputError(f"a shared value must pickle, got a {type(value).__name__}: {one_line(error)}") from None
+        raise InputError(f"a shared value must pickle, got a {type(value).__name__}: {error_line(error)}") from None
 
 
 def dump_job(function: Job, argument: object, *, executor: object) -> tuple[bytes, tuple[Sent[Any], ...]]:
@@ -97,7 +97,7 @@ def dump_job(function: Job, argument: object, *, executor: object) -> tuple[byte
     except Exception as error:  # noqa: BLE001 - whatever an argument's pickling raises
         raise InputError(
             f"a job must be a function of an importable module and an argument that pickles, got {function!r}: "
-            f"{one_line(error)}"
+            f"{error_line(error)}"
         ) from None
     return stream.getvalue(), tuple(pickler.handles.values())
 

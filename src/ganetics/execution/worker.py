@@ -8,7 +8,8 @@ import resource
 import signal
 from multiprocessing.connection import Connection
 
-from ganetics.execution.executor import Completed, JobFailure, measured, one_line
+from ganetics._check import error_line
+from ganetics.execution.executor import Completed, JobFailure, measured
 from ganetics.execution.process import data_limits, die_with, fill_buffers, prepare
 from ganetics.execution.shared import Arrived, load_job
 
@@ -57,5 +58,5 @@ def _reply(completed: Completed) -> bytes:
     try:
         return pickle.dumps(completed)
     except Exception as error:  # noqa: BLE001 - whatever a value's pickling raises
-        failure = JobFailure("crashed", f"the result cannot be sent: {type(error).__name__}: {one_line(error)}")
+        failure = JobFailure("crashed", f"the result cannot be sent: {type(error).__name__}: {error_line(error)}")
         return pickle.dumps(Completed(None, failure, completed.wall_seconds, completed.cpu_seconds, 0.0))

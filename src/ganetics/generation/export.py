@@ -15,7 +15,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 import ganetics
-from ganetics._check import InputError, MissingDependencyError
+from ganetics._check import InputError, MissingDependencyError, error_line
 from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.generation import onnx_script
@@ -135,7 +135,7 @@ def load_generator(folder: Path) -> tuple[nn.Module, ExportedGenerator]:
     try:
         net.load_state_dict(load_tensors(content))
     except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"generator: {folder / WEIGHTS} does not fit: {' '.join(str(error).split())[:200]}") from None
+        raise InputError(f"generator: {folder / WEIGHTS} does not fit: {error_line(error, 200)}") from None
     return net.eval().requires_grad_(False), described
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganetics._check import InputError
-from ganetics.benchmark.estimate import Estimate, arithmetic, estimate, log_distance, ratio
+from ganetics.benchmark.estimate import Estimate, arithmetic, estimate, ratio
 from ganetics.benchmark.significance import LEVEL, paired_t
 from ganetics.execution.log import KINDS, read_config
 from ganetics.generation.results import Evaluation, FitConfig
 from ganetics.metrics.significance import holm
+from ganetics.records import log_distance
 from ganetics.report.charts import number
 from ganetics.report.evaluated import made_from
 from ganetics.report.train_run import TrainRun, read_train

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from ganetics.anomaly.results import Baseline, Evaluation, FitResult, Histogram,
 from ganetics.anomaly.settings import DetectConfig
 from ganetics.execution.log import read_config_as
 from ganetics.metrics.detection import Figure
-from ganetics.records import from_json, read_text
+from ganetics.records import Penalty, from_json, read_text
 from ganetics.report.charts import Axis, Chart, linear_axis, tick
 from ganetics.report.page import environment, picture
 from ganetics.report.verdict import counted
@@ -91,7 +92,7 @@ def _content(
         "title": title(config, fit, found),
         "facts_of": card(config, fit),
         "version": ganetics.__version__,
-        "command": f"ganetics report {run}",
+        "command": shlex.join(["ganetics", "report", str(run)]),
     }
     if found is not None:
         content |= {
@@ -249,7 +250,7 @@ def _told(value: Any) -> str:
     if isinstance(value, dict):
         return " + ".join(f"{weight:g} · {name}" for name, weight in value.items())
     if isinstance(value, list):
-        return " + ".join(f"{one['kind']}:{one['weight']:g}" for one in value) or "none"
+        return " + ".join(Penalty.model_validate(one).text for one in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

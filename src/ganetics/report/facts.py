@@ -233,6 +233,8 @@ def command(run: SearchRun) -> str:
     words = ["ganetics", "search", "RUN", "--dataset", config.dataset]
     if config.groups is not None:
         words += ["--groups", config.groups]
+    if config.accept_audit:
+        words += ["--accept-audit"]
     if config.mode != _default("mode"):
         words += ["--mode", config.mode]
     if config.trials is not None or config.minutes is not None:
@@ -249,6 +251,8 @@ def command(run: SearchRun) -> str:
         words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
     for guess in config.guesses:
         words += ["--guess", guess]
+    if config.toy_gate:
+        words += ["--toy-gate"]
     if config.rivals != _default("rivals"):
         words += [word for rival in config.rivals for word in ("--rival", rival)]
     return shlex.join(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganetics._check import InputError
-from ganetics.benchmark.estimate import SMALLEST, Estimate, estimate
+from ganetics.benchmark.estimate import Estimate, estimate
 from ganetics.execution.lines import check_lines
 from ganetics.execution.log import Log, read_config_as
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
+from ganetics.records import log_distance
 from ganetics.search.config import SearchConfig
 from ganetics.search.fame import finished_rung, hall_of_fame
 from ganetics.search.lines import LINES
@@ -285,7 +285,7 @@ def _comparable(config: SearchConfig, trials: Sequence[Trial], rung: int | None)
 
 def _log_fids(config: SearchConfig, candidate: Candidate, rung: int) -> dict[tuple[float, int], float]:
     runs = _comparable(config, candidate.trials, rung)
-    return {(run.rate, run.seed): FAILED if run.fid is None else math.log(max(run.fid, SMALLEST)) for run in runs}
+    return {(run.rate, run.seed): FAILED if run.fid is None else log_distance(run.fid) for run in runs}
 
 
 def _contender(entry: Line, candidates: Sequence[Candidate]) -> Contender:

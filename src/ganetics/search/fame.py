@@ -10,6 +10,7 @@ from typing import Any
 
 from ganetics.expressions.symbolic import latex, mathml
 from ganetics.expressions.text import parse
+from ganetics.records import log_distance
 from ganetics.search.config import SearchConfig
 from ganetics.search.objectives import FAILED, Objectives, nondominated, objectives
 from ganetics.search.pairs import PAIRS, nodes
@@ -90,7 +91,10 @@ def _entry(config: SearchConfig, runs: Sequence[Line], birth: Line | None, trial
 
 
 def _point(entry: Line) -> Objectives:
-    values = {(run["rate"], run["seed"]): FAILED if run["fid"] is None else _log(run["fid"]) for run in entry["finals"]}
+    values = {
+        (run["rate"], run["seed"]): FAILED if run["fid"] is None else log_distance(run["fid"])
+        for run in entry["finals"]
+    }
     return objectives(values, NO_TREE if entry["complexity"] is None else entry["complexity"])
 
 
@@ -141,11 +145,7 @@ def _fid(line: Line) -> float | None:
 
 def _log_fid(line: Line) -> float:
     fid = _fid(line)
-    return math.inf if fid is None else _log(fid)
-
-
-def _log(fid: float) -> float:
-    return math.log(max(fid, 1e-12))
+    return math.inf if fid is None else log_distance(fid)
 
 
 def _failure(line: Line) -> str | None:

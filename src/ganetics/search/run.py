@@ -20,7 +20,7 @@ from ganetics._files import write_atomically
 from ganetics.execution import Completed, Executor, RunFolder
 from ganetics.execution.lines import check_lines
 from ganetics.execution.process import uncollected
-from ganetics.records import Outcome, Recipe, to_json
+from ganetics.records import Outcome, Recipe, log_distance, to_json
 from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
@@ -386,7 +386,7 @@ def _place(trial: Trial) -> tuple[Any, ...]:
 
 def _log_fid(line: Line) -> float:
     metrics = line["outcome"]["metrics"]
-    return math.inf if metrics is None else math.log(max(metrics["fid"], 1e-12))
+    return math.inf if metrics is None else log_distance(metrics["fid"])
 
 
 def _states_folder(run: Path, config: SearchConfig, executor: Executor) -> Path:

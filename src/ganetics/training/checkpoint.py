@@ -19,7 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from ganetics._check import InputError
+from ganetics._check import InputError, error_line
 from ganetics._files import remove_abandoned, write_atomically
 from ganetics.records import Recipe, Record, from_json, read_text, to_json
 from ganetics.training.ranks import Ranks
@@ -106,7 +106,7 @@ def load(folder: Path, *, device: torch.device | str = "cpu", ranks: Ranks | Non
     except FileNotFoundError:
         raise InputError(f"checkpoint: no file at {folder / saved.tensors}") from None
     except (SafetensorError, RuntimeError, KeyError) as error:
-        raise InputError(f"checkpoint: {folder / saved.tensors} does not fit: {_one_line(error)}") from None
+        raise InputError(f"checkpoint: {folder / saved.tensors} does not fit: {error_line(error, 200)}") from None
     state.step, state.loss, state.history = saved.step, saved.loss, [dict(line) for line in saved.history]
     return state
 
@@ -144,7 +144,3 @@ def fill_(state: Trained, tensors: dict[str, Tensor]) -> None:
         for weight, loaded in optimizer.state.items():
             for moment in ("exp_avg", "exp_avg_sq"):
                 loaded[moment] = torch.empty_like(weight).copy_(loaded[moment])
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
