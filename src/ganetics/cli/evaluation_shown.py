@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from ganetics.cli.console import console, warn
-from ganetics.report.evaluated import in_words
+from ganetics.report.detect import words
+from ganetics.report.evaluated import ALIKE, FOUND, figure_rows, in_words
 
 if TYPE_CHECKING:
     from ganetics.generation.results import Evaluation
-    from ganetics.metrics.detection import Figure
-
-PLAIN = 0.9
-"""Share of slightly changed training images that the check must find, for what it does not find to mean something."""
-ALIKE = 0.1
-"""Share of held-out images that count as copies above which real images are too alike for the check."""
 
 
 def warn_of(result: Evaluation, where: str) -> None:
@@ -26,7 +21,7 @@ def warn_of(result: Evaluation, where: str) -> None:
             f"{where}: {result.held_out_duplicates} of {result.n_real} real images are training images too: "
             "they are not held out, and the control of the copy rate is made without them"
         )
-    missed = [name for name, share in (result.copy_rate_replayed or {}).items() if share < PLAIN]
+    missed = [name for name, share in (result.copy_rate_replayed or {}).items() if share < FOUND]
     if missed:
         warn(
             f"copy rate: training images {' or '.join(missed)} are not found reliably among these images: "
@@ -41,18 +36,7 @@ def warn_of(result: Evaluation, where: str) -> None:
 
 def rows(result: Evaluation) -> list[tuple[str, str, str]]:
     """Return (figure, value, how to read it) of every figure."""
-    found = [
-        ("FID", f"{result.fid:.4g}", f"lower is better; real against real: {result.floor:.4g} (floor)"),
-        ("KID", f"{result.kid:.4g} ± {result.kid_std:.2g}", "lower is better; 0 for equal distributions"),
-        ("precision", f"{result.precision:.3f}", "generated images that lie among real ones"),
-        ("recall", f"{result.recall:.3f}", "real images that lie among generated ones"),
-        (
-            "density",
-            f"{result.density:.3f}",
-            "how densely real images surround generated ones; about 1 is real",
-        ),
-        ("coverage", f"{result.coverage:.3f}", "real images with a generated one near; near 1 is real"),
-    ]
+    found = figure_rows(result)
     if result.copy_rate is not None and result.copy_rate_interval is not None:
         low, high = result.copy_rate_interval
         meaning = (
@@ -70,14 +54,8 @@ def rows(result: Evaluation) -> list[tuple[str, str, str]]:
         one, value = ("AUROC", probe.auroc) if probe.auroc is not None else ("accuracy", probe.balanced_accuracy)
         on = "real and generated" if probe.trained_on == "both" else probe.trained_on
         meaning = f"of a linear probe trained on {on} images ({probe.n:,})"
-        found.append((one, _figure(value), meaning))
+        found.append((one, words(value), meaning))
     return found
-
-
-def _figure(found: Figure) -> str:
-    if found.value is None:
-        return "–"
-    return f"{found.value:.3f}" if found.low is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def show(result: Evaluation, *, skipped: int = 0) -> None:

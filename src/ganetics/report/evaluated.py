@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
@@ -13,6 +13,15 @@ FOUND, ALIKE = 0.9, 0.1
 Row = tuple[str, str, str]
 SHARES = ((0.1, "hardly any"), (0.4, "few"), (0.7, "many"))
 """Below which share how many are said."""
+READINGS: Mapping[str, tuple[str, str]] = {
+    "fid": ("FID", "lower is better"),
+    "kid": ("KID", "lower is better; 0 for equal distributions"),
+    "precision": ("precision", "share of generated images that lie among real ones"),
+    "recall": ("recall", "share of real images that lie among generated ones"),
+    "density": ("density", "how densely real images surround generated ones; about 1 is real"),
+    "coverage": ("coverage", "share of real images with a generated one near; near 1 is real"),
+}
+"""Field → what it is called, and how to read it."""
 FEW_REAL = 200
 """Real images below which figures scatter much."""
 
@@ -80,14 +89,14 @@ def _many(share: float) -> str:
 
 def figure_rows(found: Evaluation) -> list[Row]:
     """Return name, value and reading of every figure of likeness."""
-    floor = f"lower is better; real against real {number(found.floor)} at {found.floor_n:,} a side"
+    values = {
+        "fid": number(found.fid),
+        "kid": f"{number(found.kid)} ± {number(found.kid_std)}",
+        **{name: figure(getattr(found, name)) for name in ("precision", "recall", "density", "coverage")},
+    }
+    floor = f"; real against real {number(found.floor)} at {found.floor_n:,} a side"
     return [
-        ("FID", number(found.fid), floor),
-        ("KID", f"{number(found.kid)} ± {number(found.kid_std)}", "lower is better; 0 for equal distributions"),
-        ("precision", figure(found.precision), "share of generated images that lie among real ones"),
-        ("recall", figure(found.recall), "share of real images that lie among generated ones"),
-        ("density", figure(found.density), "how densely real images surround generated ones; about 1 is real"),
-        ("coverage", figure(found.coverage), "share of real images with a generated one near; near 1 is real"),
+        (title, values[name], reading + (floor if name == "fid" else "")) for name, (title, reading) in READINGS.items()
     ]
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 import ganetics
 from ganetics.report.charts import number
+from ganetics.report.evaluated import READINGS
 from ganetics.report.markdown import code, escaped, fenced
 from ganetics.report.model_card_facts import NAMED, audit_text, data_rows, limits, model_rows, training_rows
 from ganetics.report.page import environment
@@ -82,16 +83,6 @@ def figures(facts: CardFacts) -> list[Row]:
             Row("KID", number(metrics["kid"]), "lower is better; 0 for equal distributions", made_from),
         ]
     return found if facts.evaluation is None else [*found, *_evaluated(facts.evaluation)]
-
-
-READINGS: Mapping[str, tuple[str, str]] = {
-    "fid": ("FID", "lower is better"),
-    "kid": ("KID", "lower is better; 0 for equal distributions"),
-    "precision": ("precision", "share of generated images that lie among real ones"),
-    "recall": ("recall", "share of real images that lie among generated ones"),
-    "density": ("density", "how densely real images surround generated ones; about 1 is real"),
-    "coverage": ("coverage", "share of real images with a generated one near; near 1 is real"),
-}
 
 
 def _evaluated(values: Mapping[str, Any]) -> list[Row]:
