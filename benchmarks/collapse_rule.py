@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganetics._files import write_atomically
 from ganetics._random import seed_of, torch_generator
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.execution.process import environment
 from ganetics.metrics import frechet_distance, neighbourhood_scores
-from ganetics.records import to_json
+from ganetics.records import write_json
 from ganetics.training import RECIPES, sample
 from ganetics.trial import Features, TrialData, load_trial_data, run_trial
 
@@ -82,7 +81,7 @@ def main() -> None:
         "environment": environment(),
     }
     given.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(given.out / "summary.json", (to_json(result, indent=1) + "\n").encode())
+    write_json(given.out / "summary.json", result)
 
 
 if __name__ == "__main__":

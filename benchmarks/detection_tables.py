@@ -15,7 +15,7 @@ from marked import markdown, run
 
 from ganetics.anomaly.compare import Comparison, Row
 from ganetics.metrics.detection import Difference, Figure
-from ganetics.records import from_json, read_text
+from ganetics.records import read_record
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "detection.md"
@@ -33,7 +33,7 @@ def comparison(name: str, family: str) -> str:
     where = ROOT / "results" / "detection" / name / f"compared-{family}" / "comparison.json"
     if not where.exists():
         raise FileNotFoundError(where)
-    found = from_json(Comparison, read_text(where, "comparison"), where=str(where))
+    found = read_record(Comparison, where)
     chance = found.abnormal / (found.normal + found.abnormal)
     said = (
         f"{found.normal:,} normal and {found.abnormal:,} abnormal images of {found.groups} groups (average precision "

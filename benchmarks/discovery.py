@@ -22,7 +22,6 @@ from statistics import fmean
 from typing import Any
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
 from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.benchmark.protocol import departures, frozen
@@ -31,7 +30,7 @@ from ganetics.benchmark.tables import Line, distance
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.cli.losses_given import contenders_given
 from ganetics.execution.log import Log, read_config_as
-from ganetics.records import Record, from_json, read_text, to_json
+from ganetics.records import Record, read_record, write_json
 
 GANETIC = "ganetic"
 VARIANTS = (GANETIC, "ganetic-batch-sum")
@@ -166,11 +165,11 @@ def main() -> None:
             raise InputError(f"{path}: must not be there, what is frozen stays")
         begun = freeze(given.loss, given.text, given.runs)
         given.out.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (to_json(begun.model_dump(mode="json"), indent=1) + "\n").encode())
+        write_json(path, begun.model_dump(mode="json"))
         return
-    plan = from_json(Discovery, read_text(path, "protocol"), where=str(path))
+    plan = read_record(Discovery, path)
     result = {"command": "python benchmarks/discovery.py judge", **judged(plan)}
-    write_atomically(given.out / "summary.json", (to_json(result, indent=1) + "\n").encode())
+    write_json(given.out / "summary.json", result)
     for one in result["quality"]:
         print(one["loss"], "against", one["reference"], one["ratio"], one["p_holm"])
 

@@ -27,14 +27,13 @@ from pathlib import Path
 
 from commands import Command, carry_out, need
 
-from ganetics._files import write_atomically
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.anomaly.detectors import FAnoGAN
 from ganetics.anomaly.fit import fitted_detector, prepared_again
 from ganetics.execution.process import prepare
 from ganetics.features import load_extractor
 from ganetics.metrics import kernel_distance
-from ganetics.records import to_json
+from ganetics.records import write_json
 from ganetics.training.sampling import decode, latents
 
 RATES = (0.3, 1.0, 3.0)
@@ -162,7 +161,7 @@ def chosen_rates(study: Study, gans: Sequence[Gan], workers: int) -> dict[str, f
         }
         for gan in gans
     }
-    write_atomically(study.out / "rates.json", (to_json(found, indent=1) + "\n").encode())
+    write_json(study.out / "rates.json", found)
     return chosen
 
 
@@ -206,7 +205,7 @@ def failures(study: Study, labels: Sequence[str]) -> dict[str, str]:
         failure = json.loads((study.work / label / "fit.json").read_text(encoding="utf-8"))["failure"]
         if failure is not None:
             found[label] = str(failure["message"])
-    write_atomically(study.out / "failures.json", (to_json(found, indent=1) + "\n").encode())
+    write_json(study.out / "failures.json", found)
     return found
 
 

@@ -18,11 +18,10 @@ from discovery import geometric_mean
 from repeat import final_runs, trained_again
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics.benchmark.tables import distance
 from ganetics.execution.log import Log
 from ganetics.execution.process import environment, prepare
-from ganetics.records import to_json
+from ganetics.records import write_json
 
 FIELDS = (
     "loss", "lr", "seed", "steps", "dataset", "split", "recipe", "extractor", "extractor_digest", "n", "fid", "kid",
@@ -81,7 +80,7 @@ def main() -> None:
         "losses": summary(log.read()),
         "environment": environment(),
     }
-    write_atomically(given.out / "summary.json", (to_json(result, indent=1) + "\n").encode())
+    write_json(given.out / "summary.json", result)
 
 
 if __name__ == "__main__":

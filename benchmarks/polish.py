@@ -22,7 +22,6 @@ from typing import Any
 from polish_constants import Polish
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics._random import seed_of
 from ganetics.benchmark.estimate import Estimate, ratio
 from ganetics.catalogue import expression_of
@@ -30,7 +29,7 @@ from ganetics.execution import Executor, PoolExecutor, RunFolder
 from ganetics.execution.process import environment
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Expression
-from ganetics.records import Recipe, Record, log_distance, to_json
+from ganetics.records import Recipe, Record, log_distance, write_json
 from ganetics.training import RECIPES
 from ganetics.trial import TrialJob, TrialReply, run_job
 
@@ -214,7 +213,7 @@ def main() -> None:
         run.begin(config.model_dump(mode="json"), resume=(given.out / "config.json").exists())
         run.note_environment(environment())
         found = summary(Trials(run, config, pool, given.data_dir))
-        write_atomically(given.out / "summary.json", (to_json(found, indent=1) + "\n").encode())
+        write_json(given.out / "summary.json", found)
     print(json.dumps({parent: one["difference_confirmed"] for parent, one in found["parents"].items()}, indent=1))
 
 

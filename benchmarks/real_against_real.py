@@ -15,11 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ganetics._files import write_atomically
 from ganetics.data import load
 from ganetics.execution.process import environment
 from ganetics.generation.sample import write_images
-from ganetics.records import to_json
+from ganetics.records import write_json
 
 
 def main() -> None:
@@ -46,7 +45,7 @@ def main() -> None:
         "environment": environment(),
     }
     given.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(given.out / "summary.json", (to_json(result, indent=1) + "\n").encode())
+    write_json(given.out / "summary.json", result)
     print(json.dumps(found))
 
 

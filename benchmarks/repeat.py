@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics.benchmark.config import BenchConfig
 from ganetics.benchmark.plan import Run, plan, recipe_of, split
 from ganetics.benchmark.run import NEIGHBOURS, run_line
@@ -24,7 +23,7 @@ from ganetics.data.load import is_named
 from ganetics.execution import InProcessExecutor
 from ganetics.execution.log import Log, read_config_as
 from ganetics.execution.process import environment, prepare
-from ganetics.records import to_json
+from ganetics.records import to_json, write_json
 from ganetics.trial import TrialJob, load_trial_data, run_job
 
 Archived = tuple[Run, dict[str, Any]]
@@ -124,7 +123,7 @@ def main() -> None:
         "environment": here,
     }
     given.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(given.out / "summary.json", (to_json(result, indent=1) + "\n").encode())
+    write_json(given.out / "summary.json", result)
 
 
 if __name__ == "__main__":

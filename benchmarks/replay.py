@@ -27,9 +27,8 @@ from replay_racing import Cost, Ladder, Rung, racing
 from replay_surrogate import preselected, surrogate
 from replay_twins import screened, twins
 
-from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
-from ganetics.records import to_json
+from ganetics.records import to_json, write_json
 
 NAMED = (
     Ladder((Rung(150, 1), Rung(300, 2), Rung(600, 3)), 3),
@@ -162,11 +161,11 @@ def main() -> None:
     costs = given.pool / "cost.json"
     if given.data_dir:
         measured = asdict(measure_cost(given.data_dir))
-        write_atomically(costs, (to_json(measured, indent=1) + "\n").encode())
+        write_json(costs, measured)
     pool = read(given.pool, given.seeds)
     cost = scaled(Cost(**json.loads(costs.read_text(encoding="utf-8"))), pool)
     found = summary(pool, cost, given.search, replicates=given.replicates)
-    write_atomically(given.pool / "summary.json", (to_json(found, indent=1) + "\n").encode())
+    write_json(given.pool / "summary.json", found)
     print(readable(found))
 
 

@@ -24,11 +24,10 @@ import numpy as np
 from scipy.stats import t as student
 from synthetic import Landscape, Scores, core_seconds, costs, made_up, measured, searched, synthetic_config
 
-from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
 from ganetics.execution import Log
 from ganetics.expressions.primitives import Array
-from ganetics.records import to_json
+from ganetics.records import write_json
 from ganetics.search.evolve import Search, Trial
 
 WORKERS = tuple(2**power for power in range(13))
@@ -243,7 +242,7 @@ def main() -> None:
         "lag": searches(given.seeds, given.trials),
     }
     given.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(given.out / "summary.json", (to_json(found, indent=1) + "\n").encode())
+    write_json(given.out / "summary.json", found)
     print(table(found))
 
 

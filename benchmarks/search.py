@@ -23,11 +23,10 @@ from typing import Any
 
 from search_plain import incumbents, search_plainly
 
-from ganetics._files import write_atomically
 from ganetics._random import seed_of
 from ganetics.execution import Executor, Log, PoolExecutor, RunFolder
 from ganetics.execution.process import environment
-from ganetics.records import to_json
+from ganetics.records import write_json
 from ganetics.search import run_search
 from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import ladder
@@ -234,7 +233,7 @@ def main() -> None:
         confirmed = confirm(given.out, pool, losses, data)
     spared = spared_by_screen([given.out / f"plain-{seed}" for seed in range(given.seeds)])
     found = summary(ways, confirmed, spared)
-    write_atomically(given.out / "summary.json", (to_json(found, indent=1) + "\n").encode())
+    write_json(given.out / "summary.json", found)
     print(json.dumps({key: found[key] for key in ("speedup", "target_log_fid", "plain", "full")}, indent=1))
 
 

@@ -27,12 +27,11 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from ganetics._files import write_atomically
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.execution.log import Log
 from ganetics.execution.process import prepared
 from ganetics.expressions.text import parse
-from ganetics.records import to_json
+from ganetics.records import write_json
 from ganetics.search import toy as gate
 
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
@@ -237,11 +236,11 @@ def main() -> None:
     parser.add_argument("--search", type=Path)
     given = parser.parse_args()
     found = summary(given.pool, train(given.pool, given.seeds), given.seeds)
-    write_atomically(given.pool / "toy.json", (to_json(found, indent=1) + "\n").encode())
+    write_json(given.pool / "toy.json", found)
     show(found)
     if given.search is not None:
         of_search = of_a_search(given.search)
-        write_atomically(given.pool / "toy-search.json", (to_json(of_search, indent=1) + "\n").encode())
+        write_json(given.pool / "toy-search.json", of_search)
         for name, part in of_search.items():
             print(name, *(f"{key} {value}" for key, value in part.items()), sep="\n  ")
 

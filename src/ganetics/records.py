@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from ganetics._check import InputError
+from ganetics._files import write_atomically
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -314,3 +315,21 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"{what}: {path} must be text (UTF-8), it holds other bytes") from None
     except OSError as error:
         raise InputError(f"{what}: cannot read {path}: {error}") from None
+
+
+def read_record(kind: type[T], path: Path, what: str | None = None) -> T:
+    """Read a record of class ``kind`` from a file of JSON.
+
+    Raises:
+        InputError: no such file, or it holds something else; names ``what``, by default the file's name, and the path.
+    """
+    return from_json(kind, read_text(path, what or path.stem), where=str(path))
+
+
+def write_json(path: Path, value: Record | Any, *, indent: int | None = 1) -> None:
+    """Write JSON in the stable form of :func:`to_json`, whole or not at all.
+
+    Raises:
+        OSError: the disk is full or the folder not writable; names the file.
+    """
+    write_atomically(path, (to_json(value, indent=indent) + "\n").encode())

@@ -27,7 +27,7 @@ from ganetics.metrics.detection import (
     paired_difference,
 )
 from ganetics.metrics.significance import holm
-from ganetics.records import Record, from_json, read_text
+from ganetics.records import Record, read_record, read_text
 
 Array = npt.NDArray[np.float64]
 COLUMNS = ("path", "group", "label", "pred_score")
@@ -166,7 +166,7 @@ def read_run(folder: Path) -> TestedRun:
         InputError: a file is missing or damaged.
     """
     where = folder / "run.json"
-    summary = from_json(RunSummary, read_text(where, "run"), where=str(where))
+    summary = read_record(RunSummary, where)
     file = folder / "scores.csv"
     rows = list(csv.reader(io.StringIO(read_text(file, "scores"))))
     try:

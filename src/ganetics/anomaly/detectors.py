@@ -19,7 +19,7 @@ from ganetics.anomaly.ganomaly import GANomaly
 from ganetics.anomaly.neighbours import Neighbours
 from ganetics.anomaly.padim import Padim
 from ganetics.anomaly.settings import Preprocessing, Settings
-from ganetics.records import Record, from_json, read_text, to_json
+from ganetics.records import Record, read_record, write_json
 
 __all__ = [
     "AutoEncoder",
@@ -76,7 +76,7 @@ def save(folder: Path, detector: Detector[Any], preprocessing: Preprocessing) ->
     tensors = {name: value.detach().cpu().contiguous() for name, value in detector.tensors().items()}
     write_atomically(folder / TENSORS, save_tensors(tensors))
     # last: it says that the rest is there
-    write_atomically(folder / FILE, (to_json(saved, indent=1) + "\n").encode())
+    write_json(folder / FILE, saved)
 
 
 def load(folder: Path) -> tuple[Detector[Any], Preprocessing]:
@@ -86,7 +86,7 @@ def load(folder: Path) -> tuple[Detector[Any], Preprocessing]:
         InputError: there is none, a file is damaged, or it is of a version that this release does not know.
     """
     where = folder / FILE
-    saved = from_json(Saved, read_text(where, "detector"), where=str(where))
+    saved = read_record(Saved, where)
     detector = build(saved.settings, seed=saved.seed)
     try:
         detector.restore(load_tensors((folder / TENSORS).read_bytes()), saved.frozen)

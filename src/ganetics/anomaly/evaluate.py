@@ -28,7 +28,7 @@ from ganetics.anomaly.testset import Options, TestSet, assembled, note_look
 from ganetics.metrics.curves import precision_recall, roc
 from ganetics.metrics.detection import Figure, Resamples, auroc, average_precision, share_above
 from ganetics.metrics.localisation import pixel_auroc, region_overlap
-from ganetics.records import to_json
+from ganetics.records import write_json
 
 Array = npt.NDArray[np.float64]
 BINS = 40
@@ -296,4 +296,4 @@ def _write_scores(path: Path, test: TestSet, scores: Array) -> None:
 
 
 def _write(path: Path, record: Evaluation | RunSummary) -> None:
-    write_atomically(path, (to_json(record, indent=1) + "\n").encode())
+    write_json(path, record)

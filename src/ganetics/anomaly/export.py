@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 import ganetics
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.anomaly import onnx_script
 from ganetics.anomaly.detectors import FILE, TENSORS
@@ -21,7 +20,7 @@ from ganetics.anomaly.images import prepared
 from ganetics.anomaly.networks import NetworkDetector, Scorer
 from ganetics.anomaly.settings import Preprocessing
 from ganetics.models.graph import run_graph, runtime, write_graph
-from ganetics.records import to_json
+from ganetics.records import write_json
 
 CHECKED = 32
 """Images that both graphs are compared on."""
@@ -89,7 +88,7 @@ def export(run: Path, out: Path) -> list[str]:
         "outputs": OUTPUTS,
         "version": ganetics.__version__,
     }
-    write_atomically(out / "about.json", (to_json(about, indent=1) + "\n").encode())
+    write_json(out / "about.json", about)
     shutil.copy(onnx_script.__file__, out / "score.py")
     return [FILE, TENSORS, "model.onnx", "about.json", "score.py"]
 

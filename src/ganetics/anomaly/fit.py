@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics.anomaly.detector import Detector, Place
 from ganetics.anomaly.detectors import build, load, save
 from ganetics.anomaly.images import Images, Progress, list_of, read_images, seen_in
@@ -23,7 +22,7 @@ from ganetics.anomaly.results import FitResult
 from ganetics.anomaly.settings import DetectConfig, Parts, Places, Preprocessing, Settings
 from ganetics.data.listing import Listing, channels_in
 from ganetics.execution.log import RunFolder, read_config_as
-from ganetics.records import Failure, FailureKind, from_json, from_values, read_text, to_json
+from ganetics.records import Failure, FailureKind, from_values, read_record, write_json
 from ganetics.training import Diverged
 
 Told = Callable[[int, int, str], None]
@@ -132,7 +131,7 @@ def prepared_again(run: Path, *, on_progress: Progress | None = None, calibratio
         InputError: they are gone, or others than the run began with.
     """
     config, file = stored_configuration(run), run / "places.json"
-    places = from_json(Places, read_text(file, "places of the images"), where=str(file))
+    places = read_record(Places, file, "places of the images")
     listing = list_of(places.normal, config.groups, "normal")
     images = read_images(listing, config.preprocessing, on_progress=on_progress)
     if images.identity.sha256 != config.data.sha256:
@@ -164,12 +163,12 @@ def fit(run: Path, prepared: Prepared, *, resume: bool = False, on_progress: Tol
     config = prepared.config
     with RunFolder(run) as folder:
         folder.begin(config.model_dump(mode="json"), resume=resume)
-        write_atomically(run / "places.json", (to_json(prepared.places, indent=1) + "\n").encode())
+        write_json(run / "places.json", prepared.places)
         finished = run / "fit.json"
         if finished.exists():
-            return from_json(FitResult, read_text(finished, "fit"), where=str(finished))
+            return read_record(FitResult, finished)
         result = _fitted(run, prepared, on_progress)
-        write_atomically(finished, (to_json(result, indent=1) + "\n").encode())
+        write_json(finished, result)
         shutil.rmtree(run / "unfinished", ignore_errors=True)
         return result
 
@@ -184,7 +183,7 @@ def fitted_detector(run: Path) -> tuple[DetectConfig, Detector[Any], Preprocessi
     finished = run / "fit.json"
     if not finished.exists():
         raise InputError(f"{run}: is not fitted yet: ganetics detect fit {run} --resume goes on")
-    result = from_json(FitResult, read_text(finished, "fit"), where=str(finished))
+    result = read_record(FitResult, finished)
     if result.failure is not None:
         raise InputError(f"{run}: has no detector, its training failed: {result.failure.message}")
     return config, *load(run / "checkpoint")

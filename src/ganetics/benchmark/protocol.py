@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics.benchmark.collapse import RULE
 from ganetics.benchmark.config import BenchConfig, Protocol
 from ganetics.benchmark.cost import expected_seconds
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Line, counts, plan, seeds, split
 from ganetics.execution.log import first_difference
-from ganetics.records import FailureKind, from_json, read_text, to_json
+from ganetics.records import FailureKind, read_record, to_json, write_json
 
 FILE = "protocol.json"
 ANALYSIS = (
@@ -72,7 +71,7 @@ def freeze(folder: Path, config: BenchConfig) -> None:
     path = folder / FILE
     if config.protocol is not None and not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (to_json(protocol_of(config), indent=1) + "\n").encode())
+        write_json(path, protocol_of(config))
 
 
 def frozen(folder: Path, config: BenchConfig) -> Protocol | None:
@@ -113,7 +112,7 @@ def departures(protocol: Protocol, config: BenchConfig, lines: Sequence[Line], *
 
 
 def _read(path: Path) -> Protocol:
-    return from_json(Protocol, read_text(path, "protocol"), where=str(path))
+    return read_record(Protocol, path)
 
 
 def _settings(config: BenchConfig) -> dict[str, Any]:

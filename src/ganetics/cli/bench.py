@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics.benchmark.config import BenchConfig, Contender
 from ganetics.benchmark.plan import plan
 from ganetics.benchmark.protocol import FILE, bound, freeze, frozen
@@ -29,7 +28,7 @@ from ganetics.cli.tables import show
 from ganetics.data import is_named, resolved
 from ganetics.execution import Log, RunFolder
 from ganetics.execution.log import check_begin, hold, read_config_as
-from ganetics.records import from_values, to_json
+from ganetics.records import from_values, write_json
 from ganetics.report import write_bench_report
 
 if TYPE_CHECKING:
@@ -305,7 +304,7 @@ def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Resu
         frozen(run, config)
         floors = {split: _floor(one) for split, one in begun.data.items()}
         # beside the configuration, not in it: its last digits may differ on another machine
-        write_atomically(run / "reference.json", (to_json(floors, indent=1) + "\n").encode())
+        write_json(run / "reference.json", floors)
         if changes := folder.note_environment(environment()):
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"

@@ -15,6 +15,7 @@ from ganetics._check import InputError
 from ganetics.cli.console import console, help_if_alone, print_json, progress, warn
 from ganetics.cli.detector_given import given_settings
 from ganetics.cli.images import GROUPS, warn_of_skipped
+from ganetics.records import write_json
 
 if TYPE_CHECKING:
     from ganetics.anomaly.results import Evaluation, FitResult
@@ -250,13 +251,12 @@ def compare(
     from ganetics._files import write_atomically
     from ganetics.anomaly.compare import compare as compare_runs
     from ganetics.anomaly.compare import to_csv
-    from ganetics.records import to_json
 
     found = compare_runs(folders, reference=reference)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "comparison.csv", to_csv(found).encode())
-        write_atomically(out / "comparison.json", (to_json(found, indent=1) + "\n").encode())
+        write_json(out / "comparison.json", found)
     if as_json:
         print_json(found)
         return

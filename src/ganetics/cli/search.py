@@ -21,7 +21,7 @@ from ganetics.cli.losses_given import penalties_given
 from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
-from ganetics.records import Recipe, from_values, to_json
+from ganetics.records import Recipe, from_values, write_json
 from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import ladder, parse_rungs
 from ganetics.search.pairs import written
@@ -225,7 +225,6 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
         InputError: the folder holds another run, or one although ``resume`` is false.
         OSError: the disk is full or the folder not writable; all finished work is kept.
     """
-    from ganetics._files import write_atomically
     from ganetics.data.audit import write_audit
     from ganetics.execution import RunFolder
     from ganetics.execution.process import environment
@@ -239,7 +238,7 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
         write_audit(run, search.audit)
         # beside the configuration, not in it: its last digits may differ on another machine
         facts = {"floor": reference.floor, "floor_n": reference.floor_count}
-        write_atomically(run / "reference.json", (to_json(facts) + "\n").encode())
+        write_json(run / "reference.json", facts, indent=None)
         if changes := folder.note_environment(environment()):
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"

@@ -6,11 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from ganetics._files import write_atomically
 from ganetics.data.findings import RULES, Facts, Finding, Severity, columns
 from ganetics.data.listing import Listing
 from ganetics.data.measure import Measured
-from ganetics.records import Record, to_json
+from ganetics.records import Record, write_json
 
 
 class Audit(Record):
@@ -45,7 +44,7 @@ class Audit(Record):
 def write_audit(run: Path, found: Audit | None) -> None:
     """Write the audit of a run's images into its folder, if there is one."""
     if found is not None:
-        write_atomically(run / "audit.json", (to_json(found, indent=1) + "\n").encode())
+        write_json(run / "audit.json", found)
 
 
 def audit(listing: Listing, measured: Measured) -> Audit:

@@ -15,10 +15,10 @@ from typing import Any, Self, TypeVar
 from pydantic_core import from_json as parsed
 
 from ganetics._check import InputError
-from ganetics._files import sync, write_atomically
+from ganetics._files import sync
 from ganetics.execution.executor import Completed
 from ganetics.execution.process import uncollected
-from ganetics.records import Record, from_json, read_text, to_json
+from ganetics.records import Record, from_json, read_text, to_json, write_json
 
 T = TypeVar("T", bound=Record)
 KINDS: Mapping[str, str] = {
@@ -59,7 +59,7 @@ class RunFolder:
         """
         _check_configuration(self.path, config, resume=resume)
         if not resume:
-            write_atomically(self.path / "config.json", (to_json(config, indent=2) + "\n").encode())
+            write_json(self.path / "config.json", config, indent=2)
 
     def commit(self, done: Sequence[tuple[Mapping[str, Any], Completed]], *, elapsed: float) -> None:
         """Add results to the archive, each a line with ``kind`` and ``index``, and what they cost to the timings.
@@ -95,7 +95,7 @@ class RunFolder:
         try:
             stored = dict(json.loads(path.read_text(encoding="utf-8")))
         except (FileNotFoundError, TypeError, ValueError):
-            write_atomically(path, (to_json(dict(environment), indent=2) + "\n").encode())
+            write_json(path, dict(environment), indent=2)
             return []
         return sorted(name for name, value in environment.items() if stored.get(name) != value)
 

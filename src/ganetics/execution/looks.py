@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
-from ganetics.records import to_json
+from ganetics.records import write_json
 
 
 def note_look(path: Path, what: str, **seen: Any) -> tuple[str, int]:
@@ -34,5 +33,5 @@ def note_look(path: Path, what: str, **seen: Any) -> tuple[str, int]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     looks.append({"at": now, **seen})
     first = (firsts or [now])[0]
-    write_atomically(path, (to_json({"first": first, "count": len(looks), "looks": looks}, indent=1) + "\n").encode())
+    write_json(path, {"first": first, "count": len(looks), "looks": looks})
     return first, len(looks)

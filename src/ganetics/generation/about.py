@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ganetics._files import write_atomically
-from ganetics.records import Record, from_json, read_text, to_json
+from ganetics.records import Record, read_record, write_json
 
 FILE = "about.json"
 
@@ -32,7 +31,7 @@ class About(Record):
 
 def write_about(run: Path, about: About) -> None:
     """Keep what is stated with the run, in place of what was stated before."""
-    write_atomically(run / FILE, (to_json(about, indent=2) + "\n").encode())
+    write_json(run / FILE, about, indent=2)
 
 
 def stored_about(run: Path) -> About | None:
@@ -42,4 +41,4 @@ def stored_about(run: Path) -> About | None:
         InputError: the file is damaged.
     """
     path = run / FILE
-    return from_json(About, read_text(path, "about"), where=str(path)) if path.exists() else None
+    return read_record(About, path) if path.exists() else None

@@ -16,7 +16,7 @@ from ganetics.generation.about import About, stored_about
 from ganetics.generation.command import beyond_command, train_command
 from ganetics.generation.results import FitConfig, FitResult, stored_configuration
 from ganetics.losses.theory import theory_card
-from ganetics.records import Record, from_json, read_text
+from ganetics.records import Record, read_record, read_text
 
 T = TypeVar("T", bound=Record)
 THEORY = 2
@@ -76,7 +76,7 @@ def card_facts(run: Path) -> CardFacts:
 
 
 def _read(kind: type[T], path: Path, what: str) -> T | None:
-    return from_json(kind, read_text(path, what), where=str(path)) if path.exists() else None
+    return read_record(kind, path, what) if path.exists() else None
 
 
 def _loss_facts(text: str) -> LossFacts:

@@ -23,7 +23,7 @@ from ganetics.generation.results import FitConfig, stored_configuration
 from ganetics.generation.sample import best_state
 from ganetics.models import build_gan
 from ganetics.models.graph import OPSET, run_graph, runtime, write_graph
-from ganetics.records import DataIdentity, Recipe, Record, from_json, read_text, to_json
+from ganetics.records import DataIdentity, Recipe, Record, read_record, write_json
 from ganetics.training import TrainingState
 
 WEIGHTS, DESCRIPTION, GRAPH, SCRIPT = "generator.safetensors", "generator.json", "generator.onnx", "sample.py"
@@ -92,7 +92,7 @@ def export(run: Path, out: Path) -> tuple[list[str], str | None]:
     weights = save_tensors({key: value.contiguous() for key, value in state.sampler.state_dict().items()})
     write_atomically(out / WEIGHTS, weights)
     description = _described(config, state, weights, graph)
-    write_atomically(out / DESCRIPTION, (to_json(description, indent=1) + "\n").encode())
+    write_json(out / DESCRIPTION, description)
     if graph is None:
         return [WEIGHTS, DESCRIPTION], missing
     shutil.copy(onnx_script.__file__, out / SCRIPT)
@@ -121,7 +121,7 @@ def load_generator(folder: Path) -> tuple[nn.Module, ExportedGenerator]:
         InputError: a file is missing or damaged, or the weights are not those that the description names.
     """
     where = folder / DESCRIPTION
-    described = from_json(ExportedGenerator, read_text(where, "generator"), where=str(where))
+    described = read_record(ExportedGenerator, where)
     try:
         content = (folder / WEIGHTS).read_bytes()
     except OSError as error:

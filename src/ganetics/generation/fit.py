@@ -16,7 +16,6 @@ from typing import Any, cast
 import torch
 
 from ganetics._check import InputError
-from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.data import ImageSet, resolved
@@ -30,7 +29,14 @@ from ganetics.generation.timing import noted
 from ganetics.generation.tracking import TensorBoard
 from ganetics.generation.watch import Progress, Watcher
 from ganetics.models import build_gan
-from ganetics.records import FailureKind, Outcome, Recipe, from_json, from_values, read_text, to_json
+from ganetics.records import (
+    FailureKind,
+    Outcome,
+    Recipe,
+    from_values,
+    read_record,
+    write_json,
+)
 from ganetics.training import Diverged, TrainingState, checkpoint, start, train
 from ganetics.training.ranks import Ranks, check_devices, launch
 from ganetics.trial import TrialData, advance
@@ -126,20 +132,20 @@ def fit(
         finished = run / "metrics.json"
         if resume and (run / "config.json").exists() and _goes_on(stored_configuration(run), config):
             finished.unlink(missing_ok=True)
-            write_atomically(run / "config.json", (to_json(config, indent=2) + "\n").encode())
+            write_json(run / "config.json", config, indent=2)
         folder.begin(config.model_dump(mode="json"), resume=resume)
         write_audit(run, audit)
         if about is not None:
             write_about(run, about)
         if finished.exists():
-            return from_json(FitResult, read_text(finished, "metrics"), where=str(finished))
+            return read_record(FitResult, finished)
         folder.note_environment(environment())
         job = (run, config, data, tensorboard, on_progress)
         if devices == 1:
             result = _fit(Ranks(), torch.device(device), *job)
         else:
             result = launch(_fit, *job, device=device, devices=devices)
-        write_atomically(finished, (to_json(result, indent=2) + "\n").encode())
+        write_json(finished, result, indent=2)
         return result
 
 

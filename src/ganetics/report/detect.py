@@ -17,7 +17,7 @@ from ganetics.anomaly.results import Baseline, Evaluation, FitResult, Histogram,
 from ganetics.anomaly.settings import DetectConfig
 from ganetics.execution.log import read_config_as
 from ganetics.metrics.detection import Figure
-from ganetics.records import Penalty, from_json, read_text
+from ganetics.records import Penalty, read_record
 from ganetics.report.charts import Axis, Chart, linear_axis, tick
 from ganetics.report.page import environment, picture
 from ganetics.report.verdict import counted
@@ -73,7 +73,7 @@ def write_detect_report(run: Path, folder: Path | None = None) -> Path:
 
 
 def _read(kind: type[Any], path: Path) -> Any:
-    return from_json(kind, read_text(path, path.stem), where=str(path)) if path.exists() else None
+    return read_record(kind, path) if path.exists() else None
 
 
 def _content(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ganetics._check import InputError
 from ganetics.execution.log import Log
 from ganetics.generation.results import Evaluation, FitConfig, FitResult, stored_configuration
-from ganetics.records import Outcome, Record, from_json, read_text, to_json
+from ganetics.records import Outcome, Record, from_json, read_record, to_json
 from ganetics.report.grids import top_rows
 from ganetics.report.page import PNG
 from ganetics.report.run import optional_object
@@ -119,7 +119,7 @@ def read_train(folder: Path) -> TrainRun:
 
 
 def _read(kind: type[T], path: Path) -> T | None:
-    return from_json(kind, read_text(path, path.stem), where=str(path)) if path.exists() else None
+    return read_record(kind, path) if path.exists() else None
 
 
 def _of_state(path: Path, step: int | None) -> Evaluation | None:

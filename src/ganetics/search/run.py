@@ -20,7 +20,7 @@ from ganetics._files import write_atomically
 from ganetics.execution import Completed, Executor, RunFolder
 from ganetics.execution.lines import check_lines
 from ganetics.execution.process import uncollected
-from ganetics.records import Outcome, Recipe, log_distance, to_json
+from ganetics.records import Outcome, Recipe, log_distance, write_json
 from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Candidate, Search, Trial, finalists
 from ganetics.search.fame import hall_of_fame
@@ -357,7 +357,7 @@ def trial_line(trial: Trial, outcome: Outcome) -> Line:
 def write_hall_of_fame(folder: Path, config: SearchConfig, lines: Sequence[Line]) -> list[Line]:
     """Write ``hall_of_fame.json`` from the archive's lines, and return what is in it."""
     fame = hall_of_fame(config, lines)
-    write_atomically(folder / "hall_of_fame.json", (to_json(fame, indent=1) + "\n").encode())
+    write_json(folder / "hall_of_fame.json", fame)
     return fame
 
 

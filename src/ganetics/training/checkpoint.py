@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ganetics._check import InputError, error_line
 from ganetics._files import remove_abandoned, write_atomically
-from ganetics.records import Recipe, Record, from_json, read_text, to_json
+from ganetics.records import Recipe, Record, read_record, to_json
 from ganetics.training.ranks import Ranks
 from ganetics.training.state import TrainingState, start
 
@@ -94,7 +94,7 @@ def load(folder: Path, *, device: torch.device | str = "cpu", ranks: Ranks | Non
     """
     folder = Path(folder)
     where = folder / STATE_FILE
-    saved = from_json(_Saved, read_text(where, "checkpoint"), where=str(where))
+    saved = read_record(_Saved, where, "checkpoint")
     if Path(saved.tensors).name != saved.tensors:
         raise InputError(f"{where}: tensors must name a file in the same folder, got {saved.tensors!r}")
     state = start(saved.recipe, saved.seed, device, ranks=ranks)
