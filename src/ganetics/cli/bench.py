@@ -19,8 +19,21 @@ from ganetics.cli.audit import checked
 from ganetics.cli.bench_cost import cost, show_cost
 from ganetics.cli.bench_options import BASELINE, FIELDS, LOSSES, command_line, defaults
 from ganetics.cli.console import progress, warn
-from ganetics.cli.images import GROUPS
 from ganetics.cli.losses_given import warn_of_losses
+from ganetics.cli.options import (
+    AcceptAudit,
+    Address,
+    AsJson,
+    DataDir,
+    Dataset,
+    Groups,
+    MemoryMib,
+    Precision,
+    RecipeName,
+    Resume,
+    Where,
+    Workers,
+)
 from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
@@ -57,15 +70,10 @@ def bench(
             f"best; separated by commas [default: {LOSSES}]"
         ),
     ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
-    ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
-    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
-    accept_audit: Annotated[
-        bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
-    ] = False,
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    groups: Groups = None,
+    accept_audit: AcceptAudit = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="of each loss at its own best rate [default: 10]")] = None,
     common_seeds: Annotated[
         int | None, typer.Option(min=0, help="of all losses at the recipe's rate [default: 5]")
@@ -79,15 +87,13 @@ def bench(
     ] = None,
     batch_sizes: Annotated[str | None, typer.Option(help="also train at these, such as 16,64,128")] = None,
     batch_seeds: Annotated[int | None, typer.Option(min=1, help="of each loss at each batch size [default: 3]")] = None,
-    recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
+    recipe: RecipeName = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator")] = None,
     extractor: Annotated[str | None, typer.Option(help="what makes features of images [default: the recipe's]")] = None,
     samples: Annotated[
         int | None, typer.Option(min=10, help="generated images for a score, and at most so many real ones")
     ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32, or bfloat16: faster where the processor has it [default: the recipe's]")
-    ] = None,
+    precision: Precision = None,
     score_at: Annotated[
         str | None, typer.Option(help="steps at which to measure on the way, or none [default: at each quarter]")
     ] = None,
@@ -112,18 +118,12 @@ def bench(
             "writes protocol.json, and nothing else",
         ),
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="processes [default: one a core, as memory allows; Ray: its CPUs]")
-    ] = None,
-    executor: Annotated[Executors, typer.Option(help="where trials run")] = Executors.pool,
-    address: Annotated[
-        str | None, typer.Option(help="of a Ray cluster, HOST:PORT or auto [default: start one]")
-    ] = None,
-    memory_mib: Annotated[
-        int | None, typer.Option(min=100, help="memory that a job may take beyond an idle worker [default: no limit]")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    workers: Workers = None,
+    executor: Where = Executors.pool,
+    address: Address = None,
+    memory_mib: MemoryMib = None,
+    resume: Resume = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare losses: choose each one's learning rate on tuning seeds, then train on fresh seeds; two tables.
 

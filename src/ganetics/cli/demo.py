@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ganetics.cli.options import AsJson
 from ganetics.cli.place import Place
 from ganetics.cli.recipes import chosen_recipe
 from ganetics.cli.search import carry_out, prepared, show
@@ -23,7 +24,7 @@ def demo(
     ),
     workers: Annotated[int | None, typer.Option(min=1, help="processes [default: one a core]")] = None,
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Evolve losses on 8×8 digits in a few minutes and write a report with pictures. No network is needed."""
     recipe = chosen_recipe(None, DATASET)

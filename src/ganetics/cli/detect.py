@@ -14,7 +14,8 @@ from rich.table import Table
 from ganetics._check import InputError
 from ganetics.cli.console import console, help_if_alone, print_json, progress, warn
 from ganetics.cli.detector_given import given_settings
-from ganetics.cli.images import GROUPS, warn_of_skipped
+from ganetics.cli.images import warn_of_skipped
+from ganetics.cli.options import GROUPS, AsJson, Groups
 from ganetics.records import write_json
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Learn what is normal, and find what is not.", add_completion=False, rich_markup_mode=None)
 app.callback(invoke_without_command=True)(help_if_alone)
 Run = Annotated[Path, typer.Argument(help="folder of the run")]
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 WARNINGS = 5
 """Lines about single images; the rest is counted."""
 
@@ -34,7 +34,7 @@ WARNINGS = 5
 def fit(
     run: Annotated[Path, typer.Argument(help="folder of the run; made if missing")],
     normal: Annotated[str | None, typer.Option(help="folder or .csv of normal images, and of nothing else")] = None,
-    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
+    groups: Groups = None,
     detector: Annotated[
         str | None,
         typer.Option(

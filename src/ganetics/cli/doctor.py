@@ -14,7 +14,7 @@ from rich.table import Table
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.cli import audit, calibration
 from ganetics.cli.console import console, print_json, warn
-from ganetics.cli.images import GROUPS
+from ganetics.cli.options import AsJson, Groups
 from ganetics.data import cache_folder
 from ganetics.execution.process import environment
 from ganetics.features import EXTRACTORS
@@ -34,11 +34,11 @@ def doctor(
     data: Annotated[
         str | None, typer.Option(help="audit these images instead: a folder, .csv or .npz, or medmnist:NAME")
     ] = None,
-    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
+    groups: Groups = None,
     html: Annotated[
         Path | None, typer.Option(help="also write the audit as a page with the pictures concerned")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show device, cores, best number of workers, and which extractors and data are at hand.
 

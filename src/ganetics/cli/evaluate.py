@@ -13,6 +13,7 @@ from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.evaluation_shown import show, warn_of
 from ganetics.cli.images import FEW, warn_of_skipped
+from ganetics.cli.options import AsJson
 from ganetics.cli.pages import page_at_end
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="of folders: bring all images to this size (pixels) first")
     ] = None,
     seed: Annotated[int, typer.Option(help="of a run's images, and of the subsets of the kernel distance")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare generated with real images: FID, KID, precision, recall, density, coverage, copies of training images.
 

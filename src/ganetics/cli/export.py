@@ -10,12 +10,13 @@ import typer
 
 from ganetics.cli.console import console, print_json, warn
 from ganetics.cli.model_card import FILE, write_model_card
+from ganetics.cli.options import AsJson
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="folder of a training run")],
     out: Annotated[Path, typer.Option(help="folder to write to; made if missing, else empty")],
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a run's generator to a folder: weights, an ONNX graph checked equal, a script without PyTorch, its card."""
     from ganetics.execution.process import prepare

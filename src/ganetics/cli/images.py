@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
 FEW = 50
 """Below so many images a side every figure is mostly chance."""
-GROUPS = (
-    "of files: regular expression of what in a name (with a slash in it: in a path) must stay in one split, such as a "
-    "patient; or dicom:PatientID"
-)
-"""Help of --groups."""
 
 
 def warn_of_data(data: TrialData) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json
+from ganetics.cli.options import AsJson
 from ganetics.cli.train_page import write_train_page
 
 
@@ -30,7 +31,7 @@ def report(
         str | None,
         typer.Option(help="of several training runs: the loss to compare with [default: each model's published one]"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write RUN/report.html from what the run has recorded so far: one page, no network needed.
 

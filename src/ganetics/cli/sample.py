@@ -9,6 +9,7 @@ import typer
 
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json
+from ganetics.cli.options import AsJson
 
 COUNT = 64
 """Images, if no number is given."""
@@ -36,7 +37,7 @@ def sample(
         str | None, typer.Option("--class", help="of this class, of a conditional run [default: they take turns]")
     ] = None,
     seed: Annotated[int, typer.Option(help="other seeds give other images")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write images that a trained run generates."""
     from ganetics.execution.process import prepare

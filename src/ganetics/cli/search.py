@@ -16,8 +16,20 @@ from ganetics._check import InputError
 from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.guesses import guesses_given, rivals_given
-from ganetics.cli.images import GROUPS
 from ganetics.cli.losses_given import penalties_given
+from ganetics.cli.options import (
+    AcceptAudit,
+    Address,
+    AsJson,
+    DataDir,
+    Dataset,
+    Groups,
+    MemoryMib,
+    RecipeName,
+    Resume,
+    Where,
+    Workers,
+)
 from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place
 from ganetics.cli.recipes import changed, chosen_recipe
@@ -46,15 +58,10 @@ class Mode(StrEnum):
 
 def search(
     run: Annotated[Path, typer.Argument(help="folder of the run; made if missing")],
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
-    ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
-    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
-    accept_audit: Annotated[
-        bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
-    ] = False,
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    groups: Groups = None,
+    accept_audit: AcceptAudit = False,
     mode: Annotated[
         Mode | None,
         typer.Option(
@@ -71,18 +78,12 @@ def search(
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="stop proposing after so long, then the last round")] = None,
     plateau: Annotated[int | None, typer.Option(min=1, help="stop after so many trials without progress")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="processes [default: one a core, as memory allows; Ray: its CPUs]")
-    ] = None,
-    executor: Annotated[Executors, typer.Option(help="where trials run")] = Executors.pool,
-    address: Annotated[
-        str | None, typer.Option(help="of a Ray cluster, HOST:PORT or auto [default: start one]")
-    ] = None,
-    memory_mib: Annotated[
-        int | None, typer.Option(min=100, help="memory that a job may take beyond an idle worker [default: no limit]")
-    ] = None,
+    workers: Workers = None,
+    executor: Where = Executors.pool,
+    address: Address = None,
+    memory_mib: MemoryMib = None,
     seed: Annotated[int | None, typer.Option(help="of everything random [default: 0]")] = None,
-    recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
+    recipe: RecipeName = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator in a full trial")] = None,
     rungs: Annotated[
         str | None,
@@ -111,8 +112,8 @@ def search(
             help="begin with these losses: a hall_of_fame.json, of which those that fit --mode, or a text, one a line"
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in the folder")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    resume: Resume = False,
+    as_json: AsJson = False,
 ) -> None:
     """Evolve losses by genetic programming, and confirm the best on fresh seeds at three learning rates.
 

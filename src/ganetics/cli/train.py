@@ -11,9 +11,10 @@ import typer
 from ganetics._check import InputError
 from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
-from ganetics.cli.images import GROUPS, warn_of_data
+from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.model_card import write_model_card
+from ganetics.cli.options import AcceptAudit, AsJson, DataDir, Dataset, Groups, Precision, RecipeName
 from ganetics.cli.pages import page_at_end
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.train_page import write_train_page
@@ -34,12 +35,9 @@ class Augment(StrEnum):
 
 def train(
     run: Annotated[Path, typer.Argument(help="folder of the run; made if missing")],
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
-    ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="where the dataset's files already lie")] = None,
-    groups: Annotated[str | None, typer.Option(help=GROUPS)] = None,
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    groups: Groups = None,
     loss: Annotated[
         str | None,
         typer.Option(
@@ -48,7 +46,7 @@ def train(
             "hinge+r1:0.5/16 [default: ganetic]"
         ),
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="a named recipe [default: the dataset's]")] = None,
+    recipe: RecipeName = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator")] = None,
     rate: Annotated[float | None, typer.Option(help="learning rate of both networks")] = None,
     rate_half_life: Annotated[
@@ -65,9 +63,7 @@ def train(
     augment: Annotated[
         Augment | None, typer.Option(help="augmentation: adaptive for few images [default: the recipe's: none]")
     ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32, or bfloat16: faster where the processor has it [default: the recipe's]")
-    ] = None,
+    precision: Precision = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="stop after so many evaluations on held-out images without a better KID")
     ] = None,
@@ -77,14 +73,12 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda if there is a GPU")] = "cpu",
     devices: Annotated[int, typer.Option(min=1, help="so many GPUs, or processes, share each batch")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="write events to RUN/tensorboard")] = False,
-    accept_audit: Annotated[
-        bool, typer.Option("--accept-audit", help="train although the audit of the images found errors")
-    ] = False,
+    accept_audit: AcceptAudit = False,
     licence: Annotated[str | None, typer.Option(help="of the images, as you state it: for the model card")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="go on with the run in the folder, also beyond its end with more --steps")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a generator on images; at the end sample and score it.
 
