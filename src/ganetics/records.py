@@ -333,3 +333,16 @@ def write_json(path: Path, value: Record | Any, *, indent: int | None = 1) -> No
         OSError: the disk is full or the folder not writable; names the file.
     """
     write_atomically(path, (to_json(value, indent=indent) + "\n").encode())
+
+
+def optional_object(path: Path) -> dict[str, Any]:
+    """Return a JSON object from a file that need not be there."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: must be JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: must be a JSON object, got {type(found).__name__}")
+    return found

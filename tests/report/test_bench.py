@@ -28,7 +28,7 @@ from ganetics.records import to_json
 from ganetics.report import write_bench_report, write_report, write_search_report
 from ganetics.report.bench_run import read_bench
 from ganetics.report.charts import number
-from ganetics.report.facts import duration
+from ganetics.report.words import duration
 
 from .conftest import Line, archive_of, picture
 

@@ -19,7 +19,7 @@ from ganetics.expressions.separate import mirrored, negated
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Separate, size
 from ganetics.losses import RelativisticPairing
-from ganetics.report.page import write_search_report
+from ganetics.report.search import write_search_report
 from ganetics.search import SearchResult
 from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Search

@@ -21,7 +21,7 @@ from ganetics._check import InputError
 from ganetics.execution import Completed, InProcessExecutor, Log, PoolExecutor
 from ganetics.execution import pool as pool_module
 from ganetics.execution.executor import Job, measured
-from ganetics.report.run import read_search
+from ganetics.report.search_run import read_search
 from ganetics.search import Progress, SearchResult, evolve
 from ganetics.search import run as run_module
 from ganetics.search.config import SearchConfig

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from ganetics.cli.console import console, warn
-from ganetics.report.detect import words
 from ganetics.report.evaluated import ALIKE, FOUND, figure_rows, in_words
+from ganetics.report.words import words
 
 if TYPE_CHECKING:
     from ganetics.generation.results import Evaluation

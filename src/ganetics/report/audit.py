@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import ganetics
-from ganetics.report.page import environment
+from ganetics.report.template import environment
 
 if TYPE_CHECKING:  # an audit comes with PyTorch, its page does not need it
     from ganetics.data.audit import Audit

@@ -18,8 +18,9 @@ from ganetics.benchmark.tables import METRICS, Row, Steadiness, Table
 from ganetics.benchmark.times import Times
 from ganetics.report import bench_facts, bench_figures
 from ganetics.report.bench_run import BenchRun, Sample, read_bench
-from ganetics.report.bench_verdict import binding, chance, limits, standing, verdict
-from ganetics.report.page import REFRESH_SECONDS, environment, picture
+from ganetics.report.bench_verdict import binding, limits, standing, verdict
+from ganetics.report.template import REFRESH_SECONDS, environment, picture
+from ganetics.report.words import chance
 
 TABLES = (
     ("final", "own", "Each loss at its own best rate"),

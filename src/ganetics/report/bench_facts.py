@@ -14,8 +14,7 @@ from ganetics.benchmark.statistics import FEWEST
 from ganetics.benchmark.times import TIMED, numeric
 from ganetics.report.bench_run import BenchRun
 from ganetics.report.charts import number
-from ganetics.report.facts import Rows, duration, extractor, identity, measured, rows_of
-from ganetics.report.verdict import counted
+from ganetics.report.words import Rows, counted, duration, extractor, identity, measured, rows_of
 
 NOT_BENCH = {
     "dataset", "data", "reference", "test", "extractor", "recipe", "skipped", "contenders", "groups", "command",

@@ -16,8 +16,7 @@ from ganetics.benchmark.plan import Line, Phase
 from ganetics.benchmark.tables import Row
 from ganetics.report.bench_run import BenchRun, ended
 from ganetics.report.bench_verdict import limits
-from ganetics.report.charts import Axis, Chart, linear_axis, log_axis, number, tick
-from ganetics.report.figures import FAR
+from ganetics.report.charts import FAR, Axis, Chart, linear_axis, log_axis, number, tick
 
 By = Literal["rate", "batch_size"]
 PHASE_OF: Mapping[By, Phase] = {"rate": "tuning", "batch_size": "batch"}

@@ -15,7 +15,7 @@ from ganetics.benchmark.results import Results, preview_name, results
 from ganetics.benchmark.tables import Row, Table
 from ganetics.benchmark.times import Times, numeric, times
 from ganetics.execution.log import Log, read_config_as
-from ganetics.report.run import optional_object
+from ganetics.records import optional_object
 
 
 @dataclass(frozen=True)

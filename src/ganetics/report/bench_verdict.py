@@ -12,7 +12,7 @@ from ganetics.benchmark.statistics import Comparison, Interval
 from ganetics.benchmark.tables import Row, Table
 from ganetics.report.bench_run import BenchRun
 from ganetics.report.charts import number
-from ganetics.report.verdict import capital, counted
+from ganetics.report.words import capital, chance, counted
 
 Standing = Literal["better", "worse", "open"]
 BETWEEN = {
@@ -104,15 +104,6 @@ def standing(one: Comparison) -> Standing:
         return "better" if one.ratio.mean < 1.0 else "worse"
     wins = one.paired_improvement.value if one.paired_improvement is not None else None
     return "better" if wins is not None and wins > 0.5 else "worse"
-
-
-def chance(p: float | None) -> str:
-    """Return a p-value for people.
-
-    >>> chance(0.00004), chance(0.0342), chance(None)
-    ('p < 0.001', 'p = 0.034', 'too few seeds for a p')
-    """
-    return "too few seeds for a p" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def limits(found: Interval | Estimate | None) -> str:

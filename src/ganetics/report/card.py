@@ -19,7 +19,7 @@ from ganetics.expressions.text import to_text
 from ganetics.expressions.tree import Expression, Tied
 from ganetics.report.card_facts import groups
 from ganetics.report.charts import Axis, Chart, linear_axis, tick
-from ganetics.report.page import environment
+from ganetics.report.template import environment
 
 if TYPE_CHECKING:  # a card comes with PyTorch, its page does not need it
     from ganetics.losses.theory.card import Term, TheoryCard

@@ -20,6 +20,8 @@ LOG_DIGITS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5
 LINE = 17
 """Height of a line of marks below a plot, in pixels."""
 CROSS = "M-3.5-3.5 3.5 3.5M-3.5 3.5 3.5-3.5"
+FAR = 1000.0
+"""Times the best: what is worse is drawn at the edge, or one hopeless loss would flatten all others."""
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from markupsafe import Markup
 import ganetics
 from ganetics._files import write_atomically
 from ganetics.benchmark.estimate import Estimate
-from ganetics.report.bench_verdict import chance
 from ganetics.report.charts import number
 from ganetics.report.compare_figures import dots
 from ganetics.report.compare_runs import Domain, Named, Row, Table, domains, find_runs
-from ganetics.report.page import environment
+from ganetics.report.template import environment
 from ganetics.report.train_run import data_url
-from ganetics.report.verdict import counted
+from ganetics.report.words import chance, counted
 
 SHEET_ROWS = 2
 """Rows of each run's grid of samples."""

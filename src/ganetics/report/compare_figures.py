@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from ganetics.report.charts import Axis, Chart, log_axis, number
+from ganetics.report.charts import FAR, Axis, Chart, log_axis, number
 from ganetics.report.compare_runs import Row, Table
-from ganetics.report.figures import FAR
 
 SPREAD = 0.6
 """Half the height over which the dots of a row are spread, of 1."""

@@ -16,11 +16,10 @@ from ganetics._files import write_atomically
 from ganetics.anomaly.results import Baseline, Evaluation, FitResult, Histogram, Picture, Points, Shortcut, Variant
 from ganetics.anomaly.settings import DetectConfig
 from ganetics.execution.log import read_config_as
-from ganetics.metrics.detection import Figure
 from ganetics.records import Penalty, read_record
 from ganetics.report.charts import Axis, Chart, linear_axis, tick
-from ganetics.report.page import environment, picture
-from ganetics.report.verdict import counted
+from ganetics.report.template import environment, picture
+from ganetics.report.words import counted, figure, signed, words
 
 LEVEL = 0.05
 """Of the tests against all baselines together."""
@@ -148,34 +147,6 @@ def called(name: str) -> str:
     ('f-AnoGAN', 'brightness')
     """
     return NAMES.get(name, name)
-
-
-def figure(value: float | None) -> str:
-    """Return a share or an area for people.
-
-    >>> figure(0.8126), figure(None)
-    ('0.813', '–')
-    """
-    return "–" if value is None else f"{value:.3f}"
-
-
-def signed(value: float | None) -> str:
-    """Return a difference for people.
-
-    >>> signed(0.0312), signed(-0.2)
-    ('+0.031', '−0.200')
-    """
-    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
-
-
-def words(found: Figure) -> str:
-    """Return a figure with its interval for people.
-
-    >>> words(Figure(0.8126, 0.75, 0.9)), words(Figure(None))
-    ('0.813 (0.750 to 0.900)', '–')
-    """
-    interval = "" if found.low is None else f" ({figure(found.low)} to {figure(found.high)})"
-    return figure(found.value) + interval
 
 
 def receiver(found: Points | None) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
-from ganetics.report.detect import figure, signed, words
+from ganetics.report.words import figure, signed, words
 
 FOUND, ALIKE = 0.9, 0.1
 """Of slightly changed training images the check should find at least this share, of held-out ones at most that."""

@@ -16,7 +16,7 @@ from ganetics.report.charts import number
 from ganetics.report.evaluated import READINGS
 from ganetics.report.markdown import code, escaped, fenced
 from ganetics.report.model_card_facts import NAMED, audit_text, data_rows, limits, model_rows, training_rows
-from ganetics.report.page import environment
+from ganetics.report.template import environment
 
 if TYPE_CHECKING:  # what a card is made from comes with PyTorch, the card does not need it
     from ganetics.generation.card import CardFacts

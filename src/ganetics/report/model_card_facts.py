@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ganetics.records import Penalty
 from ganetics.report.charts import number
 from ganetics.report.markdown import code
-from ganetics.report.verdict import counted
+from ganetics.report.words import counted
 
 if TYPE_CHECKING:  # it comes with PyTorch
     from ganetics.generation.card import CardFacts

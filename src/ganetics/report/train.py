@@ -16,11 +16,12 @@ from ganetics.expressions.text import parse
 from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
 from ganetics.report.evaluated import copies_told, figure_rows, in_words, made_from, utility_rows, utility_told
-from ganetics.report.facts import Rows, duration, identity, rows_of
 from ganetics.report.model_card_facts import audit_text, data_rows, limits, model_rows, training_rows
-from ganetics.report.page import Featured, environment
+from ganetics.report.search import Featured
+from ganetics.report.template import environment
 from ganetics.report.train_figures import learning
 from ganetics.report.train_run import TrainRun, data_url, read_train
+from ganetics.report.words import Rows, duration, identity, rows_of
 
 if TYPE_CHECKING:  # what is known of a loss and the audit comes with PyTorch, the page does not need it
     from ganetics.generation.card import CardFacts

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 from ganetics._check import InputError
 from ganetics.execution.log import Log
 from ganetics.generation.results import Evaluation, FitConfig, FitResult, stored_configuration
-from ganetics.records import Outcome, Record, from_json, read_record, to_json
+from ganetics.records import Outcome, Record, from_json, optional_object, read_record, to_json
 from ganetics.report.grids import top_rows
-from ganetics.report.page import PNG
-from ganetics.report.run import optional_object
+from ganetics.report.template import PNG
 
 T = TypeVar("T", bound=Record)
 LARGEST = 32 * 2**20

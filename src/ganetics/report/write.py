@@ -9,7 +9,7 @@ from ganetics._check import InputError
 from ganetics.execution.log import KINDS, read_config
 from ganetics.report.bench import write_bench_report
 from ganetics.report.detect import write_detect_report
-from ganetics.report.page import write_search_report
+from ganetics.report.search import write_search_report
 
 WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "a search": write_search_report,

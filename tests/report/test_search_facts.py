@@ -14,8 +14,8 @@ import pytest
 from ganetics.cli import main
 from ganetics.cli import search as command_line
 from ganetics.execution import InProcessExecutor, RunFolder
-from ganetics.report.facts import beyond_command, climbing, command, levels, standing, totals
-from ganetics.report.run import SearchRun, read_search
+from ganetics.report.search_facts import beyond_command, climbing, command, levels, standing, totals
+from ganetics.report.search_run import SearchRun, read_search
 from ganetics.search import run_search
 from ganetics.search.config import Rung, SearchConfig
 from ganetics.search.ladder import ladder

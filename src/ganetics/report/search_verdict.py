@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ganetics.benchmark.estimate import Estimate, ratio
 from ganetics.report.charts import number
-from ganetics.report.run import Contender, SearchRun
+from ganetics.report.search_run import Contender, SearchRun
+from ganetics.report.words import capital, counted
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,6 @@ def verdict(run: SearchRun) -> Verdict:
         text = [*text, _choice(run)]
     state = [] if run.finished else [f"The last round has not ended: {run.finals} runs so far."]
     return Verdict(capital(title), tuple(state + text), found, rival)
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number and what is counted.
-
-    >>> counted(1, "seed"), counted(1200, "seed")
-    ('1 seed', '1,200 seeds')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _without_finals(run: SearchRun) -> Verdict:
@@ -126,8 +118,3 @@ def _choice(run: SearchRun) -> str:
 def _name(contender: Contender) -> str:
     names = {"evolved": "the best evolved loss", "given": "the search's best loss, a guess it was given,"}
     return names.get(contender.badge, contender.label)
-
-
-def capital(text: str) -> str:
-    """Return the text with a capital letter at its beginning."""
-    return text[:1].upper() + text[1:]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ganetics.report.charts import number
-from ganetics.report.run import Contender, Final, SearchRun, read_search
-from ganetics.report.verdict import Verdict, verdict
+from ganetics.report.search_run import Contender, Final, SearchRun, read_search
+from ganetics.report.search_verdict import Verdict, verdict
 
 from .conftest import TRIALS
 

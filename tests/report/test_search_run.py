@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ganetics._check import InputError
-from ganetics.report.run import SearchRun, read_search
+from ganetics.report.search_run import SearchRun, read_search
 from ganetics.search.run import restored
 
 from .conftest import CONFIG, TRIALS, Line, archive_of, change_archive, fail, score

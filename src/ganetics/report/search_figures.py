@@ -13,8 +13,8 @@ from ganetics.expressions.numeric import Terms, term_gradients, terms
 from ganetics.expressions.primitives import Array, sigmoid
 from ganetics.expressions.standard import STANDARD
 from ganetics.expressions.tree import Expression
-from ganetics.report.charts import Axis, Chart, count_axis, linear_axis, log_axis, number, tick
-from ganetics.report.run import Contender, Final, SearchRun, Trial
+from ganetics.report.charts import FAR, Axis, Chart, count_axis, linear_axis, log_axis, number, tick
+from ganetics.report.search_run import Contender, Final, SearchRun, Trial
 
 REFERENCES: Mapping[str, str] = {
     "GANetic": STANDARD["ganetic"],
@@ -32,8 +32,6 @@ PAIRS: Mapping[str, str] = {"real": "the discriminator's term", "generator": "th
 """What the terms of a loss are called."""
 MANY = 500
 """More trials than this are smaller dots."""
-FAR = 1000.0
-"""Times the best: what is worse is drawn at the edge, or one hopeless loss would flatten all others."""
 
 
 def curves(losses: Mapping[str, Expression], *, called: Mapping[str, str]) -> list[Markup]:

@@ -20,7 +20,7 @@ from ganetics._check import InputError
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import complexity
 from ganetics.report import write_search_report
-from ganetics.report.facts import duration
+from ganetics.report.words import duration
 from ganetics.search.config import Rung
 
 from .conftest import CONFIG, Line, archive_of, change_archive, fail, picture, score, searched
@@ -291,7 +291,7 @@ def test_a_separate_loss_has_three_terms(tmp_path: Path) -> None:
 
 def test_references_are_those_of_the_catalogue() -> None:
     from ganetics.catalogue import CATALOGUE
-    from ganetics.report.figures import REFERENCES
+    from ganetics.report.search_figures import REFERENCES
 
     assert list(REFERENCES.values()) == [CATALOGUE[name].expression for name in ("ganetic", "non-saturating")]
 

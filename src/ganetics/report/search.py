@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import ganetics
@@ -19,16 +17,12 @@ from ganetics.expressions.export import to_source
 from ganetics.expressions.symbolic import equation, mathml
 from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Call, Constant, Expression, Tied, Tree
-from ganetics.report import facts, figures
-from ganetics.report.charts import number
-from ganetics.report.run import Contender, SearchRun, read_search
-from ganetics.report.verdict import Verdict, counted, verdict
+from ganetics.report import search_facts as facts
+from ganetics.report import search_figures as figures
+from ganetics.report.search_run import Contender, SearchRun, read_search
+from ganetics.report.search_verdict import Verdict, verdict
+from ganetics.report.template import REFRESH_SECONDS, environment, picture
 from ganetics.search.pairs import PAIRS, nodes, trained_as
-
-PNG = b"\x89PNG\r\n\x1a\n"
-"""What a picture's file begins with; nothing else is put into the page."""
-REFRESH_SECONDS = 30
-"""After which the page of a search that is not at its end loads itself again."""
 
 
 @dataclass(frozen=True)
@@ -107,20 +101,6 @@ def render(run: SearchRun) -> str:
     return environment().get_template("search.html").render(_context(run))
 
 
-def environment() -> Environment:
-    """Return what fills in templates: everything is escaped, and a name that is missing is an error."""
-    found = Environment(
-        loader=PackageLoader("ganetics.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters.update(figure=number, duration=facts.duration)
-    found.globals["counted"] = counted
-    return found
-
-
 def _context(run: SearchRun) -> dict[str, Any]:
     found = verdict(run)
     featured = _featured(run, found)
@@ -176,15 +156,6 @@ def _pictured(run: SearchRun, found: Verdict) -> Iterator[Contender]:
 def _preview(run: SearchRun, contender: Contender) -> Preview:
     name = next((final.preview for final in contender.at_best if final.preview is not None), None)
     return Preview(contender, None if name is None else picture(run.path, name))
-
-
-def picture(folder: Path, name: str) -> str | None:
-    """Return a picture of a run's folder as a data: URI; None where there is none, or it lies outside ``previews/``."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to((folder / "previews").resolve()) or not path.is_file():
-        return None
-    content = path.read_bytes()
-    return "data:image/png;base64," + base64.b64encode(content).decode() if content.startswith(PNG) else None
 
 
 def _rounded(tree: Tree) -> Tree:

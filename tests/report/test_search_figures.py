@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ganetics.report.figures import front
-from ganetics.report.run import Contender, Final
+from ganetics.report.search_figures import front
+from ganetics.report.search_run import Contender, Final
 
 
 def contender(label: str, mean: float, worst: float | None, nodes: int, *, kept: bool = True) -> Contender:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ganetics.execution.lines import check_lines
 from ganetics.execution.log import Log, read_config_as
 from ganetics.expressions.text import parse
 from ganetics.expressions.tree import Expression
-from ganetics.records import log_distance
+from ganetics.records import log_distance, optional_object
 from ganetics.search.config import SearchConfig
 from ganetics.search.fame import finished_rung, hall_of_fame
 from ganetics.search.lines import LINES
@@ -304,16 +303,3 @@ def _contender(entry: Line, candidates: Sequence[Candidate]) -> Contender:
         finals=tuple(Final(**run) for run in entry["finals"]),
         paired=entry.get("paired", False),
     )
-
-
-def optional_object(path: Path) -> Line:
-    """Return a JSON object from a file that need not be there."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: must be JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: must be a JSON object, got {type(found).__name__}")
-    return found

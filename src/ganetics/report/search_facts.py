@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ganetics.records import DataIdentity, ExtractorIdentity, Recipe
 from ganetics.report.charts import number
-from ganetics.report.run import Line, SearchRun
-from ganetics.report.verdict import counted
+from ganetics.report.search_run import Line, SearchRun
+from ganetics.report.words import Rows, counted, duration, extractor, identity, measured, rows_of
 from ganetics.search.config import Rung, SearchConfig
 from ganetics.search.ladder import ladder, rungs_text
 
-Rows = list[tuple[str, str]]
 REASONS: Mapping[str, str] = {
     "variables": "y or p is not in it",
     "optimum": "its best discriminator does not rise with the share of real images",
@@ -61,17 +59,6 @@ class Level:
 def provenance(config: SearchConfig) -> str:
     """Return data, split, n and extractor in one line, to stand under each figure that was measured."""
     return measured(config.recipe, config.data, config.reference, config.extractor)
-
-
-def measured(recipe: Recipe, data: DataIdentity, reference: DataIdentity, extractor: ExtractorIdentity) -> str:
-    """Return in one line what a figure was made from: images, split, n, extractor, steps and recipe."""
-    trained = min(recipe.train_size or data.count, data.count)
-    compared = min(recipe.eval_samples, reference.count)
-    return (
-        f"{data.name}: trained on {trained:,} images ({data.split}); {recipe.eval_samples:,} generated against "
-        f"{compared:,} real images ({reference.split}); FID on {extractor.dimension} features of {extractor.name} "
-        f"{extractor.version}, resize: {extractor.resize}; {recipe.steps:,} steps, recipe {recipe.name}"
-    )
 
 
 def floor(run: SearchRun) -> tuple[float, int] | None:
@@ -190,16 +177,6 @@ def _cost(run: SearchRun) -> Rows:
     ]
 
 
-def duration(seconds: float) -> str:
-    """Return a time for people.
-
-    >>> duration(7.26), duration(400), duration(9000)
-    ('7.26 s', '6.67 min', '2.50 h')
-    """
-    size, unit = next(((size, unit) for size, unit in ((3600, "h"), (60, "min")) if seconds >= 2 * size), (1, "s"))
-    return f"{number(seconds / size)} {unit}"
-
-
 def _own_cpu(driver: Line, trained: float) -> float:
     # the one worker of an in-process search is the driver itself: what it trained is no work of the search
     inside = driver["workers"] == 1 and driver["cpu_seconds"] >= trained
@@ -275,39 +252,7 @@ def _plan(rung: Rung, seed: str = "seed") -> str:
     return f"{rung.steps:,} steps × {counted(rung.seeds, seed)}{rates}{images}"
 
 
-def rows_of(values: Mapping[str, Any]) -> Rows:
-    """Return settings as rows of words."""
-    return [(name.replace("_", " "), plain(value)) for name, value in values.items()]
-
-
-def plain(value: Any) -> str:
-    """Return a JSON value for people.
-
-    >>> plain([1.0, 0.3]), plain(None), plain({"kind": "r1"})
-    ('1, 0.3', 'none', 'kind r1')
-    """
-    if isinstance(value, list):
-        return ", ".join(map(plain, value)) or "none"
-    if isinstance(value, dict):
-        return " ".join(f"{name} {plain(inner)}" for name, inner in value.items())
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _counted(counts: Counter[Any]) -> str:
     """Return a total and its parts, largest first."""
     parts = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
     return f"{counts.total():,}" + (f" ({parts})" if parts else "")
-
-
-def identity(data: DataIdentity) -> str:
-    """Return which images, in words."""
-    shape = f"{data.channels}×{data.height}×{data.width}"
-    return f"{data.name}, {data.split}: {data.count:,} images of {shape}, sha256 {data.sha256[:16]}"
-
-
-def extractor(found: ExtractorIdentity) -> str:
-    """Return which features, in words."""
-    return (
-        f"{found.name} {found.version}, {found.dimension} features, resize: {found.resize}, "
-        f"weights sha256 {found.weights_sha256[:16]}"
-    )
