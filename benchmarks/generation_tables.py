@@ -20,9 +20,9 @@ from ganetics.benchmark.estimate import Estimate
 from ganetics.benchmark.significance import LEVEL, smallest_detectable
 from ganetics.metrics.significance import holm
 from ganetics.models import BASELINES
-from ganetics.report.bench_verdict import chance
 from ganetics.report.compare import percent
 from ganetics.report.compare_runs import Domain, Row, domains, find_runs
+from ganetics.report.words import chance
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "generation.md"
