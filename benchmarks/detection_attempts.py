@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/detection-attempts"))
     given = parser.parse_args()
     prepare()
+    given.out.mkdir(parents=True, exist_ok=True)
     found = load(str(given.data_dir / "polyp-patches"), split="all", groups=SEQUENCE)
     if found.labels is None or found.classes != ("normal", "polyp"):
         raise SystemExit(f"polyp-patches must hold folders normal and polyp, got {found.classes}")

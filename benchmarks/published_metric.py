@@ -5,25 +5,28 @@
 Fréchet distances of Inception features between images of CIFAR-10's test split and others. "once" is the scaling that
 the network was made for, "twice" that of the published example (:mod:`ganetics.features.reference_example`). A metric
 of images puts other real ones far below the rest. (On a lossy copy the figures compare with others on that copy only.)
+What is in the summary is not made again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from ganetics._files import write_atomically
 from ganetics._random import torch_generator
 from ganetics.data import load
 from ganetics.execution.process import environment, prepare
 from ganetics.features.inception import SCALINGS, InceptionExtractor
 from ganetics.metrics import frechet_distance
-from ganetics.records import to_json
+from ganetics.records import to_json, write_json
 
 
 def compared(images: Tensor, n: int) -> Iterator[tuple[str, Tensor]]:
@@ -57,20 +60,22 @@ def main() -> None:
     given = parser.parse_args()
     prepare()
     images = load("cifar10", split="test", data_dir=given.data_dir).images
-    result = {
-        "data": "CIFAR-10, test split (lossy copy, JPEG quality 75)",
-        "command": f"python benchmarks/published_metric.py --data-dir DIR --n {' '.join(map(str, given.n))}",
-        "environment": environment(),
-        "distances": {
-            f"scaled {scaling}": {f"n {n}": distances(images, n, extractor) for n in given.n}
-            for scaling in SCALINGS
-            for extractor in [InceptionExtractor(scaling=scaling)]
-        },
-    }
     given.out.mkdir(parents=True, exist_ok=True)
-    text = to_json(result, indent=1)
-    write_atomically(given.out / "summary.json", (text + "\n").encode())
-    print(text)
+    path = given.out / "summary.json"
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text())["distances"] if path.exists() else {}
+    for scaling, n in product(SCALINGS, given.n):
+        of_scaling = found.setdefault(f"scaled {scaling}", {})
+        if f"n {n}" in of_scaling:
+            continue
+        of_scaling[f"n {n}"] = distances(images, n, InceptionExtractor(scaling=scaling))
+        result = {
+            "data": "CIFAR-10, test split (lossy copy, JPEG quality 75)",
+            "command": f"python benchmarks/published_metric.py --data-dir DIR --n {' '.join(map(str, given.n))}",
+            "environment": environment(),
+            "distances": found,
+        }
+        write_json(path, result)
+        print(to_json(result, indent=1))
 
 
 if __name__ == "__main__":
