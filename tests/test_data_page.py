@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ganetics.data import findings
+from ganetics.data import facts, findings
 from ganetics.data.duplicates import ALIKE, BANDS, MOST_BITS
 from ganetics.data.folder import EXTENSIONS
 from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER
@@ -19,7 +19,8 @@ PLAIN = " ".join(PAGE.split())
 
 
 def test_every_rule_is_listed_with_its_severity_and_no_other() -> None:
-    source = (ROOT / "src" / "ganetics" / "data" / "findings.py").read_text(encoding="utf-8")
+    files = (ROOT / "src" / "ganetics" / "data" / f"{name}.py" for name in ("findings", "leaks"))
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     known = set(re.findall(r'rule="([a-z-]+)"', source)) | {"sizes", "depths", "shortcut-…"}
     known |= set(re.findall(r'\("(?:error|warning)", "([a-z-]+)"', source))
     rows = dict(re.findall(r"^\| (`[^|]+`) \| ([a-z, ]+) \| [^|]+ \|$", PAGE, flags=re.MULTILINE))
@@ -32,11 +33,11 @@ def test_thresholds_are_those_of_the_code() -> None:
     for words in (
         f"fewer than {FEWEST} images",
         f"fewer than {findings.FEW}: a generator",
-        f"below {findings.CONSTANT:.0%} of the range".replace("%", " %"),
+        f"below {facts.CONSTANT:.0%} of the range".replace("%", " %"),
         f"AUROC above {findings.SHORTCUT} or below {1 - findings.SHORTCUT:.1f}",
         f"of classes of {findings.LEAST_OF_CLASS} images and more",
-        f"up to {findings.LISTED} sets",
-        f"more than {findings.MANY} folders, half of them of fewer than {findings.SMALL} images",
+        f"up to {facts.LISTED} sets",
+        f"more than {facts.MANY} folders, half of them of fewer than {facts.SMALL} images",
         f"`'{FIRST_FOLDER}'` is the first folder, `'{SECOND_FOLDER}'` the second",
         f"differ in at most {MOST_BITS} bits",
         f"correlate by at least {ALIKE}",

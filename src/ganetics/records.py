@@ -326,6 +326,15 @@ def read_record(kind: type[T], path: Path, what: str | None = None) -> T:
     return from_json(kind, read_text(path, what or path.stem), where=str(path))
 
 
+def read_record_if_there(kind: type[T], path: Path) -> T | None:
+    """Read a record as :func:`read_record` does; None where there is no such file.
+
+    Raises:
+        InputError: the file holds something else; names it.
+    """
+    return read_record(kind, path) if path.exists() else None
+
+
 def write_json(path: Path, value: Record | Any, *, indent: int | None = 1) -> None:
     """Write JSON in the stable form of :func:`to_json`, whole or not at all.
 

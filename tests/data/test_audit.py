@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from ganetics.data.audit import Audit, audit
-from ganetics.data.findings import LISTED, Finding
+from ganetics.data.facts import LISTED, Finding
 from ganetics.data.groups import FIRST_FOLDER
 from ganetics.data.load import listed
 from ganetics.data.measure import measure_all
@@ -172,7 +172,7 @@ def test_folders_of_patients_are_an_error_until_they_are_groups(tmp_path: Path) 
     (finding,) = audited(tmp_path).errors
     assert finding.rule == "folders-of-patients"
     assert finding.value <= 13
-    assert "half of them of fewer than 30 images, are in train and held out" in finding.message
+    assert "half of them of fewer than 30 images, are in more than one split" in finding.message
     assert "--groups '^([^/]+)/'" in finding.message
     grouped = audited(tmp_path, FIRST_FOLDER)
     assert grouped.errors == ()
@@ -203,6 +203,12 @@ def test_few_folders_are_a_warning_where_they_look_like_patients(
     found = by_rule(audited(tmp_path)).get("folders-of-patients")
     assert (found is None) == (pattern is None)
     assert found is None or (found.severity == "warning" and f"--groups {pattern}" in found.message)
+
+
+def test_folders_are_told_to_be_groups_only_where_they_are(folder: Path) -> None:
+    assert "folders-are-groups" not in by_rule(audited(folder, r"i\d+"))  # classes as before
+    picture(99).save(folder / "i999.png")  # beside folders, so there are no classes, and no folder is a group either
+    assert "folders-are-groups" not in by_rule(audited(folder, r"i\d+"))
 
 
 def test_a_class_of_one_image_is_an_error(folder: Path) -> None:
@@ -324,7 +330,8 @@ def test_a_class_of_few_images_has_no_shortcut(folder: Path) -> None:
 
 
 def test_errors_come_first_and_lists_have_an_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganetics.data.findings.LISTED", 2)
+    for module in ("facts", "findings", "leaks"):
+        monkeypatch.setattr(f"ganetics.data.{module}.LISTED", 2)
     train, test = files_of(folder, "train"), files_of(folder, "test")
     for number in range(3):
         Image.open(train[number]).save(test[number])

@@ -133,6 +133,12 @@ def test_what_is_wrong_in_a_table_is_one_line_that_names_the_row(rows: list[str]
     refused(table(tmp_path, *rows), message)
 
 
+def test_a_missing_file_is_told_before_its_group_is_looked_for(tmp_path: Path) -> None:
+    Image.new("L", (5, 5)).save(tmp_path / "a.png")
+    file = table(tmp_path, "path", "absent.dcm", "a.png")
+    refused(file, r"row 2: no file '[^']+/absent\.dcm'", groups="dicom:PatientID")
+
+
 def test_other_encodings_and_a_second_source_of_groups_are_refused(tmp_path: Path) -> None:
     (tmp_path / "images.csv").write_bytes(b"path\nM\xfcller.png\n")
     refused(tmp_path / "images.csv", "must be a CSV file in UTF-8: [^\n]+")

@@ -11,7 +11,7 @@ from markupsafe import escape
 from PIL import Image
 
 from ganetics.data.audit import Audit
-from ganetics.data.findings import Finding
+from ganetics.data.facts import Finding
 from ganetics.report.audit import MOST, pictured, render_audit, shown
 
 from .test_browser import browser, measured  # noqa: F401 - a fixture

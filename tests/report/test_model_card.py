@@ -17,7 +17,7 @@ import ganetics
 from ganetics._check import InputError
 from ganetics.catalogue import CATALOGUE, expression_of
 from ganetics.data.audit import Audit
-from ganetics.data.findings import Finding
+from ganetics.data.facts import Finding
 from ganetics.expressions.text import to_text
 from ganetics.generation.about import About, write_about
 from ganetics.generation.card import CardFacts, card_facts

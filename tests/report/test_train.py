@@ -19,7 +19,7 @@ from PIL import Image
 
 from ganetics._check import InputError
 from ganetics.data.audit import Audit
-from ganetics.data.findings import Finding
+from ganetics.data.facts import Finding
 from ganetics.features import load_extractor
 from ganetics.generation.card import CardFacts, card_facts
 from ganetics.generation.evaluate_run import evaluate_run

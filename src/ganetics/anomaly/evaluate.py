@@ -80,8 +80,8 @@ def evaluate(
     if options.pictures and detector.localises:
         found = found.model_copy(update={"pictures": _pictures(folder, detector, config, test, seen, options)})
     _write_scores(folder / "scores.csv", test, seen.scores)
-    _write(folder / "run.json", summary(config, test, found, headline=options.headline))
-    _write(folder / "evaluation.json", found)
+    write_json(folder / "run.json", summary(config, test, found, headline=options.headline))
+    write_json(folder / "evaluation.json", found)
     return found
 
 
@@ -293,7 +293,3 @@ def _write_scores(path: Path, test: TestSet, scores: Array) -> None:
     rows = zip(test.names, test.images.groups, test.labels, scores, strict=True)
     writer.writerows((name, group, label, f"{score:.9g}") for name, group, label, score in rows)
     write_atomically(path, text.getvalue().encode("utf-8", "backslashreplace"))
-
-
-def _write(path: Path, record: Evaluation | RunSummary) -> None:
-    write_json(path, record)

@@ -50,7 +50,7 @@ def bound(folder: Path, config: BenchConfig, *, confirmatory: bool, depart: bool
     path = folder / FILE
     if not path.exists():
         return config.model_copy(update={"protocol": protocol_of(config).digest()}) if confirmatory else config
-    protocol = _read(path)
+    protocol = read_record(Protocol, path)
     found = first_difference(_plain(protocol), _plain_settings(config))
     if found is not None and not depart:
         field, then, now = found
@@ -82,7 +82,7 @@ def frozen(folder: Path, config: BenchConfig) -> Protocol | None:
     """
     if config.protocol is None:
         return None
-    protocol = _read(folder / FILE)
+    protocol = read_record(Protocol, folder / FILE)
     if protocol.digest() != config.protocol:
         raise InputError(
             f"{folder / FILE}: must be as when the run began ({config.protocol}), it was changed ({protocol.digest()})"
@@ -109,10 +109,6 @@ def departures(protocol: Protocol, config: BenchConfig, lines: Sequence[Line], *
         kinds = ", ".join(sorted({line["failure"]["kind"] for line in lost}))
         found.append(f"{len(lost)} runs failed otherwise than by divergence ({kinds})")
     return [f"Departs from {FILE}: {one}." for one in found]
-
-
-def _read(path: Path) -> Protocol:
-    return read_record(Protocol, path)
 
 
 def _settings(config: BenchConfig) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def show(result: Evaluation, *, skipped: int = 0) -> None:
     left_out = f", {skipped} skipped" if skipped else ""
     console.print(f"\n{sides}{trained}{left_out}; {result.extractor.name}, resize: {result.resize}.")
     console.print(
-        f"The floor compares two halves of {result.floor_n} real images; at {result.n_real} a side it is lower."
+        f"The floor compares two halves of {result.floor_n} real images; at {result.n_real} a side it would be lower."
     )
     if result.utility is not None:
         console.print(

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from ganetics.data.findings import RULES, Facts, Finding, Severity, columns
+from ganetics.data.facts import Facts, Finding, Severity, columns
+from ganetics.data.findings import RULES
 from ganetics.data.listing import Listing
 from ganetics.data.measure import Measured
 from ganetics.records import Record, write_json

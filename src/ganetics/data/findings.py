@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import statistics
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from ganetics._check import InputError
-from ganetics.data.duplicates import ALIKE, MOST_BITS, alike_pairs, equal_sets
-from ganetics.data.folder import is_named_as_dicom
-from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER, attribute_of
-from ganetics.data.listing import Listing, most_bad
-from ganetics.data.measure import Measured, Measures
-from ganetics.data.splits import groups_across
-from ganetics.records import Record
+from ganetics.data.duplicates import ALIKE, MOST_BITS
+from ganetics.data.facts import CONSTANT, LISTED, Facts, Finding, Severity, columns
+from ganetics.data.leaks import folders_are_groups, folders_of_patients, groups_hint, groups_leak, patients_across
+from ganetics.data.listing import most_bad
 
 FEW = 50
 """Images below which next to nothing can be learned or said."""
-CONSTANT = 0.01
-"""Standard deviation of an image's gray, of the full range, below which it shows nothing."""
 DARK = 0.5
 """Of the 16-bit range: where no image is brighter, the values have fewer bits than the files."""
 SHORTCUT = 0.7
 """AUROC of a single number above which, or below 1 minus which, it gives the class away."""
 LEAST_OF_CLASS = 10
 """Images of a class, and of the others, below which an AUROC is chance."""
-MANY, SMALL = 12, 30
-"""More folders than that, of fewer images than that in the middle, hold patients rather than kinds of images."""
-LISTED = 1000
-"""Most sets of files that a finding lists."""
-Severity = Literal["error", "warning", "note"]
 SHORTCUTS = {
     "brightness": "mean brightness",
     "red": "mean red",
@@ -46,112 +28,6 @@ SHORTCUTS = {
     "border": "brightness of the border",
     "bytes": "size of the file",
 }
-
-
-class Finding(Record):
-    """Something to know of a set of images."""
-
-    severity: Severity
-    """An error: training does not start. A warning: figures or samples may mislead. A note: good to know."""
-    rule: str
-    message: str
-    """One line: what was found, and what to do."""
-    value: float
-    """What the rule is about: a number of images or groups, or an AUROC."""
-    files: tuple[tuple[str, ...], ...] = ()
-    """The images concerned, the first 1000 sets: what belongs together, such as two equal images, is one set."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """A list of images with their measures, as the rules see it."""
-
-    listing: Listing
-    measured: Measured
-
-    @property
-    def rows(self) -> Measures:
-        return self.measured.rows
-
-    def names(self, places: Iterable[int]) -> tuple[str, ...]:
-        return tuple(self.listing.entries[i].path for i in places)
-
-    def alone(self, places: Iterable[int]) -> tuple[tuple[str, ...], ...]:
-        return tuple(self.names([i]) for i in islice(places, LISTED))
-
-    @cached_property
-    def readable(self) -> npt.NDArray[np.int64]:
-        return np.flatnonzero(self.rows["height"] > 0)
-
-    @cached_property
-    def constant(self) -> npt.NDArray[np.int64]:
-        return self.readable[self.rows["spread"][self.readable] < CONSTANT]
-
-    @property
-    def could_have_groups(self) -> bool:
-        """Whether images are files, in whose names, paths or headers groups may be that were not given."""
-        return self.listing.groups is None and all(entry.file is not None for entry in self.listing.entries)
-
-    @cached_property
-    def folders(self) -> list[str]:
-        """The folder that each image lies in, with those above it; empty if in none."""
-        return [entry.path.replace("\\", "/").rpartition("/")[0] for entry in self.listing.entries]
-
-    def in_headers(self, keyword: str) -> list[str | None]:
-        """Return an attribute of each image's DICOM header; None where there is none."""
-        files = [entry.file if is_named_as_dicom(entry.path) else None for entry in self.listing.entries]
-        return [None if file is None else attribute_of(file, keyword) for file in files]
-
-    @cached_property
-    def many_small_folders(self) -> bool:
-        """Whether folders are so many and small that they must be something else than kinds of images."""
-        sizes = Counter(filter(None, self.folders))
-        return self.could_have_groups and len(sizes) > MANY and statistics.median(sizes.values()) < SMALL
-
-    @cached_property
-    def split(self) -> tuple[list[str], str | None]:
-        """Split of each image, and why it cannot be split; then all are in "all"."""
-        if self.listing.splits is not None:
-            return self.listing.splits, None  # also where a group is in two of them
-        found = ["all"] * len(self.listing.entries)
-        try:
-            parts = self.listing.parts()
-        except InputError as error:
-            return found, str(error).removeprefix(f"{self.listing.where}: ")
-        for name, places in parts.items():
-            for place in places.tolist():
-                found[place] = name
-        return found, None
-
-    def leaks(self, places: Sequence[int]) -> bool:
-        """Tell whether some of these images are trained on, and others held out."""
-        found = {self.split[0][i] for i in places}
-        return "train" in found and len(found) > 1
-
-    def one_a_split(self, places: Iterable[int]) -> tuple[str, ...]:
-        """Return the name of the first of these images in each split that they are in."""
-        first: dict[str, int] = {}
-        for place in places:
-            first.setdefault(self.split[0][place], place)
-        return self.names(first.values())
-
-    @cached_property
-    def equal(self) -> list[list[int]]:
-        """Sets of equal images."""
-        return [self.readable[places].tolist() for places in equal_sets(self.rows["sha256"][self.readable])]
-
-    @cached_property
-    def alike(self) -> list[list[int]]:
-        """Pairs of images that look alike; of equal images one alone is looked at, of those that show nothing none."""
-        left_out = {*self.constant.tolist(), *(i for places in self.equal for i in places[1:])}
-        looked_at = np.array([i for i in self.readable.tolist() if i not in left_out], dtype=np.int64)
-        pairs, _ = alike_pairs(self.rows["hashes"][looked_at], self.rows["thumbnail"][looked_at])
-        found: list[list[int]] = looked_at[pairs].tolist()
-        return found
-
-
-def columns(rows: Measures, *names: str) -> list[list[Any]]:
-    return [rows[name].tolist() for name in names]
 
 
 def _unreadable(facts: Facts) -> Iterator[Finding]:
@@ -201,92 +77,6 @@ def _classes(facts: Facts) -> Iterator[Finding]:
                 value=1,
                 files=facts.alone([place]),
             )
-
-
-def _folders_of_patients(facts: Facts) -> Iterator[Finding]:
-    """Look for folders that are patients: split over train and held out, and perhaps taken for classes."""
-    across = groups_across(facts.folders, facts.split[0]).keys() - {""} if facts.could_have_groups else ()
-    if not across:
-        return
-    names = {folder.rpartition("/")[2] for folder in across}
-    deep = any("/" in folder for folder in across)
-    numbered = len(across) > 2 and len({re.sub(r"\d+", "", name) for name in names}) == 1
-    if facts.many_small_folders or deep or numbered:
-        words = f", half of them of fewer than {SMALL} images," if facts.many_small_folders else ""
-        yield Finding(
-            severity="error" if facts.many_small_folders else "warning",
-            rule="folders-of-patients",
-            message=f"{len(across)} folders{words} are in train and held out, each: if a folder is a patient or "
-            f"sequence, give --groups '{SECOND_FOLDER if deep else FIRST_FOLDER}'",
-            value=len(across),
-        )
-
-
-def _folders_are_groups(facts: Facts) -> Iterator[Finding]:
-    folders = {folder.partition("/")[0] for folder in facts.folders}
-    if facts.listing.groups is not None and not facts.listing.classes and len(folders) > 1:
-        yield Finding(
-            severity="note",
-            rule="folders-are-groups",
-            message=f"{len(folders)} folders have one group each, so they are not taken for classes",
-            value=len(folders),
-        )
-
-
-def _patients_across(facts: Facts) -> Iterator[Finding]:
-    """Look for patients whom the headers name; a name that all have is none."""
-    if not facts.could_have_groups:
-        return
-    patients = facts.in_headers("PatientID")
-    known = [(patient, split) for patient, split in zip(patients, facts.split[0], strict=True) if patient is not None]
-    if len({patient for patient, _ in known}) < 3:
-        return
-    across = groups_across(*zip(*known, strict=True))
-    if across:
-        yield Finding(
-            severity="error",
-            rule="patients-across-splits",
-            message=f"{len(across)} patients whom the DICOM headers name are in train and held out, each: give "
-            "--groups dicom:PatientID",
-            value=len(across),
-        )
-
-
-def _groups(facts: Facts) -> Iterator[Finding]:
-    groups, splits = facts.listing.groups, facts.split[0]
-    for group, found in islice(({} if groups is None else groups_across(groups, splits)).items(), LISTED):
-        places = [i for i, entry in enumerate(facts.listing.entries) if entry.group == group]
-        yield Finding(
-            severity="error",
-            rule="group-leak",
-            message=f"group {group!r} is in {' and '.join(found)}: all images of a group must be in one split",
-            value=len(places),
-            files=(facts.one_a_split(places),),
-        )
-
-
-def _group_hint(facts: Facts) -> Iterator[Finding]:
-    """Look for what names begin with: of patients and sequences it often is all that is left."""
-    if not facts.could_have_groups:
-        return
-    stems = [entry.path.replace("\\", "/").rpartition("/")[2] for entry in facts.listing.entries]
-    starts = [stem.partition("_")[0] for stem in stems]
-    if not all("_" in stem for stem in stems) or not 3 <= len(set(starts)) <= 0.9 * len(stems):
-        return
-    across = groups_across(starts, facts.split[0])
-    if across:
-        first = next(iter(across))
-        places: dict[str, list[int]] = defaultdict(list)
-        for place, start in enumerate(starts):
-            places[start].append(place)
-        yield Finding(
-            severity="warning",
-            rule="groups-not-given",
-            message=f"{len(across)} beginnings of names such as {first + '_'!r} are in more than one split: if these "
-            "are patients or sequences, give --groups '^[^_]+', or held-out images are not held out",
-            value=len(across),
-            files=tuple(facts.one_a_split(places[group]) for group in islice(across, LISTED)),
-        )
 
 
 def _equal(facts: Facts) -> Iterator[Finding]:
@@ -417,7 +207,7 @@ def _are(count: int) -> str:
 
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
-    _number, _unreadable, _classes, _groups, _patients_across, _folders_of_patients, _folders_are_groups, _group_hint,
+    _number, _unreadable, _classes, groups_leak, patients_across, folders_of_patients, folders_are_groups, groups_hint,
     _equal, _alike, _constant, _burned_in, _kinds, _shortcuts,
 )  # fmt: skip
 """In the order in which what they find is shown."""

@@ -86,13 +86,13 @@ def _check_filled(where: str, name: str, rows: Mapping[int, Row]) -> None:
 
 def _entry(where: str, folder: Path, number: int, row: Row, groups: str | None) -> Entry:
     path, file = row["path"], folder / row["path"]
+    if not file.is_file():
+        raise InputError(f"{where}: row {number}: no file {written(file)!r}")
     try:
         split = _check.one_of("split", row["split"], SHARES) if row["split"] else None
         group = row["group"] or (None if groups is None else group_of(Path(path), groups, file))
     except InputError as error:
         raise InputError(f"{where}: row {number}: {error}") from None
-    if not file.is_file():
-        raise InputError(f"{where}: row {number}: no file {written(file)!r}")
     return Entry(path, row["label"] or None, group, split, stratum=row["label"], file=file)
 
 

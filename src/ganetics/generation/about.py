@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ganetics.records import Record, read_record, write_json
+from ganetics.records import Record, read_record_if_there, write_json
 
 FILE = "about.json"
 
@@ -40,5 +40,4 @@ def stored_about(run: Path) -> About | None:
     Raises:
         InputError: the file is damaged.
     """
-    path = run / FILE
-    return read_record(About, path) if path.exists() else None
+    return read_record_if_there(About, run / FILE)

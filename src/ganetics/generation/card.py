@@ -16,7 +16,7 @@ from ganetics.generation.about import About, stored_about
 from ganetics.generation.command import beyond_command, train_command
 from ganetics.generation.results import FitConfig, FitResult, stored_configuration
 from ganetics.losses.theory import theory_card
-from ganetics.records import Record, read_record, read_text
+from ganetics.records import Record, read_record_if_there, read_text
 
 T = TypeVar("T", bound=Record)
 THEORY = 2
@@ -62,21 +62,17 @@ def card_facts(run: Path) -> CardFacts:
         InputError: the folder holds no training run, or a file in it is damaged.
     """
     config = stored_configuration(run)
-    about, result = stored_about(run), _read(FitResult, run / "metrics.json", "metrics")
+    about, result = stored_about(run), read_record_if_there(FitResult, run / "metrics.json")
     return CardFacts(
         config=config,
         loss=_loss_facts(config.loss),
         about=about,
         result=result,
-        audit=_read(Audit, run / "audit.json", "audit"),
+        audit=read_record_if_there(Audit, run / "audit.json"),
         evaluation=_evaluation(run / "evaluation.json", None if result is None else result.outcome.step),
         command=train_command(config, about),
         beyond=beyond_command(config),
     )
-
-
-def _read(kind: type[T], path: Path, what: str) -> T | None:
-    return read_record(kind, path, what) if path.exists() else None
 
 
 def _loss_facts(text: str) -> LossFacts:

@@ -29,14 +29,7 @@ from ganetics.generation.timing import noted
 from ganetics.generation.tracking import TensorBoard
 from ganetics.generation.watch import Progress, Watcher
 from ganetics.models import build_gan
-from ganetics.records import (
-    FailureKind,
-    Outcome,
-    Recipe,
-    from_values,
-    read_record,
-    write_json,
-)
+from ganetics.records import FailureKind, Outcome, Recipe, from_values, read_record, write_json
 from ganetics.training import Diverged, TrainingState, checkpoint, start, train
 from ganetics.training.ranks import Ranks, check_devices, launch
 from ganetics.trial import TrialData, advance

@@ -11,7 +11,7 @@ from ganetics.report.template import environment
 
 if TYPE_CHECKING:  # an audit comes with PyTorch, its page does not need it
     from ganetics.data.audit import Audit
-    from ganetics.data.findings import Finding
+    from ganetics.data.facts import Finding
 
 MOST = 24
 """Pictures a finding."""

@@ -16,7 +16,7 @@ from ganetics._files import write_atomically
 from ganetics.anomaly.results import Baseline, Evaluation, FitResult, Histogram, Picture, Points, Shortcut, Variant
 from ganetics.anomaly.settings import DetectConfig
 from ganetics.execution.log import read_config_as
-from ganetics.records import Penalty, read_record
+from ganetics.records import Penalty, read_record_if_there
 from ganetics.report.charts import Axis, Chart, linear_axis, tick
 from ganetics.report.template import environment, picture
 from ganetics.report.words import counted, figure, signed, words
@@ -63,16 +63,12 @@ def write_detect_report(run: Path, folder: Path | None = None) -> Path:
     """
     folder = folder or run
     config = read_config_as(DetectConfig, run)
-    fit = _read(FitResult, run / "fit.json")
-    found = _read(Evaluation, folder / "evaluation.json")
+    fit = read_record_if_there(FitResult, run / "fit.json")
+    found = read_record_if_there(Evaluation, folder / "evaluation.json")
     page = environment().get_template("detect.html").render(**_content(run, folder, config, fit, found))
     path = folder / "report.html"
     write_atomically(path, page.encode("utf-8", "backslashreplace"))
     return path
-
-
-def _read(kind: type[Any], path: Path) -> Any:
-    return read_record(kind, path) if path.exists() else None
 
 
 def _content(

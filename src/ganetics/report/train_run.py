@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ganetics._check import InputError
 from ganetics.execution.log import Log
 from ganetics.generation.results import Evaluation, FitConfig, FitResult, stored_configuration
-from ganetics.records import Outcome, Record, from_json, optional_object, read_record, to_json
+from ganetics.records import Outcome, Record, from_json, optional_object, read_record_if_there, to_json
 from ganetics.report.grids import top_rows
 from ganetics.report.template import PNG
 
@@ -97,7 +97,7 @@ def read_train(folder: Path) -> TrainRun:
         InputError: it holds no training run, or a file in it is damaged; names the file.
     """
     config = stored_configuration(folder)
-    result = _read(FitResult, folder / "metrics.json")
+    result = read_record_if_there(FitResult, folder / "metrics.json")
     step = None if result is None else result.outcome.step
     last = _of_state(folder / "evaluation.json", step)
     kept = [_of_state(path, step) for path in sorted((folder / "evaluated").glob("*.json"))]
@@ -117,13 +117,9 @@ def read_train(folder: Path) -> TrainRun:
     )
 
 
-def _read(kind: type[T], path: Path) -> T | None:
-    return read_record(kind, path) if path.exists() else None
-
-
 def _of_state(path: Path, step: int | None) -> Evaluation | None:
     """Return an evaluation if it is of this step: a run that has gone on since has another state."""
-    found = _read(Evaluation, path)
+    found = read_record_if_there(Evaluation, path)
     return found if found is not None and found.step == step else None
 
 
