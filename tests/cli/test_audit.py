@@ -8,7 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ganetics._check import InputError
 from ganetics.cli.audit import checked
@@ -30,6 +32,19 @@ def test_images_are_audited_and_shown(command: Any, gray_images: Path) -> None:
     for words in ("images: 60 images", "30 groups; sizes: 24×24 (60); 8-bit gray (60)", "nothing was found"):
         assert words in ended.out
     assert "device" not in ended.out
+
+
+def test_many_classes_are_counted_and_not_listed(command: Any, tmp_path: Path) -> None:
+    for number in range(46):
+        file = tmp_path / "images" / f"anna{number // 2:02d}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), number, dtype=np.uint8)).save(file)
+    ended = command("doctor", "--data", tmp_path / "images")
+    assert ended.status == 2
+    assert "anna19" in ended.out
+    assert "anna20" not in ended.out
+    assert "and 3 more classes" in ended.out
+    assert "folders-of-patients" in ended.out
 
 
 def test_json_is_the_audit(command: Any, gray_images: Path) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PICTURE = 96
 """Longest side of a picture in the page, pixels."""
+MOST = 20
+"""Classes that a terminal is shown."""
 SHOWN = ("train", "validation", "test", "all")
 """Splits, in the order in which they are shown."""
 
@@ -95,9 +97,11 @@ def show(found: Audit) -> None:
     counts = Table(box=None, pad_edge=False, title_justify="left", title=f"{found.dataset}: {found.images:,} images")
     for heading in ("class", *splits):
         counts.add_column(heading, justify="left" if heading == "class" else "right")
-    for name, row in found.counts.items():
+    for name, row in list(found.counts.items())[:MOST]:
         counts.add_row(name, *(f"{row.get(split, 0):,}" for split in splits))
     console.print(counts, markup=False)
+    if len(found.counts) > MOST:
+        console.print(f"and {len(found.counts) - MOST:,} more classes")
     groups = "groups not given" if found.groups is None else f"{found.groups:,} groups"
     sizes, depths = (
         ", ".join(f"{name} ({count:,})" for name, count in part.items()) for part in (found.sizes, found.depths)
