@@ -41,9 +41,10 @@ from ganetics.execution import Executor, InProcessExecutor, Log, PoolExecutor, R
 from ganetics.execution.process import environment
 from ganetics.records import to_json
 from ganetics.search.config import SearchConfig
-from ganetics.search.evolve import Candidate, Search, Trial
+from ganetics.search.evolve import Search
 from ganetics.search.objectives import hypervolume
 from ganetics.search.run import restored, run_search, trial_line
+from ganetics.search.rungs import Candidate, Trial
 
 PROPOSED = 100
 """Trials at the archive's end whose losses the search itself proposed: the last is proposed again when it opens."""

@@ -28,7 +28,8 @@ from ganetics._random import numpy_generator
 from ganetics.execution import Log
 from ganetics.expressions.primitives import Array
 from ganetics.records import write_json
-from ganetics.search.evolve import Search, Trial
+from ganetics.search.evolve import Search
+from ganetics.search.rungs import Trial
 
 WORKERS = tuple(2**power for power in range(13))
 MULTIPLES = (1, 2, 3, 4, 8)

@@ -24,8 +24,9 @@ from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import complexity
 from ganetics.records import DataIdentity, ExtractorIdentity, Outcome
 from ganetics.search.config import SearchConfig
-from ganetics.search.evolve import Candidate, Search, Trial
+from ganetics.search.evolve import Search
 from ganetics.search.ladder import ladder
+from ganetics.search.rungs import Candidate, Trial
 from ganetics.search.surrogate import shape
 from ganetics.search.variation import random_expression
 from ganetics.training import RECIPES

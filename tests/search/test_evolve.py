@@ -21,9 +21,10 @@ from ganetics.expressions.text import parse, to_text
 from ganetics.expressions.tree import Separate, Tied, complexity, trees
 from ganetics.search import evolve
 from ganetics.search.config import Rung, SearchConfig
-from ganetics.search.evolve import NEARLY_THE_SAME, Candidate, Search, Trial, finalists
+from ganetics.search.evolve import NEARLY_THE_SAME, Search, finalists
 from ganetics.search.guesses import guessed
 from ganetics.search.objectives import FAILED, Objectives
+from ganetics.search.rungs import Candidate, Trial
 from ganetics.search.screen import difference, screen, signature_of
 from ganetics.search.surrogate import FEWEST
 

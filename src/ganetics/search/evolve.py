@@ -3,32 +3,29 @@
 The unit is a trial, one training run. Trial n is decided from the configuration, from the trials decided before it, and
 from the *results* of trials up to n - lag: not from which worker was faster, nor from how often the search was killed.
 So up to ``lag`` trials can run at once without a barrier, and the archive is all there is to a search's state.
-
-Rungs are those of successive halving, asynchronous as in Li et al. 2020 (ASHA, arXiv 1810.05934), but in a fixed order.
+Candidates climb the rungs of :mod:`ganetics.search.rungs`.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from heapq import heappop, heappush
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 
 from ganetics._check import InputError
 from ganetics._random import numpy_generator, seed_of
-from ganetics.expressions.primitives import Array
-from ganetics.expressions.text import parse, to_text
+from ganetics.expressions.text import to_text
 from ganetics.expressions.tree import Expression
 from ganetics.search.config import SearchConfig
 from ganetics.search.guesses import guessed
 from ganetics.search.objectives import FAILED, Objectives, best_first, hypervolume, nondominated, objectives
 from ganetics.search.pairs import PAIRS, as_pairs, nodes
+from ganetics.search.rungs import Candidate, Climb, Level, Run, Trial
 from ganetics.search.screen import difference, screen, signature_of
 from ganetics.search.surrogate import FEWEST, MEMORY, predictions, shape
 from ganetics.search.variation import GRAMMARS, cross, mutate, random_expression
@@ -39,94 +36,8 @@ PROPOSALS = 20_000
 """Trees drawn for one candidate before the search gives up."""
 BETTER = 1e-3
 """Relative growth of the front's hypervolume that counts as progress."""
-Run = tuple[float, int]
-"""Factor of the learning rate, number of the seed."""
 Drawn = tuple[Expression, str, tuple[int, ...]]
 """A loss, its origin, and the numbers of its parents."""
-Scored = tuple[int, int | None]
-"""As :attr:`ganetics.search.config.Rung.scored`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A loss, and how it came about."""
-
-    number: int
-    text: str
-    complexity: int
-    signature: str
-    origin: str
-    """"guess", "random", "crossover" or the name of a mutation."""
-    parents: tuple[int, ...] = ()
-    """Numbers of candidates."""
-    rejected: dict[str, int] = field(default_factory=dict)
-    """What the screen rejected on the way to it, by reason."""
-
-    @cached_property
-    def expression(self) -> Expression:
-        """The loss."""
-        return parse(self.text)
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A training run to be made."""
-
-    index: int
-    candidate: Candidate
-    born: bool
-    """Whether it is the candidate's first."""
-    rung: int
-    steps: int
-    """Updates over all rungs: a run of the rung before is gone on with."""
-    run: Run
-    seed: int
-    """The seed that the run's number stands for."""
-
-    @property
-    def rate(self) -> float:
-        """Factor of the recipe's learning rate."""
-        return self.run[0]
-
-
-@dataclass
-class _Climb:
-    """A candidate on its way up."""
-
-    candidate: Candidate
-    rung: int = 0
-    """Where it is, or is on the way to."""
-    shape: Array | None = None
-    """Of the loss, for guesses at others; made when first needed."""
-    values: dict[Scored, dict[Run, float]] = field(default_factory=dict)
-    """Log Fréchet distances by how they were scored, and by run."""
-
-
-class _Level:
-    """Those that finished a rung."""
-
-    def __init__(self) -> None:
-        self.finished: list[tuple[float, int]] = []
-        """Score and number, best first."""
-        self._waiting: list[tuple[float, int]] = []
-        self._gone = 0
-
-    def add(self, score: float, number: int) -> None:
-        insort(self.finished, (score, number))
-        if score < FAILED:
-            heappush(self._waiting, (score, number))
-
-    def promoted(self, share: float) -> int | None:
-        """Return the number of who goes on, and let it go; None: nobody yet.
-
-        The best who waits goes on if it is within the best share, and no more than that share have gone on before: in a
-        search that gets better nearly everybody is among the best for a while.
-        """
-        room = int(share * len(self.finished) + 1e-9)
-        if not self._waiting or self._gone >= room or bisect_left(self.finished, self._waiting[0]) >= room:
-            return None
-        self._gone += 1
-        return heappop(self._waiting)[1]
 
 
 class Search:
@@ -147,8 +58,8 @@ class Search:
         self.results: list[float] = []
         """Log Fréchet distances of committed trials."""
         self._shown = 0
-        self._climbs: list[_Climb] = []
-        self._levels = [_Level() for _ in config.rungs]
+        self._climbs: list[Climb] = []
+        self._levels = [Level() for _ in config.rungs]
         self._guesses = deque(guessed(config))
         self._queue: deque[tuple[Candidate, int, Run, bool]] = deque()
         self._scored = [rung.scored for rung in config.rungs]
@@ -258,7 +169,7 @@ class Search:
             if not self._missing(climb, trial.rung):
                 self._finish(climb, trial.rung)
 
-    def _finish(self, climb: _Climb, rung: int) -> None:
+    def _finish(self, climb: Climb, rung: int) -> None:
         number = climb.candidate.number
         self._levels[rung].add(self._score(climb, rung), number)
         self._population = None
@@ -274,7 +185,7 @@ class Search:
         if grown > self._hypervolume * (1 + BETTER):
             self._hypervolume, self._better_at = grown, self._shown
 
-    def _score(self, climb: _Climb, rung: int) -> float:
+    def _score(self, climb: Climb, rung: int) -> float:
         """Mean log Fréchet distance over the rung's seeds at rate 1, and parsimony; :data:`FAILED` if one failed."""
         found = climb.values[self._scored[rung]]
         values = [found[1.0, number] for number in range(self.config.rungs[rung].seeds)]
@@ -282,12 +193,12 @@ class Search:
             return FAILED
         return math.fsum(values) / len(values) + self.config.parsimony * climb.candidate.complexity
 
-    def _missing(self, climb: _Climb, rung: int) -> list[Run]:
+    def _missing(self, climb: Climb, rung: int) -> list[Run]:
         """Return the rung's runs that have no result: one scored the same way in a lower rung counts."""
         done = climb.values.get(self._scored[rung], {})
         return [run for run in self._runs[rung] if run not in done]
 
-    def _has_finished(self, climb: _Climb, rung: int) -> bool:
+    def _has_finished(self, climb: Climb, rung: int) -> bool:
         return climb.rung > rung or (climb.rung == rung and not self._missing(climb, rung))
 
     def _promote(self) -> bool:
@@ -305,7 +216,7 @@ class Search:
             return False
         self._seen.add(candidate.signature)
         self.candidates.append(candidate)
-        climb = _Climb(candidate)
+        climb = Climb(candidate)
         self._climbs.append(climb)
         runs = self._missing(climb, 0)
         self._queue.extend((candidate, 0, run, run == runs[0]) for run in runs)

@@ -22,11 +22,12 @@ from ganetics.execution.lines import check_lines
 from ganetics.execution.process import uncollected
 from ganetics.records import Outcome, Recipe, log_distance, write_json
 from ganetics.search.config import SearchConfig
-from ganetics.search.evolve import Candidate, Search, Trial, finalists
+from ganetics.search.evolve import Search, finalists
 from ganetics.search.fame import hall_of_fame
 from ganetics.search.finals import PREVIEW, Final, final_line, plan, rivals
 from ganetics.search.lines import LINES
 from ganetics.search.pairs import trained_as
+from ganetics.search.rungs import Candidate, Trial
 from ganetics.search.toy import run_gated_job
 from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
 
