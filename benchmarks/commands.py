@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,10 @@ from pathlib import Path
 GANETICS = (sys.executable, "-m", "ganetics.cli.main")
 ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
 """One thread each: more in two processes at once are many times slower."""
+
+
+class NotEndedError(Exception):
+    """A command has not left what it is to leave."""
 
 
 @dataclass(frozen=True)
@@ -30,38 +34,44 @@ class Command:
         return (*GANETICS, *self.arguments, *further)
 
 
-def carry_out(commands: Iterable[Command], *, workers: int, title: str) -> list[Command]:
-    """Run what is not done, so many at a time; tell how far it is, and return what failed.
-
-    Args:
-        commands: in order.
-        workers: processes.
-        title: for the progress on standard error.
-    """
-    missing = [one for one in commands if not one.done.exists()]
-    begun, failed = time.monotonic(), []
-    with ThreadPoolExecutor(workers) as pool:
-        for number, (one, message) in enumerate(pool.map(_run, missing), 1):
-            each = (time.monotonic() - begun) / number
-            left = f"{each * (len(missing) - number) / 60:.0f} min left"
-            print(f"{title}: {number}/{len(missing)}, {left}: {' '.join(one.arguments)} {message}", file=sys.stderr)
-            if message:
-                failed.append(one)
-    return failed
-
-
-def need(commands: Sequence[Command]) -> None:
-    """End where a command has not left what it is to leave: what comes after would be of fewer.
+def call(command: Command) -> None:
+    """Run a command that is not done. One that fails and says so in what it leaves has ended, too.
 
     Raises:
-        SystemExit: names the first of them.
+        NotEndedError: with the last line of what it said.
     """
-    missing = [command for command in commands if not command.done.exists()]
-    if missing:
-        raise SystemExit(f"{len(missing)} of {len(commands)} commands have not ended: {' '.join(missing[0].arguments)}")
-
-
-def _run(command: Command) -> tuple[Command, str]:
+    if command.done.exists():
+        return
     ended = subprocess.run(command.line(), env=ALONE, capture_output=True, text=True)
-    message: Sequence[str] = ended.stderr.strip().splitlines()[-1:] if ended.returncode else ()
-    return command, f"failed ({ended.returncode}): {message[0] if message else ''}" if ended.returncode else ""
+    if not command.done.exists():
+        said = ended.stderr.strip().splitlines()[-1:] or ["nothing"]
+        raise NotEndedError(f"{' '.join(command.arguments)}: has not ended (exit code {ended.returncode}): {said[0]}")
+
+
+def carry_out(work: Mapping[str, Callable[[], object]], *, workers: int, title: str) -> None:
+    """Do all of it, so much at a time; tell how far it is.
+
+    Args:
+        work: what it is called → what does it.
+        workers: processes.
+        title: for the progress on standard error.
+
+    Raises:
+        SystemExit: after all were tried, if one has not ended: what comes after would be of fewer.
+    """
+
+    def done(name: str) -> tuple[str, str]:
+        try:
+            work[name]()
+        except NotEndedError as error:
+            return name, str(error)
+        return name, ""
+
+    begun, failed = time.monotonic(), []
+    with ThreadPoolExecutor(workers) as pool:
+        for number, (name, message) in enumerate(pool.map(done, work), 1):
+            left = (time.monotonic() - begun) / number * (len(work) - number) / 60
+            print(f"{title}: {number}/{len(work)}, {left:.0f} min left: {name} {message}".rstrip(), file=sys.stderr)
+            failed += [message] if message else []
+    if failed:
+        raise SystemExit(f"{title}: {len(failed)} of {len(work)} have not ended: {failed[0]}")

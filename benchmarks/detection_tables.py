@@ -8,19 +8,25 @@ With ``--check`` nothing is written, and the exit code is 1 if the page is not w
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean, stdev
 
 from marked import markdown, run
 
-from ganetics.anomaly.compare import Comparison, Row
+from ganetics.anomaly.compare import Comparison, Row, labels_of, read_run
+from ganetics.anomaly.results import Evaluation
 from ganetics.metrics.detection import Difference, Figure
 from ganetics.records import read_record
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "detection.md"
 DOMAINS = ("polyp", "fundus")
-FAMILIES = ("fanogan", "ganomaly", "all")
+FAMILIES = ("fanogan", "ganomaly", "chosen", "all")
+PARTS = ("residual", "image", "features", "ratio", "ratio-gap")
+"""Of f-AnoGAN's score."""
 HEADER = ("detector, loss", "learning rate", "seeds", "AUROC", "SD over seeds", "average precision", "difference", "p")
 
 
@@ -75,7 +81,54 @@ def ends(found: Figure | Difference) -> str:
     return f"{found.value:.3f}{between}".replace("-", "−")
 
 
+def evaluations(folder: str, prefix: str = "") -> dict[str, list[Evaluation]]:
+    """Return row → what the runs of a folder under results/detection came to.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    where = ROOT / "results" / "detection" / folder
+    folders = [file.parent for file in sorted(where.glob(f"{prefix}*-seed*/evaluation.json"))]
+    if not folders:
+        raise FileNotFoundError(where)
+    rows: dict[str, list[Evaluation]] = defaultdict(list)
+    for row, one in zip(labels_of([read_run(one) for one in folders]), folders, strict=True):
+        rows[row].append(read_record(Evaluation, one / "evaluation.json"))
+    return rows
+
+
+def ablation(name: str) -> str:
+    """Return the AUROC of each part of f-AnoGAN's score alone."""
+    rows = [
+        [row, str(len(found)), *(spread([one.components.get(part) for one in found]) for part in PARTS)]
+        for row, found in evaluations(name, "fanogan-").items()
+    ]
+    return markdown(("detector, loss", "seeds", *PARTS), rows)
+
+
+def pixels(folder: str) -> str:
+    """Return how well maps find abnormal pixels."""
+    rows = [
+        [row, str(len(found)), *(spread(values) for values in (
+            [one.pixel_auroc for one in found], [one.region_overlap for one in found]))]
+        for row, found in evaluations(folder).items()
+    ]  # fmt: skip
+    return markdown(("detector, loss", "seeds", "pixel AUROC", "region overlap"), rows)
+
+
+def spread(found: Sequence[Figure | None]) -> str:
+    """Return mean and standard deviation over seeds; of one seed its interval by groups; – where it has none."""
+    values = [one.value for one in found if one is not None and one.value is not None]
+    if not values:
+        return "–"
+    if len(values) == 1:
+        return ends(next(one for one in found if one is not None))
+    return f"{fmean(values):.3f} ± {stdev(values):.3f}"
+
+
 TABLES = {f"{name}_{family}": partial(comparison, name, family) for name in DOMAINS for family in FAMILIES}
+TABLES |= {f"{name}_parts": partial(ablation, name) for name in DOMAINS}
+TABLES["polyp_pixels"] = partial(pixels, "polyp-frames")
 
 if __name__ == "__main__":
     run([PAGE], TABLES, about=__doc__)

@@ -1,33 +1,38 @@
-"""All detectors on polyps and glaucoma: rates chosen on held-out normals, five seeds each, tested once, compared.
+"""All detectors on polyps and glaucoma: rates chosen on held-out normals, several seeds, tested once, compared.
 
     python benchmarks/medical_detection.py {polyp,fundus} --data-dir DIR [--out results/detection] [--workers 2]
 
-1. Rates. Each GAN at each rate, with one seed of its own, its test images never read, judged by held-out *normals*
-   alone: of f-AnoGAN by the kernel distance of what its generator makes from them (before there is an encoder, so that
-   no discriminator's features have a say), of GANomaly by the mean residual of their pixels. A rate that is best at an
-   edge is followed, up to two steps; ``rates.json`` holds all of them.
-2. Runs. Each GAN at its rate with five seeds (GANomaly: three), and the detectors that need none or one; ``evaluate``
-   looks at the labelled test images once.
-3. Comparisons, paired over the same test images, against the detector's original loss, and of all against neighbours.
+1. ``protocol.json`` says what is compared and how the best is named, before anything is fitted.
+2. Rates. Each variant of a GAN at each rate, with one seed of its own, judged by held-out *normals* alone: of f-AnoGAN
+   by the kernel distance of what its generator makes from them (before there is an encoder, so that no discriminator's
+   features have a say), of GANomaly by the mean residual of their pixels. A rate that is best at an edge is followed.
+3. Runs. The best variant of each GAN at its rate with five seeds (GANomaly and other sizes: three), and the detectors
+   that need none or one. Of each, how well it tells held-out normals from a calibration set of abnormal images, then
+   ``evaluate``, which looks at the labelled test images once. Polyps also pixel by pixel, on whole frames.
+4. ``chosen.json``: the best loss and the best GAN by the calibration sets, as the protocol has it, never by the test.
+5. Comparisons, paired over the same test images.
 
-Killed and started again it goes on where it was (after kill -9 once its commands, which go on, have ended). A training
-that does not stay finite is a result: ``failures.json`` names it, and its row has a seed less. What is fitted and where
-images lie stays in WORK (default: build/detection), which is not published; tables, scores and pages without pictures
-of test images go to OUT.
+Killed and started again it goes on where it was, on another machine from what OUT holds (after kill -9 once its
+commands, which go on, have ended). A training that does not stay finite is a result: ``failures.json`` names it, and
+its row has a seed less. What is fitted stays in WORK (default: build/detection), which is not published; tables, scores
+and pages without pictures of test images go to OUT as each run ends.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 
-from commands import Command, carry_out, need
+from commands import Command, call, carry_out
+from detection_study import DOMAINS, Run, Study, failed
 
 from ganetics._random import numpy_generator, torch_generator
+from ganetics.anomaly.compare import labels_of, read_run
 from ganetics.anomaly.detectors import FAnoGAN
 from ganetics.anomaly.fit import fitted_detector, prepared_again
 from ganetics.execution.process import prepare
@@ -36,10 +41,11 @@ from ganetics.metrics import kernel_distance
 from ganetics.records import write_json
 from ganetics.training.sampling import decode, latents
 
+RATE = 2e-4
+"""What the factors of learning rates are of."""
 RATES = (0.3, 1.0, 3.0)
-"""Factors of the detector's default."""
-WIDEN = 2
-"""Most further rates of a GAN that is best at an edge."""
+WIDEN = 1
+"""Most further rates of a variant that is best at an edge."""
 SAMPLES = 1000
 """Generated images that held-out normals are compared with."""
 RATE_SEED = 100
@@ -47,177 +53,193 @@ RATE_SEED = 100
 
 
 @dataclass(frozen=True)
-class Domain:
-    """A disease, and how its images are split."""
+class Variant:
+    """A way to train a GAN."""
 
-    folder: str
-    abnormal: str
-    groups: str
-    evaluate: tuple[str, ...] = ()
-
-
-DOMAINS = {
-    # every sequence has both kinds of patches: those of sequences that were seen are left out of the test
-    "polyp": Domain("polyp-patches", "polyp", r"seq\d+", ("--leave-out-seen",)),
-    "fundus": Domain("fundus", "glaucoma", r"patient\d+"),
-}
+    name: str
+    options: tuple[str, ...]
+    for_rates: tuple[str, ...] = ()
+    """Further options where only its rate is looked for."""
 
 
 @dataclass(frozen=True)
 class Gan:
-    """A detector whose loss is compared."""
+    """A row of the table: of its variants that which held-out normals say is best."""
 
-    label: str
-    options: tuple[str, ...]
-    rate: float
+    variants: tuple[Variant, ...]
     seeds: int
+    role: str = ""
+    """In the comparisons."""
 
 
-def fanogan(loss: str, *penalties: str) -> Gan:
+def fanogan(loss: str, *penalties: str, name: str = "", further: Sequence[str] = ()) -> Variant:
     given = [word for penalty in penalties or ("none",) for word in ("--penalty", penalty)]
-    return Gan(f"fanogan-{loss}", ("--detector", "fanogan", "--loss", loss, *given), 2e-4, 5)
+    options = ("--detector", "fanogan", "--loss", loss, *given, *further)
+    return Variant(f"fanogan-{name or loss}", options, ("--set", "encoder_steps=1"))
 
 
-def ganomaly(loss: str) -> Gan:
-    return Gan(f"ganomaly-{loss}", ("--detector", "ganomaly", "--loss", loss), 2e-4, 3)
+def ganomaly(loss: str) -> Variant:
+    return Variant(f"ganomaly-{loss}", ("--detector", "ganomaly", "--loss", loss), ("--steps", "1000"))
 
 
+# five updates of the critic take so much longer
+FIVE = ("--set", "discriminator_steps=5", "--steps", "900")
 GANS = (
-    fanogan("wasserstein", "gradient:10"),  # the original of f-AnoGAN
-    fanogan("non-saturating"),
-    fanogan("ganetic"),
-    fanogan("least-squares"),
-    ganomaly("non-saturating"),  # the original of GANomaly
-    ganomaly("least-squares"),
-    ganomaly("ganetic"),
-)
+    # as published, and as fast as the others
+    Gan((fanogan("wasserstein", "gradient:10", name="wasserstein-five", further=FIVE),
+         fanogan("wasserstein", "gradient:10")), 5, "original"),
+    Gan((fanogan("non-saturating"),), 5),
+    Gan((fanogan("ganetic"),), 5),
+    # "the best of the rest"
+    Gan((fanogan("least-squares"), fanogan("evolved-pairing", "r1:0.05", "r2:0.05")), 5),
+    Gan((ganomaly("non-saturating"),), 3, "original"),
+    Gan((ganomaly("least-squares"),), 3),
+    Gan((ganomaly("ganetic"),), 3),
+)  # fmt: skip
+LARGE = ("--image-size", "128", "--set", "width=8", "--steps", "2000")
+"""On fundus one loss at 128 pixels as well, at the rate of 64."""
 OTHERS = {"autoencoder": 3, "padim": 1, "neighbours": 1, "pixels": 1, "colour": 1, "brightness": 1}
 """Detector → seeds."""
-COMPARISONS = (
-    ("fanogan", "fanogan", "fanogan, wasserstein+gradient:10"),
-    ("ganomaly", "ganomaly", "ganomaly, non-saturating"),
-    ("all", "", "neighbours"),
+TO_BEAT = ("neighbours", "pixels", "colour", "brightness")
+RULES = (
+    "variant and rate of a GAN: the smallest kernel distance (GANomaly: pixel residual) to held-out normals",
+    "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
+    "normals and the calibration images, which are of no group that is tested; never by the test images",
+    "questions: the best loss against f-AnoGAN's original; the best GAN against neighbours, pixels, colour, brightness",
+    "mean AUROC over training seeds on the test images; 95 % interval and p by draws of groups and of seeds, Holm",
 )
-"""Name, how its runs' labels begin, and the row that the others are compared with."""
 
 
-@dataclass(frozen=True)
-class Study:
-    """One domain's runs."""
-
-    name: str
-    data: Path
-    out: Path
-    work: Path
-    steps: tuple[str, ...]
-
-    @property
-    def domain(self) -> Domain:
-        return DOMAINS[self.name]
-
-    def fit(self, label: str, options: Sequence[str], seed: int, *further: str) -> Command:
-        """Return the command that fits a run in WORK."""
-        run, one = self.work / label, self.domain
-        where = ("--normal", str(self.data / one.folder / "normal"), "--groups", one.groups)
-        # its groups are kept for the test only where there are normal images of others
-        kept = () if one.evaluate else ("--abnormal", str(self.data / one.folder / one.abnormal))
-        line = ("detect", "fit", str(run), *where, *kept, *options, "--seed", str(seed), *further)
-        return Command(line, run / "fit.json", run / "config.json")
-
-    def evaluate(self, label: str, headline: bool) -> Command:
-        """Return the command that tests it and writes to OUT."""
-        one, out = self.domain, self.out / label
-        abnormal = ("--abnormal", str(self.data / one.folder / one.abnormal))
-        options = ("--no-pictures", "--out", str(out), *(("--headline",) if headline else ()), *one.evaluate)
-        return Command(("detect", "evaluate", str(self.work / label), *abnormal, *options), out / "run.json")
+def tried(study: Study, variant: Variant, factor: float) -> None:
+    """Fit at a rate, and write down what it is judged by; None if training failed."""
+    name = rate_name(variant, factor)
+    options = (*variant.options, *variant.for_rates, "--rate", f"{RATE * factor:g}")
+    call(study.fit(f"rates/{name}", options, RATE_SEED, *study.steps))
+    run = study.work / "rates" / name
+    value = None if failed(run) else judged(run)
+    (study.out / "rates").mkdir(parents=True, exist_ok=True)
+    write_json(study.out / "rates" / f"{name}.json", {"rate": RATE * factor, "judged": value})
 
 
-def chosen_rates(study: Study, gans: Sequence[Gan], workers: int) -> dict[str, float]:
-    """Fit each GAN at each rate; return label → the rate, chosen on held-out normals.
-
-    Raises:
-        SystemExit: a fit has not ended, or every rate of a GAN fails.
-    """
-    tried = {gan.label: list(RATES) for gan in gans}
-    values: dict[str, dict[float, float | None]] = {gan.label: {} for gan in gans}
-    for _ in range(1 + WIDEN):
-        missing = [(gan, rate) for gan in gans for rate in tried[gan.label] if rate not in values[gan.label]]
-        commands = [study.fit(rate_run(gan, rate), rate_options(gan, rate), RATE_SEED, *study.steps)
-                    for gan, rate in missing]  # fmt: skip
-        carry_out(commands, workers=workers, title="rates")
-        need(commands)
-        for gan, rate in missing:
-            values[gan.label][rate] = judged(study.work / rate_run(gan, rate), gan)
-        for gan in gans:
-            best, rates = best_of(gan.label, values[gan.label]), sorted(tried[gan.label])
-            further = rates[0] / 3 if best == rates[0] else rates[-1] * 3 if best == rates[-1] else None
-            if further is not None:
-                tried[gan.label].append(further)
-    chosen = {gan.label: gan.rate * best_of(gan.label, values[gan.label]) for gan in gans}
-    found = {
-        gan.label: {
-            "rate": chosen[gan.label],
-            "judged": {f"{gan.rate * rate:.3g}": value for rate, value in sorted(values[gan.label].items())},
-        }
-        for gan in gans
-    }
-    write_json(study.out / "rates.json", found)
-    return chosen
+def rate_name(variant: Variant, factor: float) -> str:
+    return f"{variant.name}-x{factor:.3g}"
 
 
-def rate_run(gan: Gan, factor: float) -> str:
-    return f"rates/{gan.label}-x{factor:.3g}"
-
-
-def rate_options(gan: Gan, factor: float) -> tuple[str, ...]:
-    """Return the options of a fit that shows how good a rate is; no encoder is needed for that."""
-    short = ("--set", "encoder_steps=1") if gan.label.startswith("fanogan") else ()
-    return (*gan.options, "--rate", f"{gan.rate * factor:g}", *short)
-
-
-def best_of(label: str, values: dict[float, float | None]) -> float:
-    ended = {rate: value for rate, value in values.items() if value is not None}
-    if not ended:
-        raise SystemExit(f"{label}: its training fails at every rate")
-    return min(ended, key=lambda rate: ended[rate])
-
-
-def judged(run: Path, gan: Gan) -> float | None:
-    """Return what a rate is judged by, smaller is better; None if training failed."""
-    if json.loads((run / "fit.json").read_text(encoding="utf-8"))["failure"] is not None:
-        return None
-    if not gan.label.startswith("fanogan"):
-        frozen = json.loads((run / "checkpoint" / "detector.json").read_text(encoding="utf-8"))["frozen"]
-        return float(frozen["means"]["image"])
+def judged(run: Path) -> float:
+    """Return what a rate is judged by, smaller is better."""
     config, detector, _ = fitted_detector(run)
+    if not isinstance(detector, FAnoGAN):
+        return detector.frozen.means["image"]
     held_out = prepared_again(run).part(config.parts.held_out).images
-    assert isinstance(detector, FAnoGAN)
     z = latents(SAMPLES, detector.settings.latent_dim, generator=torch_generator(RATE_SEED, "rates"))
     extractor = load_extractor("efficientnet-lite0")
     made, real = extractor(decode(detector.generator, z)), extractor(held_out)
     return float(kernel_distance(real, made, generator=numpy_generator(RATE_SEED, "rates")).mean)
 
 
-def failures(study: Study, labels: Sequence[str]) -> dict[str, str]:
-    """Return the runs whose training failed, with what it said, and write them down."""
+def chosen_rates(study: Study, gans: Sequence[Gan], workers: int) -> dict[Variant, float]:
+    """Fit each variant at each rate; return the best variant of each GAN → its rate, chosen on held-out normals.
+
+    Raises:
+        SystemExit: a fit has not ended, or every rate of a GAN fails.
+    """
+    variants = [variant for gan in gans for variant in gan.variants]
+    rates = {variant: list(RATES) for variant in variants}
+    values: dict[Variant, dict[float, float | None]] = {}
+    for _ in range(1 + WIDEN):
+        asked = [(variant, factor) for variant in variants for factor in rates[variant]]
+        where = {one: study.out / "rates" / f"{rate_name(*one)}.json" for one in asked}
+        missing = {rate_name(*one): partial(tried, study, *one) for one in asked if not where[one].exists()}
+        carry_out(missing, workers=workers, title="rates")
+        for variant in variants:
+            values[variant] = {factor: json.loads(where[variant, factor].read_text())["judged"]
+                               for factor in rates[variant]}  # fmt: skip
+            best, known = best_of(values[variant]), sorted(rates[variant])
+            further = known[0] / 3 if best == known[0] else known[-1] * 3 if best == known[-1] else None
+            if further is not None:
+                rates[variant].append(further)
     found = {}
-    for label in labels:
-        failure = json.loads((study.work / label / "fit.json").read_text(encoding="utf-8"))["failure"]
-        if failure is not None:
-            found[label] = str(failure["message"])
-    write_json(study.out / "failures.json", found)
+    for gan in gans:
+        ends = {variant: best for variant in gan.variants if (best := best_of(values[variant])) is not None}
+        if not ends:
+            raise SystemExit(f"{gan.variants[0].name}: its training fails at every rate")
+        best_variant = min(ends, key=lambda one: values[one][ends[one]] or 0.0)
+        found[best_variant] = RATE * ends[best_variant]
     return found
 
 
-def runs(study: Study, gans: Sequence[Gan], rates: dict[str, float]) -> Iterator[tuple[str, Command, bool]]:
-    """Yield label, fitting command and whether it is a headline of every run, seed after seed."""
-    for seed in range(max(gan.seeds for gan in gans)):
-        for gan in (one for one in gans if seed < one.seeds):
-            label = f"{gan.label}-seed{seed}"
-            rate = ("--rate", f"{rates[gan.label]:g}", *study.steps)
-            yield label, study.fit(label, gan.options, seed, *rate), True
-        for name in (one for one, seeds in OTHERS.items() if seed < seeds):
-            yield f"{name}-seed{seed}", study.fit(f"{name}-seed{seed}", ("--detector", name), seed), False
+def best_of(values: Mapping[float, float | None]) -> float | None:
+    """Return the factor with the smallest value; None if all failed."""
+    ended = {factor: value for factor, value in values.items() if value is not None}
+    return min(ended, key=lambda factor: ended[factor]) if ended else None
+
+
+def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float]) -> Iterator[Run]:
+    """Yield every run, seed after seed; a headline is a GAN at 64 pixels with all its steps."""
+    seeds = {variant: gan.seeds for gan in gans for variant in gan.variants}
+    for seed in range(max(seeds.values())):
+        for variant, rate in rates.items():
+            at = ("--rate", f"{rate:g}")
+            if seed < seeds[variant]:
+                label = f"{variant.name}-seed{seed}"
+                yield Run(label, study.fit(label, variant.options, seed, *at, *study.steps), not study.steps)
+            if variant.name == "fanogan-ganetic" and not study.domain.mixed and seed < 3:
+                label = f"{variant.name}-128px-seed{seed}"
+                yield Run(label, study.fit(label, (*variant.options, *LARGE), seed, *at, *study.steps))
+        for name in (one for one, count in OTHERS.items() if seed < count):
+            label, steps = f"{name}-seed{seed}", study.steps if name == "autoencoder" else ()
+            yield Run(label, study.fit(label, ("--detector", name), seed, *steps))
+
+
+def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str]) -> dict[str, object]:
+    """Return what the calibration sets say is best, and write it down."""
+    means: dict[str, float] = {}
+    for variant in (one for gan in gans for one in gan.variants):
+        of_seeds = [study.out / label / "calibration.json" for label in labels if seedless(label) == variant.name]
+        found = [json.loads(file.read_text())["auroc"] for file in of_seeds]
+        if found:
+            means[variant.name] = fmean(found)
+    best = {
+        "loss": max((name for name in means if name.startswith("fanogan")), key=lambda name: means[name]),
+        "gan": max(means, key=lambda name: means[name]),
+        "calibration": means,
+    }
+    write_json(study.out / "chosen.json", best)
+    return best
+
+
+def seedless(label: str) -> str:
+    return label.rpartition("-seed")[0]
+
+
+def compared(study: Study, name: str, labels: Sequence[str], reference: str, *options: str) -> None:
+    """Compare runs with those of the row ``reference``, named as their folders are."""
+    folders = [study.out / label for label in labels]
+    rows = labels_of([read_run(folder) for folder in folders])
+    row = next((row for row, label in zip(rows, labels, strict=True) if seedless(label) == reference), None)
+    if row is None:
+        raise SystemExit(f"{study.name}: {name} must be compared with {reference}, and no run of it has ended")
+    out = study.out / f"compared-{name}"
+    (out / "comparison.json").unlink(missing_ok=True)  # of what there is now
+    line = ("detect", "compare", *map(str, folders), "--reference", row, "--out", str(out), *options)
+    call(Command(line, out / "comparison.json"))
+
+
+def comparisons(study: Study, gans: Sequence[Gan], ended: Sequence[str]) -> dict[str, Callable[[], object]]:
+    """Return what is compared with what."""
+    families = {family: [label for label in ended if label.startswith(family) and "128px" not in label]
+                for family in ("fanogan", "ganomaly")}  # fmt: skip
+    originals = [variant.name for gan in gans if gan.role == "original" for variant in gan.variants]
+    best = str(named_best(study, gans, [label for labels in families.values() for label in labels])["gan"])
+    made: dict[str, Callable[[], object]] = {}
+    for family, labels in families.items():
+        # where every training of it failed there is nothing to compare with: failures.json says it
+        if original := next((name for name in map(seedless, labels) if name in originals), None):
+            made[family] = partial(compared, study, family, labels, original)
+    asked = [label for label in ended if seedless(label) in (best, *TO_BEAT)]
+    made["chosen"] = partial(compared, study, "chosen", asked, best)
+    made["all"] = partial(compared, study, "all", ended, "neighbours", "--ensembles")
+    return made
 
 
 def main() -> None:
@@ -227,34 +249,27 @@ def main() -> None:
     parser.add_argument("--data-dir", required=True, type=Path)
     parser.add_argument("--out", type=Path, default=Path("results/detection"))
     parser.add_argument("--work", type=Path, default=Path("build/detection"))
-    parser.add_argument("--steps", type=int, help="updates of each GAN [default: the detector's]")
+    parser.add_argument("--steps", type=int, help="updates of each network [default: the detector's]; for a rehearsal")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    # a trial of few updates lies apart: nothing of it is taken for the real one
+    # a rehearsal lies apart: nothing of it is taken for the real one
     name = given.domain if given.steps is None else f"{given.domain}-{given.steps}-steps"
     steps = () if given.steps is None else ("--steps", str(given.steps))
-    study = Study(given.domain, given.data_dir, given.out / name, given.work / name, steps)
+    places = [place.resolve() / name for place in (given.out, given.work)]
+    study = Study(given.domain, given.data_dir.resolve(), *places, steps)
     study.out.mkdir(parents=True, exist_ok=True)
+    write_json(study.out / "protocol.json", {"rules": RULES, "rates": RATES, "widen": WIDEN})
     prepare()
+    if study.domain.frames is not None:
+        study.enlarge_frames()
     every = list(runs(study, GANS, chosen_rates(study, GANS, given.workers)))
-    fits = [fit for _, fit, _ in every]
-    carry_out(fits, workers=given.workers, title="fits")
-    need(fits)
-    failed = failures(study, [label for label, *_ in every])
-    tests = [study.evaluate(label, headline) for label, _, headline in every if label not in failed]
-    carry_out(tests, workers=given.workers, title="tests")
-    need(tests)
-    for label in (one for one, *_ in every if one not in failed):
-        shutil.copy(study.work / label / "config.json", study.out / label / "config.json")
-    for family, prefix, reference in COMPARISONS:
-        folders = [str(study.out / label) for label, *_ in every if label.startswith(prefix) and label not in failed]
-        out = study.out / f"compared-{family}"
-        (out / "comparison.json").unlink(missing_ok=True)  # of what there is now
-        command = Command(
-            ("detect", "compare", *folders, "--reference", reference, "--out", str(out)), out / "comparison.json"
-        )
-        carry_out([command], workers=1, title="comparison")
-        need([command])
+    missing = {run.label: partial(study.carry_through, run) for run in every
+               if not (study.out / run.label / "fit.json").exists()}  # fmt: skip
+    carry_out(missing, workers=given.workers, title="runs")
+    failures = {run.label: json.loads((study.out / run.label / "fit.json").read_text())["failure"] for run in every}
+    write_json(study.out / "failures.json", {label: str(one["message"]) for label, one in failures.items() if one})
+    made = comparisons(study, GANS, [label for label, one in failures.items() if not one])
+    carry_out(made, workers=1, title="comparisons")
 
 
 if __name__ == "__main__":

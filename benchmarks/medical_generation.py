@@ -8,13 +8,13 @@
    that the model was published with, eight seeds; of the others three, which describe and decide nothing. The evolved
    loss is trained with the penalties that it was found with, and so is the baseline once more, to be compared with it.
    On one domain the ResNet GAN, with the loss it was published with and with GANetic.
-3. ``ganetics evaluate --run`` against the test images, once.
-4. ``ganetics report`` over all domains there are.
+   Each is then compared with the test images by ``ganetics evaluate --run``, once: nothing is chosen after that.
+3. ``ganetics report`` over all domains there are.
 
-Killed and started again it goes on where it was; other numbers of steps go to other folders. A training that does not
-stay finite is a result: its record says so, and its loss has a seed less. Checkpoints and whatever shows real images
-(the sheet of the closest pairs, pages with it) stay in WORK, which is not published; records, cards and sheets of
-*generated* images go to OUT.
+Killed and started again it goes on where it was, on another machine from what OUT holds; other numbers of steps go to
+other folders. A training that does not stay finite is a result: its record says so, and its loss has a seed less.
+Checkpoints and whatever shows real images (the sheet of the closest pairs, pages with it) stay in WORK, which is not
+published; records, cards and sheets of *generated* images go to OUT as each run ends.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from commands import Command, carry_out, need
+from commands import Command, call, carry_out
 
 from ganetics._files import write_atomically
 
 PUBLISHED = (
-    "config.json", "metrics.json", "history.jsonl", "evaluation.json", "audit.json", "card.md", "about.json",
-    "timings.jsonl", "environment.json",
+    "config.json", "history.jsonl", "evaluation.json", "audit.json", "card.md", "about.json", "timings.jsonl",
+    "environment.json",
 )  # fmt: skip
+RESULT = "metrics.json"
+"""Published last: where it is, a run is through."""
 PAIR = ("non-saturating", "ganetic")
 """What is asked about: the loss that the DCGAN was published with, and the paper's."""
 FURTHER = ("least-squares", "non-saturating+r1:0.05+r2:0.05", "evolved-pairing+r1:0.05+r2:0.05")
@@ -115,11 +118,11 @@ class Study:
         run = self.work / name
         settings = ("--recipe", recipe, "--steps", str(steps), "--seed", str(seed), "--precision", PRECISION)
         line = ("train", str(run), *self.images(), "--loss", loss, "--rate", f"{rate:g}", *settings)
-        return Command((*line, "--licence", self.domain.licence), run / "metrics.json", run / "config.json")
+        return Command((*line, "--licence", self.domain.licence), run / RESULT, run / "config.json")
 
     def failed(self, name: str) -> bool:
         """Tell whether a run's training did not stay finite."""
-        result = json.loads((self.work / name / "metrics.json").read_text(encoding="utf-8"))
+        result = json.loads((self.work / name / RESULT).read_text(encoding="utf-8"))
         return result["outcome"]["failure"] is not None
 
     def evaluate(self, name: str) -> Command:
@@ -131,13 +134,20 @@ class Study:
         """Copy what shows no real image, without the places of this machine."""
         run, out = self.work / name, self.out / name
         out.mkdir(parents=True, exist_ok=True)
-        for one in (one for one in PUBLISHED if (run / one).exists()):
+        for sheet in sorted((run / "samples").glob("*.png"))[-1:]:
+            shutil.copy(sheet, out / "samples.png")
+        for one in (one for one in (*PUBLISHED, RESULT) if (run / one).exists()):
             text = (run / one).read_text(encoding="utf-8")
             for place, word in ((self.data, "DIR"), (self.work, "WORK")):
                 text = text.replace(str(place), word)
             write_atomically(out / one, text.encode())
-        for sheet in sorted((run / "samples").glob("*.png"))[-1:]:
-            shutil.copy(sheet, out / "samples.png")
+
+    def carry_through(self, name: str, train: Command) -> None:
+        """Train, compare with the test images and publish."""
+        call(train)
+        if not self.failed(name):
+            call(self.evaluate(name))
+        self.publish(name)
 
 
 def folder_of(loss: str) -> str:
@@ -179,25 +189,20 @@ def main() -> None:
     out, work = (Path(f"{place}{told}") / given.domain for place in (given.out, given.work))
     steps = Steps(max(1, STEPS.rates * given.steps // STEPS.run), given.steps)
     study = Study(DOMAINS[given.domain], given.data_dir.resolve(), out, work.resolve())
-    rates = [study.rates("rates", DCGAN_RECIPE, (*PAIR, *FURTHER), steps.rates, given.workers)]
+    rates = {"rates": study.rates("rates", DCGAN_RECIPE, (*PAIR, *FURTHER), steps.rates, given.workers)}
     if study.domain.resnet:
         short = steps.of_resnet().rates
-        rates.append(study.rates("rates-resnet", RESNET_RECIPE, RESNET, short, given.workers))
-    carry_out(rates, workers=1, title="rates")
-    need(rates)
-    every = dict(runs(study, given, steps))
-    carry_out(every.values(), workers=given.workers, title="runs")
-    need([*every.values()])
-    evaluations = [study.evaluate(name) for name in every if not study.failed(name)]
-    carry_out(evaluations, workers=given.workers, title="evaluations")
-    need(evaluations)
-    for name in every:
-        study.publish(name)
+        rates["rates-resnet"] = study.rates("rates-resnet", RESNET_RECIPE, RESNET, short, given.workers)
+    carry_out({name: partial(call, bench) for name, bench in rates.items()}, workers=1, title="rates")
+    missing = {
+        name: partial(study.carry_through, name, train)
+        for name, train in runs(study, given, steps)
+        if not (study.out / name / RESULT).exists()
+    }
+    carry_out(missing, workers=given.workers, title="runs")
     page = out.parent / "report.html"
     page.unlink(missing_ok=True)  # of what there is now
-    report = [Command(("report", str(out.parent)), page)]
-    carry_out(report, workers=1, title="page")
-    need(report)
+    carry_out({"report": partial(call, Command(("report", str(out.parent)), page))}, workers=1, title="page")
 
 
 if __name__ == "__main__":

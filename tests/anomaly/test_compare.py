@@ -67,6 +67,17 @@ def test_rows_are_means_over_seeds_compared_in_pairs(tmp_path: Path) -> None:
     assert table[0]["auroc"] == f"{np.mean(areas):.4f}"
 
 
+def test_the_mean_score_of_the_seeds_is_a_row_where_it_is_asked_for(tmp_path: Path) -> None:
+    runs = [write(tmp_path / f"good-{seed}", "ganetic", seed, 1.0) for seed in range(3)]
+    write(tmp_path / "single", "hinge", 0, 0.0)
+    rows = {row.label: row for row in compare([tmp_path], ensembles=True, resamples=100).rows}
+    assert set(rows) == {"fanogan, ganetic", "fanogan, ganetic, 3 seeds together", "fanogan, hinge"}
+    together = rows["fanogan, ganetic, 3 seeds together"]
+    assert together.auroc.value == pytest.approx(roc_auc_score(LABELS, np.mean(runs, axis=0)))
+    assert (together.seeds, together.sd) == ((0, 1, 2), None)
+    assert together.difference is not None  # from the row of single seeds, the reference
+
+
 def test_tables_of_the_documentation_are_comparisons(
     tmp_path: Path, benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

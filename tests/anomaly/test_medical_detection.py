@@ -1,76 +1,190 @@
-"""The script of the medical runs: how it chooses rates, and that it ends rather than compare fewer runs."""
+"""The script of the medical runs: how it chooses rates and names the best, what it publishes, what it goes on from."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from ganetics.anomaly.compare import Comparison
+from ganetics.records import read_record
+
+STEPS = 2
+
+
+def write_images(folder: Path, names: list[str], *, size: tuple[int, int] = (16, 16), bright: int = 0) -> None:
+    random = np.random.default_rng(len(names))
+    folder.mkdir(parents=True)
+    for name in names:
+        pixels = random.integers(0, 150, (*size, 3)) + bright
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
 
 
 @pytest.fixture
-def script(benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The script, its commands not run: each leaves a file that says that its fit has ended."""
-    found: Any = benchmark("medical_detection")
-
-    def carry_out(commands: Sequence[Any], **_: object) -> list[Any]:
-        for command in commands:
-            command.done.parent.mkdir(parents=True, exist_ok=True)
-            command.done.write_text(json.dumps({"failure": None}))
-        return []
-
-    monkeypatch.setattr(found, "carry_out", carry_out)
-    return found
+def script(benchmark: Callable[[str], ModuleType]) -> Any:
+    return benchmark("medical_detection")
 
 
-def study(script: Any, tmp_path: Path) -> Any:
-    made = script.Study("polyp", tmp_path / "data", tmp_path / "out", tmp_path / "work", ("--steps", "7"))
+@pytest.fixture
+def rehearsed(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A domain of few images, its commands run, with one GAN and what needs no training."""
+    data = tmp_path / "data"
+    frames = [f"seq{group:02d}_frame{frame:03d}" for group in range(12) for frame in range(3)]
+    write_images(data / "polyp-patches" / "normal", [f"{frame}_0.png" for frame in frames])
+    write_images(data / "polyp-patches" / "polyp", [f"{frame}_1.png" for frame in frames[::2]], bright=80)
+    write_images(data / "polyp-frames" / "images", [f"{frame}.png" for frame in frames[::3]], size=(64, 96))
+    mask = np.zeros((64, 96), dtype=np.uint8)
+    mask[20:40, 30:60] = 255
+    (data / "polyp-frames" / "masks").mkdir()
+    for frame in frames[::3]:
+        Image.fromarray(mask).save(data / "polyp-frames" / "masks" / f"{frame}.png")
+    small = ("--set", "width=2", "--set", "latent_dim=4", "--set", "check_every=1", "--set", "patience=1")
+    gan = script.Gan((script.fanogan("ganetic", further=small), script.fanogan("hinge", further=small)), 1, "original")
+    monkeypatch.setattr(script, "GANS", (gan,))
+    monkeypatch.setattr(script, "RATES", (1.0,))
+    monkeypatch.setattr(script, "WIDEN", 0)
+    monkeypatch.setattr(script, "OTHERS", {"neighbours": 1, "brightness": 1})
+    monkeypatch.setattr(script, "judged", lambda run: 1.0 if "hinge" in run.name else 2.0)
+    carried_out(script, monkeypatch, tmp_path)
+    return tmp_path / "out" / f"polyp-{STEPS}-steps"
+
+
+def carried_out(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    places = ("--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
+    arguments = ["medical_detection", "polyp", "--steps", str(STEPS), "--workers", "1", *places]
+    monkeypatch.setattr(sys, "argv", arguments)
+    script.main()
+
+
+@pytest.mark.slow
+def test_a_domain_from_images_to_comparisons(
+    script: Any,
+    benchmark: Callable[[str], ModuleType],
+    rehearsed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = {path.name for path in rehearsed.glob("*-seed0")}
+    assert runs == {"fanogan-hinge-seed0", "neighbours-seed0", "brightness-seed0"}  # the variant that was judged better
+    for run in runs:
+        summary = json.loads((rehearsed / run / "run.json").read_text())
+        assert not set(summary["train_groups"]) & set(summary["test_groups"])
+        assert not summary["headline"]  # it is a rehearsal
+        assert (rehearsed / run / "scores.csv").exists()
+    chosen = json.loads((rehearsed / "chosen.json").read_text())
+    assert (chosen["loss"], chosen["gan"], list(chosen["calibration"])) == ("fanogan-hinge",) * 2 + (["fanogan-hinge"],)
+    found = read_record(Comparison, rehearsed / "compared-chosen" / "comparison.json")
+    assert (found.reference, len(found.rows)) == ("fanogan, hinge", 3)
+    pixels = json.loads(
+        (tmp_path / "out" / f"polyp-{STEPS}-steps-frames" / "fanogan-hinge-seed0" / "evaluation.json").read_text()
+    )
+    assert pixels["pixel_auroc"]["value"] is not None
+    assert pixels["sliding"] == 32
+    tables = benchmark("detection_tables")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "detection").symlink_to(tmp_path / "out")
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    residual = json.loads((rehearsed / "fanogan-hinge-seed0" / "evaluation.json").read_text())["components"]["residual"]
+    assert f"| fanogan, hinge | 1 | {residual['value']:.3f} (" in tables.ablation(rehearsed.name)
+    assert f"| fanogan, hinge | 1 | {pixels['pixel_auroc']['value']:.3f} (" in tables.pixels(frames.parent.name)
+    published = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert not [path for path in published if path.suffix == ".png"]
+    assert not [path for path in published if str(tmp_path).encode() in path.read_bytes()]
+    # another machine: what is published is not made again
+    shutil.rmtree(tmp_path / "work")
+    (rehearsed / "neighbours-seed0" / "fit.json").unlink()  # killed while it published
+    asked: list[str] = []
+    really = script.Study.carry_through
+    monkeypatch.setattr(script.Study, "carry_through", lambda self, run: (asked.append(run.label), really(self, run)))
+    carried_out(script, monkeypatch, tmp_path)
+    assert asked == ["neighbours-seed0"]
+
+
+def study(script: Any, tmp_path: Path, name: str = "polyp") -> Any:
+    made = script.Study(name, tmp_path / "data", tmp_path / "out", tmp_path / "work", ())
     made.out.mkdir(exist_ok=True)
     return made
 
 
-def test_a_rate_that_is_best_at_an_edge_is_followed(
+def test_a_rate_that_is_best_at_an_edge_is_followed_and_the_best_variant_kept(
     script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
+    best = {"fanogan-ganetic": (9.0, 0.0), "fanogan-hinge": (1.0, 0.5), "ganomaly-ganetic": (1.0, 0.0)}
 
-    def judged(run: Path, gan: Any) -> float | None:
-        asked.append(run.name)
-        factor = float(run.name.rsplit("-x", 1)[1])
-        best = {"fanogan-ganetic": 9.0, "ganomaly-ganetic": 1.0}[gan.label]
-        return None if factor > 5 * best else abs(factor - best)
+    def tried(made: Any, variant: Any, factor: float) -> None:
+        asked.append(script.rate_name(variant, factor))
+        at, least = best[variant.name]
+        value = None if factor > 5 * at else abs(factor - at) + least
+        (made.out / "rates").mkdir(exist_ok=True)
+        (made.out / "rates" / f"{asked[-1]}.json").write_text(json.dumps({"rate": factor, "judged": value}))
 
-    monkeypatch.setattr(script, "judged", judged)
-    gans = (script.fanogan("ganetic"), script.ganomaly("ganetic"))
-    rates = script.chosen_rates(study(script, tmp_path), gans, 2)
-    assert rates == pytest.approx({"fanogan-ganetic": 9 * 2e-4, "ganomaly-ganetic": 2e-4})
-    of_fanogan = [name for name in asked if name.startswith("fanogan")]
-    assert of_fanogan == [f"fanogan-ganetic-x{factor}" for factor in ("0.3", "1", "3", "9", "27")]
-    assert sum(name.startswith("ganomaly") for name in asked) == 3
-    stored = json.loads((tmp_path / "out" / "rates.json").read_text())
-    assert stored["fanogan-ganetic"]["judged"]["0.0018"] == pytest.approx(0.0)
-    monkeypatch.setattr(script, "judged", lambda *_: None)
-    with pytest.raises(SystemExit, match=r"^fanogan-ganetic: its training fails at every rate$"):
-        script.chosen_rates(study(script, tmp_path), gans, 2)
+    monkeypatch.setattr(script, "tried", tried)
+    both = script.Gan((script.fanogan("hinge"), script.fanogan("ganetic")), 5)
+    gans = (both, script.Gan((script.ganomaly("ganetic"),), 3))
+    for _ in range(2):  # the second time from what is written down
+        rates = script.chosen_rates(study(script, tmp_path), gans, 1)
+        found = {variant.name: rate for variant, rate in rates.items()}
+        assert found == pytest.approx({"fanogan-ganetic": 9 * script.RATE, "ganomaly-ganetic": script.RATE})
+    assert [name for name in asked if "fanogan-ganetic" in name] == [
+        f"fanogan-ganetic-x{factor}" for factor in ("0.3", "1", "3", "9")
+    ]
+    assert len(asked) == 4 + 3 + 3
+    best["ganomaly-ganetic"] = (0.0, 0.0)
+    shutil.rmtree(tmp_path / "out" / "rates")
+    with pytest.raises(SystemExit, match=r"^ganomaly-ganetic: its training fails at every rate$"):
+        script.chosen_rates(study(script, tmp_path), gans, 1)
 
 
-def test_it_ends_where_a_command_has_not(script: Any, tmp_path: Path) -> None:
+def test_headlines_are_gans_at_64_pixels_each_seed_once(script: Any, tmp_path: Path) -> None:
+    (tmp_path / "data" / "fundus" / "glaucoma").mkdir(parents=True)
+    rates = {gan.variants[0]: 1e-4 for gan in script.GANS}
+    made = list(script.runs(study(script, tmp_path, "fundus"), script.GANS, rates))
+    labels = [run.label for run in made]
+    assert len(set(labels)) == len(labels) == 4 * 5 + 3 * 3 + 3 + sum(script.OTHERS.values())
+    headlines = {run.label for run in made if run.headline}
+    assert len(headlines) == 29
+    assert not [label for label in headlines if "128px" in label or label.startswith(tuple(script.OTHERS))]
+    large = next(run for run in made if run.label == "fanogan-ganetic-128px-seed0")
+    assert large.fit.arguments[large.fit.arguments.index("--image-size") + 1] == "128"
+    polyps = script.runs(study(script, tmp_path), script.GANS, rates)
+    assert not [run for run in polyps if "128px" in run.label]
+
+
+def test_the_best_is_named_by_calibration_images(script: Any, tmp_path: Path) -> None:
     made = study(script, tmp_path)
-    command = made.fit("fanogan-ganetic-seed0", ("--detector", "fanogan"), 0)
-    with pytest.raises(SystemExit, match=r"^1 of 1 commands have not ended: detect fit"):
-        script.need([command])
-    command.begun.parent.mkdir(parents=True)
-    command.begun.write_text("{}")
-    assert command.line()[-1] == "--resume"  # with all options: a changed one is refused
+    values = {"fanogan-ganetic": (0.6, 0.8), "fanogan-non-saturating": (0.65, 0.65), "ganomaly-ganetic": (0.9, 0.7)}
+    labels = [f"{name}-seed{seed}" for name in values for seed in range(2)]
+    for name, of_seeds in values.items():
+        for seed, value in enumerate(of_seeds):
+            (made.out / f"{name}-seed{seed}").mkdir()
+            (made.out / f"{name}-seed{seed}" / "calibration.json").write_text(json.dumps({"auroc": value}))
+    best = script.named_best(made, script.GANS, labels)
+    assert (best["loss"], best["gan"]) == ("fanogan-ganetic", "ganomaly-ganetic")
+    assert json.loads((made.out / "chosen.json").read_text()) == best
 
 
-def test_failed_trainings_are_named(script: Any, tmp_path: Path) -> None:
-    made = study(script, tmp_path)
-    for label, failure in (("a-seed0", None), ("b-seed0", {"message": "the loss is nan after step 50"})):
-        (made.work / label).mkdir(parents=True)
-        (made.work / label / "fit.json").write_text(json.dumps({"failure": failure}))
-    assert script.failures(made, ["a-seed0", "b-seed0"]) == {"b-seed0": "the loss is nan after step 50"}
-    assert json.loads((made.out / "failures.json").read_text()) == {"b-seed0": "the loss is nan after step 50"}
+def test_patients_to_calibrate_with_are_not_tested(script: Any, tmp_path: Path) -> None:
+    names = [f"patient{patient}_{side}.jpg" for patient in range(60) for side in ("left", "right")]
+    write_images(tmp_path / "data" / "fundus" / "glaucoma", names)
+    made = study(script, tmp_path, "fundus")
+    patients = {kind: {file.name.split("_")[0] for file in folder.iterdir()} for kind, folder in made.kinds.items()}
+    assert len(patients["calibration"]) == 50
+    assert len(patients["test"]) == 10
+    assert not patients["calibration"] & patients["test"]
+    assert {folder.name for folder in made.kinds.values()} == {"glaucoma"}
+
+
+def test_failed_trainings_are_told(script: Any, tmp_path: Path) -> None:
+    for label, failure in (("a", None), ("b", {"message": "the loss is nan after step 50"})):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "fit.json").write_text(json.dumps({"failure": failure}))
+    assert [script.failed(tmp_path / label) for label in ("a", "b")] == [False, True]

@@ -121,6 +121,10 @@ BAD = {
         "detector fanogan: kappa: Input should be greater than or equal to 0, got '-1'",
     ),
     "a setting with an option": ([*NORMAL, "--set", "steps=3"], "--set: steps has an option of its own, --steps"),
+    "a setting twice": (
+        [*NORMAL, "--set", "width=3", "--set", "width=4"],
+        "--set: width must be given once, got 'width=4'",
+    ),
     "an unknown setting": ([*NORMAL, "--set", "witdh=3"], "unknown setting 'witdh', nearest: width"),
     "a setting without a value": ([*NORMAL, "--set", "width"], "--set: must be NAME=VALUE, got 'width'"),
     "no penalty": (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,25 +22,25 @@ def script(benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPat
     found: Any = benchmark("medical_generation")
     found.asked = []
 
-    def carry_out(commands: Sequence[Any], **_: object) -> list[Any]:
-        for command in commands:
-            found.asked.append(command.arguments)
-            run = command.done.parent
-            run.mkdir(parents=True, exist_ok=True)
-            if command.arguments[0] == "bench":
-                losses = command.arguments[command.arguments.index("--losses") + 1].split(",")
-                lines = [{"loss": loss, "lr": rate_of(run.name, loss), "phase": "final"} for loss in losses]
-                (run / "archive.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-            if command.arguments[0] == "train":
-                (run / "samples").mkdir()
-                (run / "samples" / "step-000007.png").write_bytes(b"generated")
-                (run / "closest.png").write_bytes(b"real")
-                (run / "config.json").write_text(json.dumps({"dataset": command.arguments[3]}))
-            failure = {"kind": "diverged"} if run.name == FAILS else None
-            command.done.write_text(json.dumps({"outcome": {"failure": failure}}))
-        return []
+    def call(command: Any) -> None:
+        if command.done.exists():
+            return
+        found.asked.append(command.arguments)
+        run = command.done.parent
+        run.mkdir(parents=True, exist_ok=True)
+        if command.arguments[0] == "bench":
+            losses = command.arguments[command.arguments.index("--losses") + 1].split(",")
+            lines = [{"loss": loss, "lr": rate_of(run.name, loss), "phase": "final"} for loss in losses]
+            (run / "archive.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        if command.arguments[0] == "train":
+            (run / "samples").mkdir()
+            (run / "samples" / "step-000007.png").write_bytes(b"generated")
+            (run / "closest.png").write_bytes(b"real")
+            (run / "config.json").write_text(json.dumps({"dataset": command.arguments[3]}))
+        failure = {"kind": "diverged"} if run.name == FAILS else None
+        command.done.write_text(json.dumps({"outcome": {"failure": failure}}))
 
-    monkeypatch.setattr(found, "carry_out", carry_out)
+    monkeypatch.setattr(found, "call", call)
     return found
 
 
@@ -96,7 +97,23 @@ def test_a_trial_of_few_steps_lies_apart(script: Any, monkeypatch: pytest.Monkey
     assert (tmp_path / "out-7-steps" / "fundus" / "ganetic-seed0" / "metrics.json").exists()
 
 
+def test_it_goes_on_from_what_is_published(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = ("polyp", "--seeds", "2", "--further-seeds", "1")
+    carried_out(script, monkeypatch, tmp_path, *options)
+    shutil.rmtree(tmp_path / "work")  # another machine
+    (tmp_path / "out" / "polyp" / "ganetic-seed1" / "metrics.json").unlink()  # killed while it published
+    script.asked.clear()
+    asked = carried_out(script, monkeypatch, tmp_path, *options)
+    assert [line[0] for line in asked] == ["train", "evaluate", "report"]
+    assert Path(asked[0][1]).name == "ganetic-seed1"
+
+
 def test_it_ends_where_a_command_has_not(script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(script, "carry_out", lambda *_, **__: [])
-    with pytest.raises(SystemExit, match=r"^1 of 1 commands have not ended: bench "):
+    module = sys.modules[script.carry_out.__module__]
+
+    def call(command: Any) -> None:
+        raise module.NotEndedError(f"{command.arguments[0]}: has not ended")
+
+    monkeypatch.setattr(script, "call", call)
+    with pytest.raises(SystemExit, match=r"^rates: 1 of 1 have not ended: bench: has not ended$"):
         carried_out(script, monkeypatch, tmp_path, "fundus")

@@ -87,7 +87,7 @@ def _setting(name: str, value: object) -> str:
 
 
 class Row(Record):
-    """A detector under a loss over its training seeds."""
+    """A detector under a loss over its training seeds, or the mean of their scores."""
 
     label: str
     seeds: tuple[int, ...]
@@ -116,7 +116,9 @@ class Comparison(Record):
     rows: tuple[Row, ...]
 
 
-def compare(folders: Sequence[Path], *, reference: str | None = None, resamples: int = RESAMPLES) -> Comparison:
+def compare(
+    folders: Sequence[Path], *, reference: str | None = None, ensembles: bool = False, resamples: int = RESAMPLES
+) -> Comparison:
     """Compare runs that were tested on the same images.
 
     Runs that differ in nothing but seed and learning rate are one row: each seed must occur once.
@@ -124,6 +126,8 @@ def compare(folders: Sequence[Path], *, reference: str | None = None, resamples:
     Args:
         folders: of evaluations, or folders that hold such folders.
         reference: row that the others are compared with; None: the first in alphabetical order.
+        ensembles: whether the mean score of a row's seeds, each in standard deviations of held-out normals, is a row
+            too.
         resamples: of the intervals.
 
     Raises:
@@ -141,13 +145,19 @@ def compare(folders: Sequence[Path], *, reference: str | None = None, resamples:
         seeds = [run.summary.seed for run in members]
         if len(set(seeds)) < len(seeds):
             raise InputError(f"{label}: each seed must occur once, got {', '.join(map(str, sorted(seeds)))}")
-    chosen = sorted(rows)[0] if reference is None else _check.one_of("reference", reference, rows)
     groups, labels = [group for _, group, _ in first.images], [label for _, _, label in first.images]
     drawn = Resamples(groups, generator=numpy_generator(0, "bootstrap"), resamples=resamples)
-    table = [_row(label, sorted(members, key=lambda run: run.summary.seed), labels, drawn)
-             for label, members in rows.items()]  # fmt: skip
-    table = _compared(table, {label: np.stack([r.scores for r in members]) for label, members in rows.items()},
-                      chosen, labels, drawn)  # fmt: skip
+    ordered = {label: sorted(members, key=lambda run: run.summary.seed) for label, members in rows.items()}
+    scores = {label: np.stack([run.scores for run in members]) for label, members in ordered.items()}
+    table = [_row(label, members, scores[label], labels, drawn) for label, members in ordered.items()]
+    if ensembles:
+        for label, members in ordered.items():
+            if len(members) > 1:
+                together = f"{label}, {len(members)} seeds together"
+                scores[together] = scores[label].mean(axis=0, keepdims=True)
+                table.append(_row(together, members, scores[together], labels, drawn))
+    chosen = sorted(scores)[0] if reference is None else _check.one_of("reference", reference, scores)
+    table = _compared(table, scores, chosen, labels, drawn)
     return Comparison(
         dataset=first.summary.dataset,
         reference=chosen,
@@ -200,8 +210,7 @@ def _found(folders: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _row(label: str, runs: Sequence[TestedRun], labels: Sequence[int], drawn: Resamples) -> Row:
-    scores = np.stack([run.scores for run in runs])
+def _row(label: str, runs: Sequence[TestedRun], scores: Array, labels: Sequence[int], drawn: Resamples) -> Row:
     singles = [mean_auroc(labels, row).value for row in scores]
     precisions = [average_precision(labels, row).value for row in scores]
     known = [value for value in singles if value is not None]

@@ -244,6 +244,9 @@ def compare(
     reference: Annotated[
         str | None, typer.Option(help="row that the others are compared with, as in 'fanogan, wasserstein+gradient:10'")
     ] = None,
+    ensembles: Annotated[
+        bool, typer.Option("--ensembles", help="a row, too, for the mean score of a row's seeds")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="folder for comparison.csv and comparison.json")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -252,7 +255,7 @@ def compare(
     from ganetics.anomaly.compare import compare as compare_runs
     from ganetics.anomaly.compare import to_csv
 
-    found = compare_runs(folders, reference=reference)
+    found = compare_runs(folders, reference=reference, ensembles=ensembles)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "comparison.csv", to_csv(found).encode())

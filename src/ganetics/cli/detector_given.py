@@ -48,7 +48,9 @@ def given_settings(
         if not sign:
             raise InputError(f"--set: must be NAME=VALUE, got {text!r}")
         if name in given:
-            raise InputError(f"--set: {name} has an option of its own, {given[name][0]}, got {text!r}")
+            option = given[name][0]
+            told = "must be given once" if option.startswith("--set") else f"has an option of its own, {option}"
+            raise InputError(f"--set: {name} {told}, got {text!r}")
         open_to = [field for field in type(settings).model_fields if field not in (*given, "kind")]
         given[_check.one_of("setting", name, open_to)] = (f"--set {name}", value)
     changes = {}

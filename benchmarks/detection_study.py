@@ -1,0 +1,175 @@
+"""The runs of one disease as commands, and what is done with each: fitted, calibrated, tested, published."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from commands import Command, call
+from PIL import Image
+
+from ganetics._files import write_atomically
+from ganetics._random import numpy_generator
+from ganetics.anomaly.fit import fitted_detector, prepared_again
+from ganetics.anomaly.images import list_of, read_images
+from ganetics.metrics.detection import auroc
+from ganetics.records import write_json
+
+CALIBRATION_PATIENTS = 50
+"""Set aside where normal and abnormal images are of different patients."""
+FRAME_SCALE, STRIDE = 2, 32
+"""Patches were cut from frames of twice the size, found by laying them over each other; pixels between windows."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A disease, and how its images are split."""
+
+    folder: str
+    abnormal: str
+    groups: str
+    mixed: bool
+    """Whether groups have both kinds of images: then those of groups that were seen are left out of the test."""
+    frames: str | None = None
+    """Folder of whole images with masks."""
+
+
+DOMAINS = {
+    "polyp": Domain("polyp-patches", "polyp", r"seq\d+", mixed=True, frames="polyp-frames"),
+    "fundus": Domain("fundus", "glaucoma", r"patient\d+", mixed=False),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A fit, and what is done with it."""
+
+    label: str
+    fit: Command
+    headline: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """One domain's runs."""
+
+    name: str
+    data: Path
+    """Absolute, as ``work``: published files name them DIR and WORK."""
+    out: Path
+    work: Path
+    steps: tuple[str, ...]
+
+    @property
+    def domain(self) -> Domain:
+        return DOMAINS[self.name]
+
+    @property
+    def abnormal(self) -> Path:
+        return self.data / self.domain.folder / self.domain.abnormal
+
+    def fit(self, label: str, options: Sequence[str], seed: int, *further: str) -> Command:
+        """Return the command that fits a run in WORK."""
+        run, one = self.work / label, self.domain
+        where = ("--normal", str(self.data / one.folder / "normal"), "--groups", one.groups)
+        # groups with abnormal images are kept for the test only where there are normal images of others
+        kept = () if one.mixed else ("--abnormal", str(self.abnormal))
+        line = ("detect", "fit", str(run), *where, *kept, *options, "--seed", str(seed), *further)
+        return Command(line, run / "fit.json", run / "config.json")
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Path]:
+        """Return the folders of abnormal images to calibrate and to test with.
+
+        Where normal images are of other groups, links to two sets of patients; else the test leaves out what was seen,
+        and what is held out has abnormal images, too.
+        """
+        if self.domain.mixed:
+            return {"calibration": self.abnormal, "test": self.abnormal}
+        listing = list_of(str(self.abnormal), self.domain.groups, "abnormal")
+        groups = sorted(set(listing.groups or ()))
+        order = numpy_generator(0, "calibration patients").permutation(len(groups))
+        aside = {groups[place] for place in order[:CALIBRATION_PATIENTS]}
+        folders = {kind: self.work / kind / self.domain.abnormal for kind in ("calibration", "test")}
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+        for entry, group in zip(listing.entries, listing.groups or (), strict=True):
+            link = folders["calibration" if group in aside else "test"] / entry.path
+            if entry.file is not None and not link.exists():
+                link.symlink_to(entry.file)
+        return folders
+
+    def evaluate(self, label: str, headline: bool) -> Command:
+        """Return the command that tests it and writes to OUT."""
+        out = self.out / label
+        options = ("--no-pictures", "--out", str(out), *(("--headline",) if headline else ()))
+        seen = ("--leave-out-seen",) if self.domain.mixed else ()
+        line = ("detect", "evaluate", str(self.work / label), "--abnormal", str(self.kinds["test"]), *options, *seen)
+        return Command(line, out / "report.html")
+
+    def frames(self, label: str) -> Command:
+        """Return the command that looks for abnormal pixels in whole images."""
+        images, masks = (self.work / "frames" / kind for kind in ("images", "masks"))
+        out = self.out.parent / f"{self.out.name}-frames" / label
+        given = ("--abnormal", str(images), "--masks", str(masks), "--sliding", str(STRIDE), "--no-normal")
+        line = ("detect", "evaluate", str(self.work / label), *given, "--leave-out-seen", "--no-pictures")
+        return Command((*line, "--out", str(out)), out / "report.html")
+
+    def enlarge_frames(self) -> None:
+        """Bring frames to the scale of the patches that the detectors know."""
+        assert self.domain.frames is not None
+        for kind, resample in (("images", Image.Resampling.LANCZOS), ("masks", Image.Resampling.NEAREST)):
+            folder = self.work / "frames" / kind
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in sorted((self.data / self.domain.frames / kind).glob("*.png")):
+                if not (folder / file.name).exists():
+                    with Image.open(file) as opened:
+                        size = (opened.width * FRAME_SCALE, opened.height * FRAME_SCALE)
+                        opened.resize(size, resample).save(folder / file.name)
+
+    def carry_through(self, run: Run) -> None:
+        """Fit, calibrate, test and publish."""
+        call(run.fit)
+        fitted = self.work / run.label
+        (self.out / run.label).mkdir(parents=True, exist_ok=True)
+        if not failed(fitted):
+            write_json(self.out / run.label / "calibration.json", self.calibrated(fitted))
+            call(self.evaluate(run.label, run.headline))
+            if self.domain.frames is not None and fitted_detector(fitted)[1].localises:
+                frames = self.frames(run.label)
+                call(frames)
+                self.clean(frames.done.parent)
+            shutil.copy(fitted / "config.json", self.out / run.label)
+            self.clean(self.out / run.label)
+        shutil.copy(fitted / "fit.json", self.out / run.label)
+
+    def calibrated(self, run: Path) -> dict[str, object]:
+        """Return how well it tells held-out normals from abnormal images that are for choosing."""
+        config, detector, preprocessing = fitted_detector(run)
+        held_out = prepared_again(run).part(config.parts.held_out)
+        listing = list_of(str(self.kinds["calibration"]), self.domain.groups, "calibration")
+        abnormal = read_images(listing, preprocessing)
+        if self.domain.mixed:
+            known = set(config.parts.held_out)
+            abnormal = abnormal.at([place for place, group in enumerate(abnormal.groups) if group in known])
+        scores = [*detector.score_samples(held_out.images), *detector.score_samples(abnormal.images)]
+        labels = [0] * len(held_out) + [1] * len(abnormal)
+        return {"auroc": auroc(labels, scores).value, "normal": len(held_out), "abnormal": len(abnormal)}
+
+    def clean(self, folder: Path) -> None:
+        """Take the places of this machine out of what is published."""
+        for name in ("evaluation.json", "report.html", "config.json"):
+            if (folder / name).exists():
+                text = (folder / name).read_text(encoding="utf-8")
+                for place, word in ((self.data, "DIR"), (self.work, "WORK"), (self.out.parent, "OUT")):
+                    text = text.replace(str(place), word)
+                write_atomically(folder / name, text.encode())
+
+
+def failed(run: Path) -> bool:
+    """Tell whether a run's training did not stay finite."""
+    return json.loads((run / "fit.json").read_text(encoding="utf-8"))["failure"] is not None
