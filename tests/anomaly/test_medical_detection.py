@@ -39,7 +39,9 @@ def rehearsed(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     data = tmp_path / "data"
     frames = [f"seq{group:02d}_frame{frame:03d}" for group in range(12) for frame in range(3)]
     write_images(data / "polyp-patches" / "normal", [f"{frame}_0.png" for frame in frames])
-    write_images(data / "polyp-patches" / "polyp", [f"{frame}_1.png" for frame in frames[::2]], bright=80)
+    write_images(
+        data / "polyp-patches" / "polyp", [f"{frame}_1.png" for frame in frames if not frame.endswith("001")], bright=80
+    )
     write_images(data / "polyp-frames" / "images", [f"{frame}.png" for frame in frames[::3]], size=(64, 96))
     mask = np.zeros((64, 96), dtype=np.uint8)
     mask[20:40, 30:60] = 255
@@ -83,9 +85,12 @@ def test_a_domain_from_images_to_comparisons(
     assert (chosen["loss"], chosen["gan"], list(chosen["calibration"])) == ("fanogan-hinge",) * 2 + (["fanogan-hinge"],)
     found = read_record(Comparison, rehearsed / "compared-chosen" / "comparison.json")
     assert (found.reference, len(found.rows)) == ("fanogan, hinge", 3)
-    pixels = json.loads(
-        (tmp_path / "out" / f"polyp-{STEPS}-steps-frames" / "fanogan-hinge-seed0" / "evaluation.json").read_text()
-    )
+    calibrated = json.loads((rehearsed / "neighbours-seed0" / "calibration.json").read_text())
+    groups = json.loads((rehearsed / "neighbours-seed0" / "config.json").read_text())["parts"]["held_out"]
+    assert (calibrated["normal"], calibrated["abnormal"]) == (3 * len(groups), 2 * len(groups))
+    assert 0 <= calibrated["auroc"] <= 1
+    frames = tmp_path / "out" / f"{rehearsed.name}-frames" / "fanogan-hinge-seed0"
+    pixels = json.loads((frames / "evaluation.json").read_text())
     assert pixels["pixel_auroc"]["value"] is not None
     assert pixels["sliding"] == 32
     tables = benchmark("detection_tables")
