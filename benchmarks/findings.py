@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from discovery import best_standard, finals, geometric_mean
+from discovery import finals, geometric_mean
 from marked import NOT_YET, markdown, number, run
 
 from ganetics._random import numpy_generator
@@ -323,11 +323,8 @@ def lines(folder: str) -> list[dict[str, Any]]:
 
 
 def discovery() -> str:
-    """As its protocol judges it; before all benchmarks have ended what those that have say."""
-    try:
-        found = read("discovery/summary.json")
-    except FileNotFoundError:
-        return so_far()
+    """As its protocol judges it."""
+    found = read("discovery/summary.json")
     rows = [
         [
             kind,
@@ -340,26 +337,6 @@ def discovery() -> str:
         for one in found[kind]
     ]
     return markdown(["", "dataset", "against", "seeds", "ratio of FID", "p (Holm)"], rows)
-
-
-def so_far() -> str:
-    """The comparisons in quality of the benchmarks that have ended, p not corrected."""
-    label = read("discovery/protocol.json")["found"]["label"]
-    rows = []
-    for heading in benches():
-        made = lines(BENCHES[heading])
-        for rival in ("ganetic", best_standard(label, made)):
-            runs = (finals(made, label), finals(made, rival))
-            generator = numpy_generator(0, f"findings/{heading}/{rival}")
-            one = compare(*runs, loss=label, reference=rival, generator=generator)
-            ratio = None if one.ratio is None else asdict(one.ratio)
-            cells = ratio_cells({"ratio": ratio, "p_holm": one.p})
-            rows.append(["quality", heading, NAMES.get(rival, rival), str(one.seeds), *cells])
-    if not rows:
-        return NOT_YET
-    left = ", ".join(heading for heading in BENCHES if heading not in benches())
-    table = markdown(["", "dataset", "against", "seeds", "ratio of FID", "p, not corrected"], rows)
-    return f"{table}\n\n*Not judged yet: the benchmark of {left} is to come.*"
 
 
 def ratio_cells(one: Mapping[str, Any] | None) -> list[str]:

@@ -199,7 +199,7 @@ def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str]) -> dict
         found = [json.loads(file.read_text())["auroc"] for file in of_seeds]
         if found:
             means[variant.name] = fmean(found)
-    best = {
+    best: dict[str, object] = {
         "loss": max((name for name in means if name.startswith("fanogan")), key=lambda name: means[name]),
         "gan": max(means, key=lambda name: means[name]),
         "calibration": means,
@@ -255,8 +255,8 @@ def main() -> None:
     # a rehearsal lies apart: nothing of it is taken for the real one
     name = given.domain if given.steps is None else f"{given.domain}-{given.steps}-steps"
     steps = () if given.steps is None else ("--steps", str(given.steps))
-    places = [place.resolve() / name for place in (given.out, given.work)]
-    study = Study(given.domain, given.data_dir.resolve(), *places, steps)
+    out, work = (place.resolve() / name for place in (given.out, given.work))
+    study = Study(given.domain, given.data_dir.resolve(), out, work, steps)
     study.out.mkdir(parents=True, exist_ok=True)
     write_json(study.out / "protocol.json", {"rules": RULES, "rates": RATES, "widen": WIDEN})
     prepare()
