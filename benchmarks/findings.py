@@ -10,16 +10,16 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from discovery import finals, geometric_mean
+from discovery import finals, geometric_mean, worst_cases
 from marked import NOT_YET, markdown, number, run
 
 from ganetics._random import numpy_generator
-from ganetics.benchmark.statistics import compare
+from ganetics.benchmark.statistics import as_family, compare
 from ganetics.execution.log import Log
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,11 @@ NAMES = {
     "wasserstein+gradient:10": "Wasserstein + GP",
     RPGAN: "RpGAN + R1 + R2",
 }
+STEADIER = ((FOUND, "ganetic"), (FOUND, "non-saturating"), (FOUND, RPGAN), ("ganetic", "non-saturating"))
+AGAIN = ((FOUND, "ganetic"), (FOUND, "non-saturating"))
 Tables = Mapping[str, Any]
+RunsOf = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Mapping[int, float]]]
+"""Lines of an archive to loss → seed → FID."""
 
 
 def read(name: str) -> Any:
@@ -339,6 +343,31 @@ def discovery() -> str:
     return markdown(["", "dataset", "against", "seeds", "ratio of FID", "p (Holm)"], rows)
 
 
+def registered(folder: str, runs_of: RunsOf, pairs: Sequence[tuple[str, str]]) -> str:
+    """Return comparisons of what ``runs_of`` takes of lines, written down before their runs; Holm over them."""
+    read(f"{folder}/tables.json")  # there when a benchmark has ended
+    runs = runs_of(lines(folder))
+    made = [
+        compare(
+            runs[one], runs[other], loss=one, reference=other,
+            generator=numpy_generator(0, f"findings/{folder}/{one}/{other}"),
+        )
+        for one, other in pairs
+    ]  # fmt: skip
+    rows = [
+        [NAMES.get(one.loss, one.loss), NAMES[one.reference], str(one.seeds),
+         *(number(geometric_mean(runs[loss].values())) for loss in (one.loss, one.reference)),
+         *ratio_cells(asdict(one))]
+        for one in as_family(made)
+    ]  # fmt: skip
+    return markdown(["loss", "against", "seeds", "its", "the other's", "ratio", "p (Holm)"], rows)
+
+
+def final_runs(made: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+    """Return loss → seed → FID of its final runs."""
+    return {loss: finals(made, loss) for loss in dict.fromkeys(line["loss"] for line in made)}
+
+
 def ratio_cells(one: Mapping[str, Any] | None) -> list[str]:
     if one is None:
         return ["", ""]
@@ -362,6 +391,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "inception": inception,
     "searched": searched,
     "discovery": discovery,
+    "steadier": lambda: registered("bench-mnist-rates", worst_cases, STEADIER),
+    "again": lambda: registered("bench-polyp-again", final_runs, AGAIN),
 }
 
 
