@@ -91,6 +91,8 @@ class TrialJob:
     """Folder of a checkpoint to go on from, and to leave one in for who goes on: a cache, nothing depends on it."""
     shared: Shared[TrialData] | None = None
     """The data, read once for all jobs; None: they are read from the dataset's files, with the validation images."""
+    device: str = "cpu"
+    """Where it trains; features are made where :func:`load_trial_data` was told to."""
 
 
 @dataclass
@@ -146,8 +148,8 @@ def load_trial_data(
 
 
 @lru_cache(maxsize=2)
-def _kept_trial_data(dataset: str, data_dir: str | None, recipe: Recipe) -> TrialData:
-    return load_trial_data(dataset, data_dir, recipe)
+def _kept_trial_data(dataset: str, data_dir: str | None, recipe: Recipe, device: str) -> TrialData:
+    return load_trial_data(dataset, data_dir, recipe, device=device)
 
 
 def run_trial(
@@ -318,7 +320,7 @@ def data_of(job: TrialJob) -> TrialData:
     if job.shared is not None:
         return job.shared.get()
     # of one rate, so that runs that differ in it share what was loaded
-    return _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}))
+    return _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}), job.device)
 
 
 def run_job(job: TrialJob) -> TrialReply:
@@ -330,7 +332,7 @@ def run_job(job: TrialJob) -> TrialReply:
     loss = loss_named_or_parsed(job.loss)
     data = data_of(job)
     until = job.until or job.recipe.steps
-    state = _left_by_another(job, loss, until) or start(job.recipe, job.seed)
+    state = _left_by_another(job, loss, until) or start(job.recipe, job.seed, job.device)
     curve: list[Outcome] = []
     way = [(step, job.samples or job.recipe.eval_samples, 0) for step in job.score_at if state.step < step < until]
     for step, samples, neighbours in (*way, (until, job.samples, job.neighbours)):
@@ -391,7 +393,7 @@ def _left_by_another(job: TrialJob, loss: GANLoss, until: int) -> TrainingState 
     if job.state is None or not checkpoint.exists(Path(job.state)):
         return None
     try:
-        state = checkpoint.load(Path(job.state))
+        state = checkpoint.load(Path(job.state), device=job.device)
     except (InputError, OSError):
         return None
     same = (state.recipe, state.seed, state.loss) == (job.recipe, job.seed, loss.name)

@@ -14,6 +14,7 @@ from ganetics.anomaly.fanogan import FAnoGANScorer
 from ganetics.catalogue import CATALOGUE
 from ganetics.losses import GANetic, LeastSquares, NonSaturating
 from ganetics.losses.contract import SeparableLoss
+from ganetics.training.batches import scaled
 
 READABLE = [name for name, entry in CATALOGUE.items() if log_ratio_of(entry.make()) is not None]
 
@@ -74,6 +75,23 @@ def test_what_looks_generated_is_abnormal() -> None:
     torch.testing.assert_close(found["ratio"], torch.tensor([1.0, -1.0]))
     torch.testing.assert_close(found["ratio-gap"], torch.tensor([1.5, -0.5]))  # of the reconstruction it says 0.5
     torch.testing.assert_close(found["image"], torch.tensor([2.25, 0.25]))
+
+
+def test_kappa_weighs_the_residual_of_the_features() -> None:
+    class Body(torch.nn.Module):
+        def body(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * x.flatten(1)
+
+    class Gray(torch.nn.Module):
+        def forward(self, code: torch.Tensor) -> torch.Tensor:
+            return torch.full((len(code), 3, 8, 8), 0.5)
+
+    scorer = FAnoGANScorer(Gray(), Body(), torch.nn.Flatten(), kappa=3.0, log_ratio=None)  # type: ignore[arg-type]
+    images = torch.stack([torch.full((3, 8, 8), value, dtype=torch.uint8) for value in (0, 255)])  # -1 and 1
+    residual, image, features, _ = scorer(images)
+    torch.testing.assert_close(features, 4 * image)
+    torch.testing.assert_close(residual, image + 3.0 * features)
+    torch.testing.assert_close(scorer.izi_f(scaled(images)), residual)
 
 
 def test_readings_rise_and_end_at_the_table() -> None:

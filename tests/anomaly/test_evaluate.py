@@ -255,6 +255,9 @@ def test_the_histogram_counts_everything_once() -> None:
     found = histogram(held_out, scores, labels)
     assert (sum(found.held_out), sum(found.normal), sum(found.abnormal)) == (50, 40, 40)
     assert found.edges[-1] < 1e6
+    labels = np.repeat([0, 1], [30, 10])
+    apart = histogram(np.zeros(5), np.where(labels == 1, 9.0, 0.0), labels)
+    assert (apart.normal[0], apart.abnormal[-1], sum(apart.normal), sum(apart.abnormal)) == (30, 10, 30, 10)
 
 
 @pytest.mark.realdata

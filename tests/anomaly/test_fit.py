@@ -5,16 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ganetics._check import InputError
 from ganetics.anomaly import fanogan as fanogan_module
 from ganetics.anomaly import learn as learn_module
+from ganetics.anomaly.detector import Seen
+from ganetics.anomaly.detectors import build
 from ganetics.anomaly.fit import Prepared, fit, fitted_detector, prepare_run, prepared_again, stored_configuration
+from ganetics.anomaly.protocol import threshold_at
 from ganetics.anomaly.settings import FAnoGANSettings, GANomalySettings, NeighboursSettings, Preprocessing, Settings
 from ganetics.records import FailureKind, Penalty
 
-from .conftest import Folder
+from .conftest import Folder, textures
 
 PATIENT = r"p\d+"
 PIXELS = NeighboursSettings(features="pixels")
@@ -79,6 +83,55 @@ def test_interrupted_and_resumed_equals_never_stopped(
             fitted_detector(tmp_path / "parts")
     fit(tmp_path / "parts", prepared_again(tmp_path / "parts"), resume=True, on_progress=interrupt)
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_a_threshold_between_both_survives_an_interruption(image_folder: Folder, tmp_path: Path) -> None:
+    bad = image_folder("bad", range(25, 40), abnormal=True)
+    ready = prepared(image_folder, GAN, calibration=str(bad))
+    fit(tmp_path / "whole", ready)
+
+    def interrupt(done: int, total: int, note: str) -> None:
+        raise KeyboardInterrupt
+
+    parts = tmp_path / "parts"
+    with pytest.raises(KeyboardInterrupt):
+        fit(parts, ready, on_progress=interrupt)
+    fit(parts, prepared_again(parts, calibration=True), resume=True)
+    assert files(parts) == files(tmp_path / "whole")
+    assert fitted_detector(parts)[1].frozen.threshold_from.endswith("Youden's index")
+    next(bad.iterdir()).unlink()
+    with pytest.raises(InputError, match=r"^calibration: .* must hold the images that the run began with, got others$"):
+        prepared_again(parts, calibration=True)
+
+
+def test_the_threshold_is_at_the_specificity_that_was_asked_for(image_folder: Folder, tmp_path: Path) -> None:
+    fit(tmp_path / "run", prepared(image_folder, specificity=0.5))
+    frozen = fitted_detector(tmp_path / "run")[1].frozen
+    assert frozen.specificity == 0.5
+    first, second = textures(30, 0), textures(30, 1)
+    half, most = (build(PIXELS, seed=0).fit_parts(first, second, specificity=share) for share in (0.5, 0.95))
+    assert half.frozen.threshold == threshold_at(half.score_samples(second), 0.5) < most.frozen.threshold
+
+
+def test_what_was_left_by_a_kill_at_the_end_goes(image_folder: Folder, tmp_path: Path) -> None:
+    run, ready = tmp_path / "run", prepared(image_folder)
+    fit(run, ready)
+    before = files(run)
+    (run / "unfinished").mkdir()
+    (run / "unfinished" / "state").touch()
+    fit(run, ready, resume=True)
+    assert files(run) == before
+    assert not (run / "unfinished").exists()
+
+
+def test_images_that_are_all_alike_have_finite_scores_and_others_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    same = textures(1, 0).repeat(6, 1, 1, 1)
+    detector = build(PIXELS, seed=0).fit_parts(same, same)
+    assert np.isfinite(detector.score_samples(textures(2, 1))).all()
+    assert set(detector.frozen.deviations.values()) == {1.0}
+    monkeypatch.setattr(detector, "_look", lambda x: Seen({"distance": torch.full((len(x),), torch.nan)}))
+    with pytest.raises(InputError, match=r"of held-out normals must be finite, it is not: training failed$"):
+        detector.fit_parts(same, same)
 
 
 def test_training_that_diverges_is_a_result(image_folder: Folder, tmp_path: Path) -> None:

@@ -189,6 +189,15 @@ def test_runs_that_are_missing_or_lost_depart(
     ]
 
 
+@pytest.mark.parametrize("kind", ["timed out", "out of memory", "crashed"])
+def test_what_the_machine_may_have_failed_at_departs(kind: str, finished: Path, config: BenchConfig) -> None:
+    made = lines(finished)
+    made[-1] |= {"failure": {"kind": kind, "message": "it did", "step": None}, "fid": None}
+    assert departures(protocol_of(config), config, made, where=finished) == [
+        f"Departs from protocol.json: 1 runs failed otherwise than by divergence ({kind})."
+    ]
+
+
 @pytest.mark.parametrize("change", ["gone", "changed", "damaged"])
 def test_a_protocol_that_is_changed_afterwards_is_refused(
     change: str, tmp_path: Path, config: BenchConfig, bench: Bench

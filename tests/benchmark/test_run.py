@@ -316,15 +316,18 @@ def test_an_unknown_loss_is_refused_before_anything_is_trained(
         bench(tmp_path / "run", config.model_copy(update={"contenders": (*config.contenders[1:], one)}), job=None)
 
 
-def test_trials_get_the_data_of_their_split(tmp_path: Path, fakes: ModuleType, config: BenchConfig) -> None:
-    got: set[tuple[bool, Any]] = set()
+def test_trials_get_the_data_of_their_split_and_the_device(
+    tmp_path: Path, fakes: ModuleType, config: BenchConfig
+) -> None:
+    got: set[tuple[bool, Any, str]] = set()
 
     def job(one: TrialJob) -> TrialReply:
         assert one.shared is not None
-        got.add((one.seed in seeds(config, "tuning"), one.shared.get()))
+        got.add((one.seed in seeds(config, "tuning"), one.shared.get(), one.device))
         reply: TrialReply = fakes.trial(one)
         return reply
 
     with InProcessExecutor() as executor:
-        fakes.bench(tmp_path / "run", executor, config, job=job, data={"validation": "chosen on", "test": "told of"})
-    assert got == {(True, "chosen on"), (False, "told of")}
+        data = {"validation": "chosen on", "test": "told of"}
+        fakes.bench(tmp_path / "run", executor, config, job=job, data=data, device="cuda:1")
+    assert got == {(True, "chosen on", "cuda:1"), (False, "told of", "cuda:1")}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ganetics._random import numpy_generator
+from ganetics.benchmark.significance import smallest_detectable
 from ganetics.benchmark.statistics import (
     Comparison,
     Interval,
@@ -229,6 +230,12 @@ def test_failures_at_one_seed_are_equal() -> None:
     assert (found.test, found.failed) == ("signed rank", 2)
     assert found.paired_improvement == share(3.5, 5)
     assert found.p == pytest.approx(stats.wilcoxon([-1, -2, -3, 4]).pvalue)
+
+
+def test_pairs_that_failed_show_nothing_of_what_could_be_seen() -> None:
+    found = as_family([compared(runs(10.0, FAILED, 9.0, 18.0, 11.0), runs(12.0, 15.0, 13.0, 19.0, 16.0))])[0]
+    assert found.sd is not None
+    assert found.detectable == smallest_detectable(found.sd, 4)
 
 
 def test_all_runs_of_one_loss_failed() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from ganetics import data, trial
@@ -388,6 +389,7 @@ def test_a_search_is_no_benchmark(search_run: Any, bench_run: tuple[Path, Any], 
         ("--batch-sizes 1", "batch_sizes.0: Input should be greater than or equal to 2"),
         ("--split train", "--split"),
         ("--extractor nothing", "unknown extractor 'nothing'"),
+        ("--device gpu", "device must be cpu, cuda or auto, got 'gpu'"),
         ("--resume", "config.json"),
     ],
 )
@@ -396,3 +398,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(options: str, told: str, comma
     assert ended.status == 2
     assert told in ended.complaint
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_benchmark_on_a_gpu(command: Any, tmp_path: Path) -> None:
+    ended = command("bench", tmp_path / "run", "--losses", "ganetic", *SMALL, "--device", "cuda", "--json")
+    assert ended.status == 0
+    assert "gpu" in json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert all(line["fid"] > 0 for line in lines(tmp_path / "run"))

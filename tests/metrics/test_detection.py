@@ -105,6 +105,14 @@ def test_one_class_has_no_value_and_says_why() -> None:
     assert share_above([0, 0], [0.1, 0.3], 0.2, label=0).value == 0.5
 
 
+def test_fewer_than_ten_groups_have_no_p_value() -> None:
+    groups = [f"g{i % 9}" for i in range(90)]
+    y = np.arange(90) // 9 % 2
+    found = paired_difference(y, y + 0.0, -y + 0.0, resamples=drawn(groups))
+    assert (found.p, found.reason) == (None, "a p-value needs at least 10 groups, there are 9")
+    assert (found.value, found.low) == (1.0, 1.0)
+
+
 def test_one_group_has_no_interval() -> None:
     found = auroc([0, 1], [0.1, 0.2], resamples=drawn(["a", "a"]))
     assert (found.value, found.low, found.high) == (1.0, None, None)
@@ -160,10 +168,17 @@ def test_curves_are_those_of_scikit_learn_and_lie_in_their_bands() -> None:
     assert inside is not None
     precision, recall, _ = precision_recall_curve(labels, scores)
     np.testing.assert_array_equal(inside.xs, recall[::-1])
-    at = [precision[recall >= place - 1e-12].max() if place else precision[-2] for place in (0.25, 0.5, 0.75, 1.0)]
-    lows, highs = (np.asarray(side)[[25, 50, 75, 100]] for side in (inside.lows, inside.highs))
-    assert (lows <= at).all()
-    assert (at <= highs + 0.05).all()
+    np.testing.assert_array_equal(inside.ys, precision[::-1])
+
+    def step(counts: np.ndarray) -> np.ndarray:
+        """Precision of the first threshold that reaches each recall."""
+        p, r, _ = precision_recall_curve(labels, scores, sample_weight=counts[resamples.index])
+        p, r = p[-2::-1], r[-2::-1]
+        return np.asarray(p[np.searchsorted(r, PLACES - 1e-12)])
+
+    drawn_steps = np.array([step(counts) for counts in resamples.counts])
+    ends = np.quantile(drawn_steps, [0.025, 0.975], axis=0)
+    np.testing.assert_allclose([inside.lows, inside.highs], ends, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -398,6 +398,25 @@ def test_missing_or_other_data_are_no_trials_result(
 # --- what jobs do
 
 
+def test_every_run_is_on_the_device_and_has_its_time(
+    tmp_path: Path, config: SearchConfig, search: Search, fakes: ModuleType
+) -> None:
+    devices: list[str] = []
+    limits: list[float | None] = []
+
+    class Asked(InProcessExecutor):
+        def submit(self, function: Job, argument: Any, *, seconds: float | None) -> Future[Completed]:
+            devices.append(argument.device)
+            limits.append(seconds)
+            return super().submit(function, argument, seconds=seconds)
+
+    with Asked() as executor:
+        search(tmp_path / "run", config, executor, job=fakes.trial, device="cuda:1")
+    assert len(devices) >= TRIALS + FINALS
+    assert set(devices) == {"cuda:1"}
+    assert set(limits) == {20 * config.recipe.seconds}
+
+
 def test_a_job_that_fails_in_any_way_is_a_named_result(
     tmp_path: Path, config: SearchConfig, fakes: ModuleType, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:

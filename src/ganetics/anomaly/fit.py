@@ -166,9 +166,10 @@ def fit(run: Path, prepared: Prepared, *, resume: bool = False, on_progress: Tol
         write_json(run / "places.json", prepared.places)
         finished = run / "fit.json"
         if finished.exists():
-            return read_record(FitResult, finished)
-        result = _fitted(run, prepared, on_progress)
-        write_json(finished, result)
+            result = read_record(FitResult, finished)
+        else:
+            result = _fitted(run, prepared, on_progress)
+            write_json(finished, result)
         shutil.rmtree(run / "unfinished", ignore_errors=True)
         return result
 

@@ -47,6 +47,7 @@ def run_bench(
     executor: Executor,
     *,
     data: Mapping[str, TrialData],
+    device: str = "cpu",
     on_progress: Callable[[Progress], None] | None = None,
     job: Callable[[TrialJob], TrialReply] = run_job,
 ) -> Results:
@@ -61,6 +62,7 @@ def run_bench(
         config: the same as in the folder.
         executor: where trials run.
         data: split → what trials need that are scored on it, sent to the workers once.
+        device: where they train.
         on_progress: called after each result.
         job: what a trial runs; another one in tests.
 
@@ -71,7 +73,7 @@ def run_bench(
     """
     for contender in config.contenders:
         loss_named_or_parsed(contender.loss)  # one that is not known is better refused now than after hours
-    driver = _Driver(run, config, executor, data, on_progress or (lambda _: None), job)
+    driver = _Driver(run, config, executor, data, on_progress or (lambda _: None), job, device)
     while rest := driver.decided():
         driver.carry_out(rest)
     return write_results(run.path, config, driver.lines)
@@ -86,8 +88,9 @@ class _Driver:
         data: Mapping[str, TrialData],
         on_progress: Callable[[Progress], None],
         job: Callable[[TrialJob], TrialReply],
+        device: str,
     ) -> None:
-        self.run, self.config, self.executor = run, config, executor
+        self.run, self.config, self.executor, self.device = run, config, executor, device
         self.on_progress, self.job = on_progress, job
         self.lines: list[Line] = run.archive.replay()
         self.elapsed = max((float(line.get("elapsed_seconds", 0.0)) for line in run.timings.replay()), default=0.0)
@@ -126,6 +129,7 @@ class _Driver:
             score_at=self.config.score_at if run.phase in WATCHED else (),
             neighbours=NEIGHBOURS,
             shared=self.shared.get(split(self.config, run.phase)),
+            device=self.device,
         )
 
     def _take(self, run: Run, completed: Completed) -> None:

@@ -26,6 +26,7 @@ from ganetics.cli.options import (
     AsJson,
     DataDir,
     Dataset,
+    Device,
     Groups,
     MemoryMib,
     Precision,
@@ -35,7 +36,7 @@ from ganetics.cli.options import (
     Workers,
 )
 from ganetics.cli.pages import now_and_then, page_at_end
-from ganetics.cli.place import Executors, Place
+from ganetics.cli.place import Executors, Place, checked_device
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.tables import show
 from ganetics.data import is_named, resolved
@@ -122,6 +123,7 @@ def bench(
     executor: Where = Executors.pool,
     address: Address = None,
     memory_mib: MemoryMib = None,
+    device: Device = "cpu",
     resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
@@ -156,7 +158,7 @@ def bench(
     elif confirmatory and before.protocol is None:
         raise InputError(f"--confirmatory: a protocol is written before the first run, {run} began without one")
     settings = {**(before.model_dump() if before else {}), **given, "recipe": chosen, "dataset": short(name)}
-    place = Place(executor, workers, address, memory_mib)
+    place = Place(executor, workers, address, memory_mib, checked_device(device))
     if before is not None and is_finished(run, before):
         config = from_values(BenchConfig, settings, where="bench")
         if dry_run:
@@ -170,7 +172,7 @@ def bench(
         raise InputError(f"--dataset: must name the images again, the run knows that it is called {name!r}")
     # a run that is gone on with has the images that it began with, or is refused
     audit = None if before else checked(name, data_dir, groups, accept=accept_audit)
-    begun = prepared(name, data_dir, settings)
+    begun = prepared(name, data_dir, settings, device=place.device)
     if before is None:
         config = bound(run, begun.config, confirmatory=confirmatory, depart=depart)
         if (run / "config.json").exists():  # refused below, but not for its words
@@ -243,7 +245,7 @@ class Prepared:
     """Of somebody's own images, to be kept with the run."""
 
 
-def prepared(dataset: str, data_dir: Path | None, settings: Mapping[str, Any]) -> Prepared:
+def prepared(dataset: str, data_dir: Path | None, settings: Mapping[str, Any], *, device: str = "cpu") -> Prepared:
     """Read the data and return the benchmark with these settings.
 
     Raises:
@@ -267,6 +269,7 @@ def prepared(dataset: str, data_dir: Path | None, settings: Mapping[str, Any]) -
                 settings["recipe"],
                 reference_split=split,
                 groups=settings.get("groups"),
+                device=device,
                 on_progress=report,
             )
             for split in splits
@@ -305,12 +308,14 @@ def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Resu
         floors = {split: _floor(one) for split, one in begun.data.items()}
         # beside the configuration, not in it: its last digits may differ on another machine
         write_json(run / "reference.json", floors)
-        if changes := folder.note_environment(environment()):
+        if changes := folder.note_environment(environment(place.device)):
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
             )
         warn(cost(config, executor.workers, folder.archive.replay(), where=folder.archive.path))
-        return run_bench(folder, config, executor, data=begun.data, on_progress=_shown_by(report, run))
+        return run_bench(
+            folder, config, executor, data=begun.data, device=place.device, on_progress=_shown_by(report, run)
+        )
 
 
 def _floor(data: TrialData) -> dict[str, float]:

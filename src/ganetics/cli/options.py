@@ -25,6 +25,7 @@ Dataset = Annotated[
     str | None,
     typer.Option(help="digits, mnist, cifar10, medmnist:NAME, a folder, .csv or .npz of images [default: digits]"),
 ]
+Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda if there is a GPU")]
 Groups = Annotated[str | None, typer.Option(help=GROUPS)]
 MemoryMib = Annotated[
     int | None, typer.Option(min=100, help="memory that a job may take beyond an idle worker [default: no limit]")

@@ -30,6 +30,8 @@ class Place:
     """Of a Ray cluster; None: one is started here."""
     memory_mib: int | None = None
     """Of one worker, at most; None: no limit."""
+    device: str = "cpu"
+    """Of every worker: they share a GPU."""
 
     def open(self) -> Executor:
         """Return the executor.
@@ -46,6 +48,25 @@ class Place:
         from ganetics.execution import PoolExecutor
 
         return PoolExecutor(self.workers or default_workers(), memory_mib=self.memory_mib)
+
+
+def checked_device(device: str) -> str:
+    """Return the device, one of those that are there.
+
+    Raises:
+        InputError: it is none, or not there.
+    """
+    if device == "cpu":
+        return device
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.split(":")[0] not in ("cpu", "cuda"):
+        raise InputError(f"device must be cpu, cuda or auto, got {device!r}")
+    if not torch.cuda.is_available():
+        raise InputError(f"device {device} needs a GPU that PyTorch can use; there is none here")
+    return device
 
 
 def default_workers() -> int:

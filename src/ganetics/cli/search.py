@@ -23,6 +23,7 @@ from ganetics.cli.options import (
     AsJson,
     DataDir,
     Dataset,
+    Device,
     Groups,
     MemoryMib,
     RecipeName,
@@ -31,7 +32,7 @@ from ganetics.cli.options import (
     Workers,
 )
 from ganetics.cli.pages import now_and_then, page_at_end
-from ganetics.cli.place import Executors, Place
+from ganetics.cli.place import Executors, Place, checked_device
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.records import Recipe, from_values, write_json
 from ganetics.search.config import SearchConfig
@@ -82,6 +83,7 @@ def search(
     executor: Where = Executors.pool,
     address: Address = None,
     memory_mib: MemoryMib = None,
+    device: Device = "cpu",
     seed: Annotated[int | None, typer.Option(help="of everything random [default: 0]")] = None,
     recipe: RecipeName = None,
     steps: Annotated[int | None, typer.Option(min=1, help="updates of the generator in a full trial")] = None,
@@ -157,10 +159,10 @@ def search(
     if before is None and trials is None and minutes is None and plateau is None:
         given["trials"] = TRIALS
     settings = {**(before.model_dump(mode="json") if before else {"rungs": ladder(chosen)}), **given}
+    place = Place(executor, workers, address, memory_mib, checked_device(device))
     # a run that is gone on with has the images that it began with, or is refused
     audit = None if before else checked(name, data_dir, groups, accept=accept_audit)
-    begun = replace(prepared(name, data_dir, chosen, settings), audit=audit)
-    place = Place(executor, workers, address, memory_mib)
+    begun = replace(prepared(name, data_dir, chosen, settings, device=place.device), audit=audit)
     result = carry_out(run, begun, place=place, resume=resume)
     show(run, result, as_json=as_json)
 
@@ -186,7 +188,9 @@ class Prepared:
     """Of somebody's own images, to be kept with the run."""
 
 
-def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict[str, Any]) -> Prepared:
+def prepared(
+    dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict[str, Any], *, device: str = "cpu"
+) -> Prepared:
     """Read the data and return the search with these settings.
 
     Raises:
@@ -203,7 +207,9 @@ def prepared(dataset: str, data_dir: Path | None, recipe: Recipe, settings: dict
     folder = None if data_dir is None else str(data_dir)
     dataset = resolved(dataset)
     with progress("reading images") as report:
-        data = load_trial_data(dataset, folder, recipe, groups=settings.get("groups"), on_progress=report)
+        data = load_trial_data(
+            dataset, folder, recipe, groups=settings.get("groups"), device=device, on_progress=report
+        )
     warn_of_data(data)
     facts = {
         "dataset": dataset,
@@ -240,7 +246,7 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
         # beside the configuration, not in it: its last digits may differ on another machine
         facts = {"floor": reference.floor, "floor_n": reference.floor_count}
         write_json(run / "reference.json", facts, indent=None)
-        if changes := folder.note_environment(environment()):
+        if changes := folder.note_environment(environment(place.device)):
             warn(
                 f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
             )
@@ -251,7 +257,12 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
             )
         warn(last_round(config))
         result = run_search(
-            folder, config, executor, data=search.data, on_progress=_shown_by(report, run, config.minutes)
+            folder,
+            config,
+            executor,
+            data=search.data,
+            device=place.device,
+            on_progress=_shown_by(report, run, config.minutes),
         )
     page_at_end(lambda: write_search_report(run), again=f"ganetics report {run}")
     return result

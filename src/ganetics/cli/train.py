@@ -14,8 +14,9 @@ from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.images import warn_of_data
 from ganetics.cli.losses_given import loss_text, penalised
 from ganetics.cli.model_card import write_model_card
-from ganetics.cli.options import AcceptAudit, AsJson, DataDir, Dataset, Groups, Precision, RecipeName
+from ganetics.cli.options import AcceptAudit, AsJson, DataDir, Dataset, Device, Groups, Precision, RecipeName
 from ganetics.cli.pages import page_at_end
+from ganetics.cli.place import checked_device
 from ganetics.cli.recipes import changed, chosen_recipe
 from ganetics.cli.train_page import write_train_page
 from ganetics.records import Penalty, Recipe, from_values
@@ -70,7 +71,7 @@ def train(
     evaluate_every: Annotated[
         int | None, typer.Option(min=50, help="steps between two evaluations, for --patience [default: 500]")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda if there is a GPU")] = "cpu",
+    device: Device = "cpu",
     devices: Annotated[int, typer.Option(min=1, help="so many GPUs, or processes, share each batch")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="write events to RUN/tensorboard")] = False,
     accept_audit: AcceptAudit = False,
@@ -94,7 +95,7 @@ def train(
     from ganetics.trial import load_trial_data
 
     prepare()
-    device = _checked_device(device)
+    device = checked_device(device)
     about = None if licence is None else from_values(About, {"licence": licence}, where="train")
     before = stored_configuration(run) if resume else None
     if before is not None and dataset is not None:  # before another one is fetched
@@ -197,23 +198,6 @@ def _number_of_classes(data: TrialData) -> int:
             f"conditional: images must be of at least 2 classes, such as folders in a folder, got {len(names)}"
         )
     return len(names)
-
-
-def _checked_device(device: str) -> str:
-    """Return the device, one of those that are there.
-
-    Raises:
-        InputError: it is none, or not there.
-    """
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.split(":")[0] not in ("cpu", "cuda"):
-        raise InputError(f"device must be cpu, cuda or auto, got {device!r}")
-    if device != "cpu" and not torch.cuda.is_available():
-        raise InputError(f"device {device} needs a GPU that PyTorch can use; there is none here")
-    return device
 
 
 def _show(run: Path, config: FitConfig, result: FitResult) -> None:

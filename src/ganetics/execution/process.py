@@ -168,8 +168,8 @@ def _status_mib(name: str) -> float:
     raise LookupError(name)
 
 
-def environment() -> dict[str, str]:
-    """Return what equality of results rests on: CPU model and instruction set, versions, platform."""
+def environment(device: str = "cpu") -> dict[str, str]:
+    """Return what equality of results rests on: CPU model and instruction set, versions, platform; a GPU's name."""
     import numpy
     import torch
 
@@ -180,6 +180,7 @@ def environment() -> dict[str, str]:
         "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
+        **({} if device == "cpu" else {"gpu": torch.cuda.get_device_name(device)}),
     }
 
 

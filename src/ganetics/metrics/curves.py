@@ -54,9 +54,11 @@ def precision_recall(labels: npt.ArrayLike, scores: npt.ArrayLike, *, resamples:
     precision, recall, _ = precision_recall_curve(y, s)
 
     def at_places(hits: Array, alarms: Array) -> Array:
-        # of the first threshold that reaches the recall
+        # of the first threshold that reaches the recall; one of which nothing was drawn is none
+        made = hits + alarms > 0
+        hits, alarms = hits[made], alarms[made]
         reached = np.searchsorted(hits / hits[-1], PLACES - 1e-12)
-        return np.asarray((hits / np.maximum(hits + alarms, 1.0))[reached])
+        return np.asarray((hits / (hits + alarms))[reached])
 
     return Curve(recall[::-1], precision[::-1], *_band(y, s, resamples, at_places))
 

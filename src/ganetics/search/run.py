@@ -79,6 +79,7 @@ def run_search(
     *,
     data: TrialData | None = None,
     data_dir: str | None = None,
+    device: str = "cpu",
     on_progress: Callable[[Progress], None] | None = None,
     job: Callable[[TrialJob], TrialReply] = run_job,
 ) -> SearchResult:
@@ -94,6 +95,7 @@ def run_search(
         executor: where trials run.
         data: what trials need, sent to the workers once; None: each worker reads the dataset itself.
         data_dir: where the data set's files lie on this machine; for workers that read it themselves.
+        device: where trials run.
         on_progress: called after each result.
         job: what a trial runs; another one in tests.
 
@@ -102,7 +104,7 @@ def run_search(
             all finished work is kept.
         OSError: the disk is full or not writable; all finished work is kept.
     """
-    driver = _Driver(run, config, executor, data, data_dir, on_progress or (lambda _: None), job)
+    driver = _Driver(run, config, executor, data, data_dir, on_progress or (lambda _: None), job, device)
     try:
         driver.search_on()
         return driver.finals()
@@ -144,12 +146,13 @@ class _Driver:
         data_dir: str | None,
         on_progress: Callable[[Progress], None],
         job: Callable[[TrialJob], TrialReply],
+        device: str,
     ) -> None:
         if config.trials is None and config.minutes is None and config.plateau is None:
             raise InputError("search: trials, minutes or plateau must be given, or it would not end")
         rivals(config)  # one that is not known is better refused now than after hours
         self.run, self.config, self.executor = run, config, executor
-        self.data_dir, self.on_progress, self.job = data_dir, on_progress, job
+        self.data_dir, self.on_progress, self.job, self.device = data_dir, on_progress, job, device
         lines = run.archive.replay()
         check_lines(LINES, lines, where=run.archive.path)
         self.search = restored(config, [line for line in lines if line["kind"] == "trial"], where=run.archive.path)
@@ -210,6 +213,7 @@ class _Driver:
                 final.seed,
                 preview=PREVIEW if final.preview else 0,
                 shared=self.shared,
+                device=self.device,
             )
             for final in rest
         )
@@ -255,6 +259,7 @@ class _Driver:
             samples=self.config.rungs[trial.rung].samples,
             state=str(self.states / f"{trial.candidate.number}" / f"{trial.run[1]}") if goes_on else None,
             shared=self.shared,
+            device=self.device,
         )
 
     def _submit(self, trial: Trial) -> Future[Completed]:
