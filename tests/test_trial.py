@@ -45,6 +45,16 @@ def data() -> TrialData:
     return load_trial_data("digits", None, RECIPE)
 
 
+def test_outputs_and_diversity_are_of_what_they_are_called(data: TrialData, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, state = run_trial(GANetic(), RECIPE, data, seed=3)
+    monkeypatch.setattr(trial_module, "_mean_output", lambda _, images, __: float(images.float().mean()))
+    found = score(state, data)
+    fake = sample(state, 200, generator=torch_generator(3, "evaluation"))
+    assert found["d_real"] == float(data.train.images.float().mean())
+    assert found["d_fake"] == float(fake.float().mean())
+    assert found["diversity"] == pytest.approx(fake.numpy().astype(float).std(axis=0).mean() / 255, rel=1e-5)
+
+
 def test_a_trial_scores_and_is_repeatable(data: TrialData) -> None:
     outcome, state = run_trial(GANetic(), RECIPE, data, seed=3)
     again, _ = run_trial(GANetic(), RECIPE, data, seed=3)

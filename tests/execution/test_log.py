@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ganetics._check import InputError
+from ganetics._files import write_atomically
 from ganetics.execution import Log, RunFolder
 from ganetics.execution.log import check_begin, read_config
 
@@ -119,6 +120,22 @@ def test_a_line_is_on_the_disk_before_append_returns(log: Log, monkeypatch: pyte
         log.append(record)
         sizes.append(log.path.stat().st_size)
     assert synced == sizes
+
+
+def test_a_new_file_is_in_its_folder_on_the_disk(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    really = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    log.append(RECORDS[0])
+    assert log.path.parent.stat().st_ino in synced
+    synced.clear()
+    write_atomically(log.path.with_name("other"), b"content")
+    assert synced == [log.path.with_name("other").stat().st_ino, log.path.parent.stat().st_ino]
 
 
 @pytest.mark.parametrize("where", ["write", "short write", "fsync"])

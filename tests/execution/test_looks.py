@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ganetics._check import InputError
+from ganetics.execution import looks
 from ganetics.execution.looks import note_look
 
 
-def test_looks_are_counted_from_the_first_on(tmp_path: Path) -> None:
-    path = tmp_path / "looks.json"
+def test_looks_are_counted_from_the_first_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, days = tmp_path / "looks.json", iter((1, 2))
+    monkeypatch.setattr(looks, "datetime", SimpleNamespace(now=lambda zone: datetime(2026, 1, next(days), tzinfo=zone)))
     first, count = note_look(path, "test images", images=7)
-    assert count == 1
+    assert (first, count) == ("2026-01-01T00:00:00+00:00", 1)
     assert note_look(path, "test images", images=8) == (first, 2)
     stored = json.loads(path.read_text())
     assert (stored["count"], stored["first"]) == (2, first)

@@ -11,6 +11,7 @@ from ganetics import data
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.data import ImageSet
 from ganetics.features import Extractor, Progress, load_extractor
+from ganetics.generation import evaluate as module
 from ganetics.generation.evaluate import evaluate
 from ganetics.generation.results import Evaluation
 from ganetics.records import DataIdentity, from_json, to_json
@@ -58,6 +59,20 @@ def test_real_against_real_is_at_the_floor_and_noise_far_above(digits: torch.Ten
     assert (same.n, same.n_real, same.floor_n) == (600, 600, 300)
     assert same.extractor.name == "digits-classifier"
     assert same.resize == same.extractor.resize == "none"
+
+
+def test_kid_is_that_of_all_images_and_its_spread_that_of_halves(
+    digits: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, fake = digits[:150], digits[600:750]
+    first, other = score(real, fake), score(real, fake, seed=1)
+    assert first.kid == pytest.approx(other.kid, abs=1e-9)  # the seed draws the halves alone
+    assert first.kid_std != other.kid_std
+    assert first.kid_subset == 75
+    monkeypatch.setattr(module, "KERNEL_SUBSET", 40)
+    many = score(real, fake)
+    assert many.kid_subset == 40
+    assert many.kid == pytest.approx(first.kid, abs=3 * many.kid_std)
 
 
 def test_collapse_costs_recall_not_precision(digits: torch.Tensor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganetics import trial as trial_module
 from ganetics._check import InputError
 from ganetics.data import load
 from ganetics.execution.log import RunFolder
@@ -132,6 +134,13 @@ def test_classes_are_as_frequent_as_in_training(of_classes: Path) -> None:
     assert fake.labels is not None
     shares, expected = (np.bincount(labels, minlength=10) / len(labels) for labels in (fake.labels, train.labels))
     assert shares == pytest.approx(expected, abs=0.03)
+    rare = torch.where(torch.arange(len(train.labels)) % 10 == 0, 3, 7)
+    skewed = module.generated(state, replace(train, labels=rare), 2000, seed=0)
+    assert skewed.labels is not None
+    assert (skewed.labels == 7).double().mean().item() == pytest.approx(0.9, abs=0.03)
+    drawn = trial_module._drawn_labels(state, replace(train, labels=rare), 2000)
+    assert drawn is not None
+    assert (drawn == 7).double().mean().item() == pytest.approx(0.9, abs=0.03)
 
 
 def test_images_that_are_others_now_are_refused(tmp_path: Path, gray: Path) -> None:

@@ -89,3 +89,17 @@ def test_one_logit_beyond_is_enough_to_be_logits(place: int) -> None:
     batches = [torch.full((2,), 0.5) for _ in range(CALLS + 1)]
     batches[place] = torch.tensor([0.5, 1.01])
     assert told(checked(LeastSquares()), batches) == []
+
+
+@pytest.mark.parametrize("odd", [-0.01, 1.01])
+@pytest.mark.parametrize("side", ["real_logits", "fake_logits"])
+def test_one_logit_of_one_side_beyond_is_enough(side: str, odd: float) -> None:
+    half = torch.full((2,), 0.5)
+    loss = checked(LeastSquares())
+    for _ in range(CALLS + 1):  # a warning would be an error
+        loss.discriminator(**{"real_logits": half, "fake_logits": half, side: torch.tensor([0.5, odd])})
+
+
+def test_shapes_are_paired_for_the_generator_too() -> None:
+    with pytest.raises(InputError, match=r"^real_logits and fake_logits must have one shape "):
+        checked(RelativisticPairing()).generator(fake_logits=torch.zeros(4), real_logits=torch.zeros(4, 1))

@@ -102,3 +102,14 @@ def test_one_kind_of_pixel_has_no_value() -> None:
 def test_what_does_not_fit_is_refused(masks: list[np.ndarray], maps: list[np.ndarray], message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}$"):
         pixel_auroc(masks, maps)
+
+
+def test_draws_without_an_abnormal_image_count_for_nothing() -> None:
+    mask = np.zeros((8, 8), dtype=bool)
+    mask[:4] = True
+    two = [mask, np.zeros((8, 8), dtype=bool)]
+    resamples = Resamples(["a", "b"], generator=numpy_generator(0, "bootstrap"), resamples=100)
+    assert (resamples.counts[:, 0] == 0).any()
+    for figure in (pixel_auroc, region_overlap):
+        found = figure(two, [one.astype(float) for one in two], resamples=resamples)
+        assert [found.low, found.high] == pytest.approx([1.0, 1.0])
