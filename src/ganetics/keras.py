@@ -46,7 +46,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingDependencyError(
         f"{error.name} is not installed: ganetics.keras needs Keras 3 and the backend that KERAS_BACKEND names "
-        "(tensorflow, jax or torch), e.g. pip install 'ganetics[keras]' tensorflow"
+        "(tensorflow, jax or torch), e.g. pip install keras tensorflow"
     ) from None
 
 Tensor = Any

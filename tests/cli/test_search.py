@@ -316,7 +316,7 @@ def test_without_ray_the_line_says_what_to_install(
     ended = command("search", tmp_path / "run", "--executor", "ray", "--trials", 1)
     assert (ended.status, ended.complaint) == (
         2,
-        "ray is not installed: jobs on a cluster need it: pip install 'ganetics[cluster]'",
+        "ray is not installed: jobs on a cluster need it: pip install ray",
     )
     assert not (tmp_path / "run").exists()
 

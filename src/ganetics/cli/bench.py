@@ -129,9 +129,10 @@ def bench(
 ) -> None:
     """Compare losses: choose each one's learning rate on tuning seeds, then train on fresh seeds; two tables.
 
-    May be stopped at any moment: with --resume it goes on. Options that are not given with --resume are taken from the
-    run; of a finished one tables and report are made anew, and nothing is trained. Images of your own are audited
-    first (see ganetics doctor --data), and errors stop it.
+    May be stopped at any moment: with --resume it goes on. Settings that are not given with --resume are taken from the
+    run; where data lie and where it runs (--dataset of your own images, --data-dir, --workers, --executor, --device) is
+    not kept: give it again. Of a finished one tables and report are made anew, and nothing is trained. Images of your
+    own are audited first (see ganetics doctor --data), and errors stop it.
     """
     before = stored_configuration(run) if resume else None
     if before is not None and depart:

@@ -98,7 +98,7 @@ def evaluate(
         raise InputError(f"--sheet: must be a .png file, of a comparison with --train, got {sheet}")
     if groups is not None and train is None:
         raise InputError(f"--groups: belongs to a comparison with --train, whose images it tells apart, got {groups}")
-    measure = load_extractor(extractor or default_extractor(str(real)), weights=weights)
+    measure = load_extractor(extractor or default_extractor(str(real.resolve())), weights=weights)
     folders = {name: folder for name, folder in (("real", real), ("fake", fake), ("train", train)) if folder}
     sets = {
         name: _load(name, folder, image_size, None if name == "fake" else groups) for name, folder in folders.items()

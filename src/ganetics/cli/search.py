@@ -119,8 +119,9 @@ def search(
 ) -> None:
     """Evolve losses by genetic programming, and confirm the best on fresh seeds at three learning rates.
 
-    May be stopped at any moment, kill -9 included: with --resume it goes on and comes to the same result. Options that
-    are not given with --resume are taken from the run. Images of your own are audited first (see ganetics doctor
+    May be stopped at any moment, kill -9 included: with --resume it goes on and comes to the same result. Settings that
+    are not given with --resume are taken from the run; where data lie and where it runs (--data-dir, --workers,
+    --executor, --device) is not kept: give it again. Images of your own are audited first (see ganetics doctor
     --data), and errors stop it.
     """
     from ganetics.data import resolved

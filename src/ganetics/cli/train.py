@@ -83,8 +83,9 @@ def train(
 ) -> None:
     """Train a generator on images; at the end sample and score it.
 
-    Images of your own are audited first (see ganetics doctor --data), and errors stop it. Options that are not given
-    with --resume are taken from the run.
+    Images of your own are audited first (see ganetics doctor --data), and errors stop it. Settings that are not given
+    with --resume are taken from the run; where data lie and where it runs (--data-dir, --device, --devices,
+    --tensorboard) is not kept: give it again.
     """
     from ganetics.data import resolved
     from ganetics.execution.log import hold

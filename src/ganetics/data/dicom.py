@@ -25,9 +25,7 @@ try:
     from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
     from pydicom.pixels.utils import pixel_array
 except ImportError:
-    raise MissingDependencyError(
-        "pydicom is not installed: DICOM images need it: pip install 'ganetics[medical]'"
-    ) from None
+    raise MissingDependencyError("pydicom is not installed: DICOM images need it: pip install pydicom") from None
 
 GRAY = ("MONOCHROME1", "MONOCHROME2")
 

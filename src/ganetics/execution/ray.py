@@ -26,9 +26,7 @@ from ganetics.execution.worker_process import LONGEST_WAIT, START_SECONDS, LostW
 try:
     import ray
 except ImportError:
-    raise MissingDependencyError(
-        "ray is not installed: jobs on a cluster need it: pip install 'ganetics[cluster]'"
-    ) from None
+    raise MissingDependencyError("ray is not installed: jobs on a cluster need it: pip install ray") from None
 
 GRACE_SECONDS = 60.0
 """After a job's time, for its actor to stop it and say so."""
