@@ -204,6 +204,20 @@ def test_cut_off_anywhere_and_gone_on_with_it_comes_to_the_same(
             shutil.rmtree(folder)
 
 
+def test_every_run_has_the_time_of_the_longest(tmp_path: Path, bench: Bench) -> None:
+    limits: list[float | None] = []
+
+    class Asked(InProcessExecutor):
+        def map_in_order(self, function: Any, arguments: Any, *, seconds: float | None = None) -> Any:
+            limits.append(seconds)
+            return super().map_in_order(function, arguments, seconds=seconds)
+
+    with Asked() as executor:
+        bench(tmp_path / "run", executor=executor)
+    assert min(filter(None, limits)) == 20 * 30
+    assert max(filter(None, limits)) == 20 * 60  # a batch of 128 instead of 64
+
+
 def test_interrupted_again_and_again_it_comes_to_the_same(finished: Path, tmp_path: Path, bench: Bench) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.done % 5 == 0:
@@ -217,6 +231,9 @@ def test_interrupted_again_and_again_it_comes_to_the_same(finished: Path, tmp_pa
             done = True
     assert sessions == total // 5 + 1
     assert contents(tmp_path / "run") == contents(finished)
+    elapsed = [line["elapsed_seconds"] for line in Log(tmp_path / "run" / "timings.jsonl").read()]
+    assert elapsed == sorted(elapsed)  # over all sessions
+    assert elapsed[-1] < 60
 
 
 @pytest.mark.slow

@@ -34,6 +34,23 @@ def normal(tmp_path: Path) -> Path:
     return write(tmp_path / "eyes" / "normal", range(20))
 
 
+def test_what_is_seen_and_who_chooses_is_as_it_was_given(command: Any, normal: Path, tmp_path: Path) -> None:
+    bad = write(tmp_path / "eyes" / "glaucoma", range(10, 40), bright=90)
+    options = ("--mask-border", "--split", 2, "--calibration", bad)
+    command("detect", "fit", tmp_path / "run", "--normal", normal, *PIXELS, *options, "--json")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    seen = config["preprocessing"]
+    assert (seen["mask_border"], seen["normalise_colour"], config["split"]) == (True, False, 2)
+    assert config["calibration"] == "glaucoma"
+    assert json.loads((tmp_path / "run" / "fit.json").read_text())["threshold_from"].endswith("Youden's index")
+    given = ("--detector", "ganomaly", "--adversarial", "output", "--normalise-colour", "--steps", 1)
+    small = ("--image-size", 16, "--set", "width=2", "--groups", GROUPS)
+    command("detect", "fit", tmp_path / "other", "--normal", normal, *given, *small, "--json")
+    config = json.loads((tmp_path / "other" / "config.json").read_text())
+    assert (config["preprocessing"]["mask_border"], config["preprocessing"]["normalise_colour"]) == (False, True)
+    assert config["detector"]["adversarial"] == "output"
+
+
 def test_fit_score_evaluate_report(command: Any, normal: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     fitted = command("detect", "fit", run, "--normal", normal, *QUICK, "--seed", 3, "--json").json

@@ -209,7 +209,9 @@ def test_a_tied_search_begins_with_a_hall_of_fame_that_has_the_default_rivals(
     assert set(guesses) == {"(p - y)**2", "ganetic", "non-saturating"}
 
 
-def test_a_search_among_pairs_keeps_its_penalties(command: Any, tmp_path: Path) -> None:
+def test_a_search_among_pairs_keeps_its_penalties(
+    command: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "run"
     small = ("--trials", 2, "--steps", 2, "--finalists", 1, "--final-seeds", 1, "--rival", "hinge", "--workers", 1)
     given = ("--mode", "pairs", "--penalty", "r1:0.05", "--penalty", "r2:0.5/4", "--guess", "evolved-pairing")
@@ -219,8 +221,9 @@ def test_a_search_among_pairs_keeps_its_penalties(command: Any, tmp_path: Path) 
     fame = json.loads((run / "hall_of_fame.json").read_text())
     (found,) = (entry for entry in fame if entry["name"] is None)
     assert found["paired"] is True
-    if fame[0] is found:
-        assert ended.json["best"]["loss"] == f"relativistic-pairing({found['expression']})"
+    capsys.readouterr()
+    show(run, SearchResult(trials=2, candidates=2, failed=0, finished=1, hall_of_fame=[found]), as_json=True)
+    assert json.loads(capsys.readouterr().out)["best"]["loss"] == f"relativistic-pairing({found['expression']})"
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "--penalty r1:0.05 --penalty r2:0.5/4" in page
     assert "<code>+r1:0.05+r2:0.5/4</code>" in page

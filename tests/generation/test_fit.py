@@ -197,6 +197,10 @@ def test_two_processes_leave_the_files_of_one(data: TrialData, tmp_path: Path) -
     alone = fit(tmp_path / "one", config, data)
     assert result.stopped is not None
     assert result.outcome.data == alone.outcome.data
+    first, same = (
+        json.loads((tmp_path / name / "history.jsonl").read_text().split("\n")[0]) for name in ("one", "two")
+    )
+    assert same["d_loss"] == pytest.approx(first["d_loss"], rel=0.05)
     assert {"config.json", "metrics.json", "evaluations.jsonl", "best/state.json", "samples/best.png"} <= set(found)
     assert checkpoint.load(tmp_path / "two" / "checkpoint").step == result.stopped
 

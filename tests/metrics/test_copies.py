@@ -102,6 +102,8 @@ def test_blocks_and_what_is_left_out_of_many_change_little(monkeypatch: pytest.M
     assert found() == whole
     monkeypatch.setattr(module, "LOOKED_AT", 40)
     assert found()[0] == pytest.approx(whole[0], rel=0.5)
+    apart = np.concatenate([normal(60, 4, 0) * 100, normal(60, 4, 1)])
+    assert known([apart]).distance < 5  # of wide and of close ones, not of the first 40, which are all wide
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 300), (1, 20), (150, 300), (300, 300)])
