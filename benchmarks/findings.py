@@ -261,7 +261,7 @@ def tuning_seconds(folder: str) -> dict[str, float]:
 
 def published_metric() -> str:
     distances = read("published-metric/summary.json")["distances"]
-    columns = [(scaling, n) for scaling, found in distances.items() for n in found]
+    columns = [(scaling, n) for scaling, found in distances.items() for n in sorted(found, key=len)]
     names = list(next(iter(next(iter(distances.values())).values())))
     rows = [[name, *(number(distances[scaling][n][name]) for scaling, n in columns)] for name in names]
     return markdown(["compared with real images", *(f"{scaling}, {n}" for scaling, n in columns)], rows)
