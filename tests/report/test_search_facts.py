@@ -155,7 +155,7 @@ def test_the_command_comes_to_the_same_configuration(
     text = command(replace(read, config=config, trials=read.trials[:70]))
     assert not any(option in text for option in absent)
 
-    def prepared(dataset: str, _: Path | None, recipe: Any, settings: Mapping[str, Any]) -> None:
+    def prepared(dataset: str, _: Path | None, recipe: Any, settings: Mapping[str, Any], **_further: Any) -> None:
         raise Captured({"dataset": dataset, "recipe": recipe, **settings})
 
     monkeypatch.setattr(command_line, "checked", lambda *_, **__: None)  # there are no such images to audit
