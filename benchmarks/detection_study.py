@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from commands import Command, call
@@ -81,27 +80,34 @@ class Study:
         line = ("detect", "fit", str(run), *where, *kept, *options, "--seed", str(seed), *further)
         return Command(line, run / "fit.json", run / "config.json")
 
-    @cached_property
+    @property
     def kinds(self) -> Mapping[str, Path]:
-        """Return the folders of abnormal images to calibrate and to test with.
+        """Return the folders of abnormal images to calibrate and to test with; :meth:`lay_out` makes them.
 
         Where normal images are of other groups, links to two sets of patients; else the test leaves out what was seen,
         and what is held out has abnormal images, too.
         """
-        if self.domain.mixed:
-            return {"calibration": self.abnormal, "test": self.abnormal}
+        kinds = ("calibration", "test")
+        return {kind: self.abnormal if self.domain.mixed else self.work / kind / self.domain.abnormal for kind in kinds}
+
+    def lay_out(self) -> None:
+        """Make what the runs share, before they run side by side: enlarged frames, links to two sets of patients."""
+        if self.domain.frames is not None:
+            self.enlarge_frames(self.data / self.domain.frames)
+        if not self.domain.mixed:
+            self.link_patients()
+
+    def link_patients(self) -> None:
+        """Link the images of patients to calibrate with, and of those to test with, into folders of their own."""
         listing = list_of(str(self.abnormal), self.domain.groups, "abnormal")
         groups = sorted(set(listing.groups or ()))
         order = numpy_generator(0, "calibration patients").permutation(len(groups))
         aside = {groups[place] for place in order[:CALIBRATION_PATIENTS]}
-        folders = {kind: self.work / kind / self.domain.abnormal for kind in ("calibration", "test")}
-        for folder in folders.values():
-            folder.mkdir(parents=True, exist_ok=True)
         for entry, group in zip(listing.entries, listing.groups or (), strict=True):
-            link = folders["calibration" if group in aside else "test"] / entry.path
+            link = self.kinds["calibration" if group in aside else "test"] / entry.path
+            link.parent.mkdir(parents=True, exist_ok=True)
             if entry.file is not None and not link.exists():
                 link.symlink_to(entry.file)
-        return folders
 
     def evaluate(self, label: str, headline: bool) -> Command:
         """Return the command that tests it and writes to OUT."""
@@ -119,13 +125,12 @@ class Study:
         line = ("detect", "evaluate", str(self.work / label), *given, "--leave-out-seen", "--no-pictures")
         return Command((*line, "--out", str(out)), out / "report.html")
 
-    def enlarge_frames(self) -> None:
+    def enlarge_frames(self, source: Path) -> None:
         """Bring frames to the scale of the patches that the detectors know."""
-        assert self.domain.frames is not None
         for kind, resample in (("images", Image.Resampling.LANCZOS), ("masks", Image.Resampling.NEAREST)):
             folder = self.work / "frames" / kind
             folder.mkdir(parents=True, exist_ok=True)
-            for file in sorted((self.data / self.domain.frames / kind).glob("*.png")):
+            for file in sorted((source / kind).glob("*.png")):
                 if not (folder / file.name).exists():
                     with Image.open(file) as opened:
                         size = (opened.width * FRAME_SCALE, opened.height * FRAME_SCALE)

@@ -260,8 +260,7 @@ def main() -> None:
     study.out.mkdir(parents=True, exist_ok=True)
     write_json(study.out / "protocol.json", {"rules": RULES, "rates": RATES, "widen": WIDEN})
     prepare()
-    if study.domain.frames is not None:
-        study.enlarge_frames()
+    study.lay_out()
     every = list(runs(study, GANS, chosen_rates(study, GANS, given.workers)))
     missing = {run.label: partial(study.carry_through, run) for run in every
                if not (study.out / run.label / "fit.json").exists()}  # fmt: skip

@@ -181,6 +181,8 @@ def test_patients_to_calibrate_with_are_not_tested(script: Any, tmp_path: Path) 
     names = [f"patient{patient}_{side}.jpg" for patient in range(60) for side in ("left", "right")]
     write_images(tmp_path / "data" / "fundus" / "glaucoma", names)
     made = study(script, tmp_path, "fundus")
+    for _ in range(2):  # begun again
+        made.lay_out()
     patients = {kind: {file.name.split("_")[0] for file in folder.iterdir()} for kind, folder in made.kinds.items()}
     assert len(patients["calibration"]) == 50
     assert len(patients["test"]) == 10
