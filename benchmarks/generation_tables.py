@@ -46,9 +46,9 @@ def domain(name: str) -> str:
     (found,) = (one for one in every if any(run.name.startswith(f"{name}/") for run in one.runs))
     table = found.tables[0]
     ends = f"{table.measure.told[0].upper()}{table.measure.told[1:]}."
-    (row,) = (one for one in table.rows if is_asked_about(one))
-    rows = [cells(one, corrected(every, row) if one is row else None) for one in table.rows]
-    return f"{markdown(HEADER, rows)}\n\n{ends}{could_be_seen(row, len(every))}"
+    asked = [one for one in table.rows if is_asked_about(one)]
+    rows = [cells(one, corrected(every, one) if one in asked else None) for one in table.rows]
+    return f"{markdown(HEADER, rows)}\n\n{ends}" + "".join(could_be_seen(one, len(every)) for one in asked)
 
 
 def is_asked_about(row: Row) -> bool:
@@ -58,7 +58,7 @@ def is_asked_about(row: Row) -> bool:
 
 def corrected(every: Sequence[Domain], row: Row) -> float | None:
     """Return the p-value of a domain's question, corrected for that of all domains."""
-    asked = [one for domain in every for one in domain.tables[0].rows if is_asked_about(one)]
+    asked = [one for domain in every for table in domain.tables[:1] for one in table.rows if is_asked_about(one)]
     return holm([one.p for one in asked])[asked.index(row)]
 
 

@@ -2,10 +2,12 @@
 
     python benchmarks/medical_generation.py {histology,polyp,fundus} --data-dir DIR [--workers 2]
 
-1. Rates: ``ganetics bench`` at fewer steps, judged on validation images (``OUT/rates``, and on one domain
+1. Rates: ``ganetics bench`` at fewer steps and other seeds, judged on validation images: of the question asked, GANetic
+   against the loss that the model was published with, by half the steps and two seeds (``OUT/rates``), as a rate chosen
+   badly decides it whatever the number of runs; of the others by a third and one (``OUT/rates-further``, on one domain
    ``OUT/rates-resnet``).
-2. Runs: ``ganetics train`` of each loss at its rate with equal steps: of the question asked, GANetic against the loss
-   that the model was published with, eight seeds; of the others three, which describe and decide nothing. The evolved
+2. Runs: ``ganetics train`` of each loss at its rate with equal steps: of the question asked, five seeds; of the others
+   three, which describe and decide nothing. The evolved
    loss is trained with the penalties that it was found with, and so is the baseline once more, to be compared with it.
    On one domain the ResNet GAN, with the loss it was published with and with GANetic.
    Each is then compared with the test images by ``ganetics evaluate --run``, once: nothing is chosen after that.
@@ -31,11 +33,14 @@ from pathlib import Path
 from commands import Command, call, carry_out
 
 from ganetics._files import write_atomically
+from ganetics.report.grids import top_rows
 
 PUBLISHED = (
     "config.json", "history.jsonl", "evaluation.json", "audit.json", "card.md", "about.json", "timings.jsonl",
     "environment.json",
 )  # fmt: skip
+FIRST_ROWS, ROWS = 4, 1
+"""Of the sheet of generated images, of the first seed and of the others: eight images each."""
 RESULT = "metrics.json"
 """Published last: where it is, a run is through."""
 PAIR = ("non-saturating", "ganetic")
@@ -44,9 +49,6 @@ FURTHER = ("least-squares", "non-saturating+r1:0.05+r2:0.05", "evolved-pairing+r
 RESNET = ("hinge", "ganetic")
 """The loss that the ResNet GAN was published with, and the paper's."""
 DCGAN_RECIPE, RESNET_RECIPE = "images-64", "images-64-resnet"
-
-PRECISION = "bfloat16"
-"""A quarter less time here, a third for the ResNet; losses, penalties and weights stay float32."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,23 @@ DOMAINS = {
 class Steps:
     """Updates of the generator."""
 
-    rates: int
-    """Where rates are chosen."""
     run: int
+    rates: int
+    """Where the rates of the question asked are chosen."""
+    further: int
+    """Where those of the others are."""
 
     def of_resnet(self) -> Steps:
-        """Return what takes about as long: an update of its generator comes with five of its discriminator."""
-        return Steps(max(1, self.rates * 2 // 5), max(1, self.run * 2 // 5))
+        """Return what takes about as long: a step of it takes two and a half times that of the DCGAN."""
+        return Steps(*(max(1, steps * 2 // 5) for steps in (self.run, self.rates, self.further)))
 
 
-STEPS = Steps(rates=800, run=2500)
+def steps_of(run: int) -> Steps:
+    """Return the steps that go with those of a run."""
+    return Steps(run, max(1, run // 2), max(1, run // 3))
+
+
+STEPS = 2500
 
 
 @dataclass(frozen=True)
@@ -100,23 +109,27 @@ class Study:
         accept = ("--accept-audit",) if self.domain.accept_audit else ()
         return ("--dataset", str(self.data / self.domain.folder), *groups, *accept)
 
-    def rates(self, name: str, recipe: str, losses: Sequence[str], steps: int, workers: int) -> Command:
+    def rates(
+        self, name: str, recipe: str, losses: Sequence[str], steps: int, workers: int, *, seeds: int = 1, widen: int = 0
+    ) -> Command:
         """Return the benchmark that chooses the rates of some losses."""
-        few = ("--tuning-seeds", "1", "--seeds", "1", "--common-seeds", "0", "--score-at", "none", "--widen", "1")
-        settings = ("--recipe", recipe, "--steps", str(steps), "--precision", PRECISION)
+        alone = ("--seeds", "0", "--common-seeds", "0", "--tuning-seeds", str(seeds), "--widen", str(widen))
+        settings = ("--recipe", recipe, "--steps", str(steps))
         line = ("bench", str(self.out / name), *self.images(), *settings, "--losses", ",".join(losses))
-        arguments = (*line, "--rates", "0.3,1,3", *few, "--workers", str(workers))
+        arguments = (*line, "--rates", "0.3,1,3", *alone, "--workers", str(workers))
         return Command(arguments, self.out / name / "tables.json", self.out / name / "config.json")
 
     def chosen(self, name: str) -> dict[str, float]:
         """Return loss → learning rate, as the benchmark has it; a loss that fails at every rate has none."""
         lines = [json.loads(line) for line in (self.out / name / "archive.jsonl").read_text().splitlines()]
-        return {line["loss"]: line["lr"] for line in lines if line["phase"] == "final"}
+        best = json.loads((self.out / name / "tables.json").read_text())["tuned"]
+        ended = [line for line in lines if line["fid"] is not None]
+        return {line["loss"]: line["lr"] for line in ended if line["rate"] == best[line["loss"]]["rate"]}
 
     def train(self, name: str, loss: str, rate: float, recipe: str, steps: int, seed: int) -> Command:
         """Return the command that trains a generator in WORK."""
         run = self.work / name
-        settings = ("--recipe", recipe, "--steps", str(steps), "--seed", str(seed), "--precision", PRECISION)
+        settings = ("--recipe", recipe, "--steps", str(steps), "--seed", str(seed))
         line = ("train", str(run), *self.images(), "--loss", loss, "--rate", f"{rate:g}", *settings)
         return Command((*line, "--licence", self.domain.licence), run / RESULT, run / "config.json")
 
@@ -135,7 +148,8 @@ class Study:
         run, out = self.work / name, self.out / name
         out.mkdir(parents=True, exist_ok=True)
         for sheet in sorted((run / "samples").glob("*.png"))[-1:]:
-            shutil.copy(sheet, out / "samples.png")
+            rows = FIRST_ROWS if name.endswith("seed0") else ROWS
+            write_atomically(out / "samples.png", top_rows(sheet.read_bytes(), rows))
         for one in (one for one in (*PUBLISHED, RESULT) if (run / one).exists()):
             text = (run / one).read_text(encoding="utf-8")
             for place, word in ((self.data, "DIR"), (self.work, "WORK")):
@@ -161,7 +175,8 @@ def folder_of(loss: str) -> str:
 
 def runs(study: Study, given: argparse.Namespace, steps: Steps) -> Iterator[tuple[str, Command]]:
     """Yield name and command of every training run, seed after seed."""
-    rates, of_resnet = study.chosen("rates"), study.chosen("rates-resnet") if study.domain.resnet else {}
+    rates = {**study.chosen("rates"), **study.chosen("rates-further")}
+    of_resnet = study.chosen("rates-resnet") if study.domain.resnet else {}
     for seed in range(given.seeds):
         # what fails at every rate has none
         for loss in filter(rates.__contains__, (*PAIR, *(FURTHER if seed < given.further_seeds else ()))):
@@ -179,27 +194,29 @@ def main() -> None:
     parser.add_argument("--data-dir", required=True, type=Path)
     parser.add_argument("--out", type=Path, default=Path("results/generation"))
     parser.add_argument("--work", type=Path, default=Path("build/generation"))
-    parser.add_argument("--seeds", type=int, default=8, help="of the two losses that are asked about")
+    parser.add_argument("--seeds", type=int, default=5, help="of the two losses that are asked about")
     parser.add_argument("--further-seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=STEPS.run, help="some 4 minutes on one core, with penalties 8")
+    parser.add_argument("--steps", type=int, default=STEPS, help="some 5 minutes on one core, with penalties 9")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     # a trial of few updates lies apart: nothing of it is taken for the real one
-    told = "" if given.steps == STEPS.run else f"-{given.steps}-steps"
+    told = "" if given.steps == STEPS else f"-{given.steps}-steps"
     out, work = (Path(f"{place}{told}") / given.domain for place in (given.out, given.work))
-    steps = Steps(max(1, STEPS.rates * given.steps // STEPS.run), given.steps)
+    steps, workers = steps_of(given.steps), given.workers
     study = Study(DOMAINS[given.domain], given.data_dir.resolve(), out, work.resolve())
-    rates = {"rates": study.rates("rates", DCGAN_RECIPE, (*PAIR, *FURTHER), steps.rates, given.workers)}
+    rates = {
+        "rates": study.rates("rates", DCGAN_RECIPE, PAIR, steps.rates, workers, seeds=2, widen=1),
+        "rates-further": study.rates("rates-further", DCGAN_RECIPE, FURTHER, steps.further, workers),
+    }
     if study.domain.resnet:
-        short = steps.of_resnet().rates
-        rates["rates-resnet"] = study.rates("rates-resnet", RESNET_RECIPE, RESNET, short, given.workers)
+        rates["rates-resnet"] = study.rates("rates-resnet", RESNET_RECIPE, RESNET, steps.of_resnet().further, workers)
     carry_out({name: partial(call, bench) for name, bench in rates.items()}, workers=1, title="rates")
     missing = {
         name: partial(study.carry_through, name, train)
         for name, train in runs(study, given, steps)
         if not (study.out / name / RESULT).exists()
     }
-    carry_out(missing, workers=given.workers, title="runs")
+    carry_out(missing, workers=workers, title="runs")
     page = out.parent / "report.html"
     page.unlink(missing_ok=True)  # of what there is now
     carry_out({"report": partial(call, Command(("report", str(out.parent)), page))}, workers=1, title="page")

@@ -272,6 +272,19 @@ def test_what_is_confirmed_is_confirmed_on_other_seeds(command: Any, tmp_path: P
     assert not {line["seed"] for line in lines(explored)} & {line["seed"] for line in lines(confirmed)}
 
 
+def test_rates_alone_are_told_and_nothing_is_compared(command: Any, tmp_path: Path) -> None:
+    alone = ("--seeds", 0, "--common-seeds", 0, "--tuning-seeds", 1, "--rates", "0.3,1", "--widen", 1)
+    small = ("--dataset", "digits", "--losses", "hinge,ganetic", "--steps", 10, "--samples", 50, "--score-at", "none")
+    ended = command("bench", tmp_path / "run", *small, *alone, "--workers", 1)
+    assert ended.status == 0
+    assert {line["phase"] for line in lines(tmp_path / "run")} == {"tuning"}
+    for label, own in json.loads((tmp_path / "run" / "tables.json").read_text())["tuned"].items():
+        tried = ", ".join(f"{rate:g}" for rate in own["rates"])
+        assert f"own best rate: {label} ×{own['rate']:g} (of {tried}" in " ".join(ended.out.split())
+    again = command("bench", tmp_path / "run", "--resume")
+    assert (again.status, again.out) == (0, ended.out)
+
+
 def test_a_dry_run_leaves_nothing(command: Any, tmp_path: Path) -> None:
     fame = tmp_path / "search-1" / "hall_of_fame.json"
     fame.parent.mkdir()
@@ -386,6 +399,8 @@ def test_a_search_is_no_benchmark(search_run: Any, bench_run: tuple[Path, Any], 
         ("--rates -1", "rates.0: Input should be greater than 0"),
         ("--score-at 300", "score_at must rise, below the recipe's 300 steps"),
         ("--tuning-seeds 0", "without tuning_seeds there must be one rate and widen 0"),
+        ("--seeds 0 --common-seeds 0 --tuning-seeds 0 --rates 1 --widen 0", "there must be seeds of one kind at least"),
+        ("--seeds 0 --batch-sizes 16", "batch_sizes need final_seeds, which they are held beside, got 0"),
         ("--batch-sizes 1", "batch_sizes.0: Input should be greater than or equal to 2"),
         ("--split train", "--split"),
         ("--extractor nothing", "unknown extractor 'nothing'"),

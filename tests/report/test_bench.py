@@ -410,6 +410,19 @@ def test_last_and_best_checkpoints(bench_finished: Path, page: ElementTree.Eleme
         assert ratio[0] == ("–" if one is None else number(one["ratio"]["mean"]))
 
 
+def test_a_benchmark_of_rates_alone_says_which_they_are(benchmarked: Callable[..., Path], tmp_path: Path) -> None:
+    run = benchmarked(tmp_path / "run", batch_sizes=(), common_seeds=0, final_seeds=0)
+    page = page_of(run)
+    assert text_of(page.find(".//h1")) == "Rates were chosen, no loss was compared at its own"
+    told = [text_of(node) for node in page.iter("p")]
+    for label, own in tables(run)["tuned"].items():
+        tried = ", ".join(f"{rate:g}" for rate in own["rates"])
+        assert any(
+            one.lower().startswith(f"{label} is best at ×{own['rate']:g} of {tried}") for one in told
+        ), (label, told)
+    assert page.find(".//*[@id='ranking']") is None
+
+
 def test_without_scores_on_the_way_it_says_so(benchmarked: Callable[..., Path], tmp_path: Path) -> None:
     run = benchmarked(tmp_path / "run", score_at=(), batch_sizes=(), common_seeds=0, final_seeds=2)
     page = page_of(run)

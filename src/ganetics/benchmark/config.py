@@ -50,8 +50,8 @@ class BenchConfig(Record):
     """Training seeds on which rates are chosen; none of them is used for anything else."""
     common_seeds: Annotated[int, Field(ge=0)] = 5
     """Fresh seeds of all contenders at the recipe's own rate."""
-    final_seeds: Count = 10
-    """Fresh seeds of each contender at its own best rate."""
+    final_seeds: Annotated[int, Field(ge=0)] = 10
+    """Fresh seeds of each contender at its own best rate; 0: rates are chosen, and nothing is compared."""
     batch_sizes: tuple[Annotated[int, Field(ge=2)], ...] = ()
     """Each contender is trained at these too, at its own best rate."""
     batch_seeds: Count = 3
@@ -87,6 +87,10 @@ class BenchConfig(Record):
             raise ValueError(f"test images must be given with split 'test' and with no other, got {self.split!r}")
         if self.tuning_seeds == 0 and (len(self.rates) > 1 or self.widen):
             raise ValueError("without tuning_seeds there must be one rate and widen 0, as nothing can be chosen")
+        if self.batch_sizes and self.final_seeds == 0:
+            raise ValueError("batch_sizes need final_seeds, which they are held beside, got 0")
+        if self.tuning_seeds == self.common_seeds == self.final_seeds == 0:
+            raise ValueError("there must be seeds of one kind at least, got none")
         return self
 
 

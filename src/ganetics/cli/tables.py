@@ -30,6 +30,10 @@ def show(run: Path, found: Results, *, as_json: bool) -> None:
     for name, title in TITLES.items():
         if name in found.tables:
             _print(title, found.tables[name], found.tuned)
+    if "final" not in found.tables:
+        for label, one in found.tuned.items():
+            tried, edge = ", ".join(f"{rate:g}" for rate in one.rates), ", at an edge" if one.at_edge else ""
+            console.print(f"own best rate: {label} ×{one.rate:g} (of {tried}{edge})", markup=False)
     console.print(f"all figures: {run / 'tables.json'}, {run / 'tables'}; report: {run / 'report.html'}", markup=False)
 
 

@@ -131,7 +131,7 @@ def _caveats(run: BenchRun, config: BenchConfig) -> Iterator[str]:
     )
     if config.split == "validation":
         yield "Figures are of validation images, on which rates were chosen too, with other seeds: no test split."
-    if config.final_seeds < FEW:
+    if 0 < config.final_seeds < FEW:
         told = f"below {FEWEST} there is no bootstrap interval" if config.final_seeds < FEWEST else (
             f"below {FEW} a bootstrap interval is too narrow"
         )  # fmt: skip

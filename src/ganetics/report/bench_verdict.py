@@ -192,9 +192,19 @@ def _value(found: Interval | None) -> str:
 
 def _without_finals(run: BenchRun) -> BenchVerdict:
     made = counted(len(run.lines), "run")
+    if run.finished:
+        return BenchVerdict("Rates were chosen, no loss was compared at its own", _rates_chosen(run))
     common = run.results.tables.get("common")
     if common is None:
         return BenchVerdict("No loss has been compared on fresh seeds yet", (f"So far rates are chosen: {made}.",))
     first = run.name(common.rows[0].loss)
     text = f"At the recipe's own rate {first} is first so far; what counts, each at its own best rate, is to come."
     return BenchVerdict("No loss has been compared at its own best rate yet", (text,))
+
+
+def _rates_chosen(run: BenchRun) -> tuple[str, ...]:
+    return tuple(
+        f"{capital(run.name(label))} is best at ×{one.rate:g} of {', '.join(f'{rate:g}' for rate in one.rates)}"
+        f"{', at their edge' if one.at_edge else ''}."
+        for label, one in run.results.tuned.items()
+    )
