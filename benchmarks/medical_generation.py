@@ -110,13 +110,13 @@ class Study:
         return ("--dataset", str(self.data / self.domain.folder), *groups, *accept)
 
     def rates(
-        self, name: str, recipe: str, losses: Sequence[str], steps: int, workers: int, *, seeds: int = 1, widen: int = 0
+        self, name: str, recipe: str, losses: Sequence[str], steps: int, workers: int, *, seeds: int = 1, widen: int = 1
     ) -> Command:
         """Return the benchmark that chooses the rates of some losses."""
         alone = ("--seeds", "0", "--common-seeds", "0", "--tuning-seeds", str(seeds), "--widen", str(widen))
         settings = ("--recipe", recipe, "--steps", str(steps))
         line = ("bench", str(self.out / name), *self.images(), *settings, "--losses", ",".join(losses))
-        arguments = (*line, "--rates", "0.3,1,3", *alone, "--workers", str(workers))
+        arguments = (*line, "--rates", "0.3,1", *alone, "--workers", str(workers))
         return Command(arguments, self.out / name / "tables.json", self.out / name / "config.json")
 
     def chosen(self, name: str) -> dict[str, float]:
@@ -205,7 +205,7 @@ def main() -> None:
     steps, workers = steps_of(given.steps), given.workers
     study = Study(DOMAINS[given.domain], given.data_dir.resolve(), out, work.resolve())
     rates = {
-        "rates": study.rates("rates", DCGAN_RECIPE, PAIR, steps.rates, workers, seeds=2, widen=1),
+        "rates": study.rates("rates", DCGAN_RECIPE, PAIR, steps.rates, workers, seeds=2),
         "rates-further": study.rates("rates-further", DCGAN_RECIPE, FURTHER, steps.further, workers),
     }
     if study.domain.resnet:
