@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -118,7 +119,8 @@ def test_curves_samples_and_the_sheet_are_there(run: Path) -> None:
     page = page_of(run)
     assert page.count('role="img"') == 4  # outputs, losses, augmentation, KID
     assert page.count("<math") == 3
-    assert page.count('src="data:image/png;base64,') == 1 + 3 + 1  # the best, three on the way, the sheet
+    assert page.count('src="data:image/png;base64,') == 1 + 1  # the best, the sheet
+    assert page.count('src="data:image/webp;base64,') == 3  # on the way
     assert "The closest pairs" in page
     (run / "closest.png").unlink()
     page = page_of(run)
@@ -294,6 +296,16 @@ def test_the_first_rows_of_a_grid(size: tuple[int, int], height: int) -> None:
     with Image.open(io.BytesIO(top_rows(file.getvalue(), 2))) as found, Image.open(file) as whole:
         assert found.size == (size[0], height)
         assert np.array_equal(np.asarray(found), np.asarray(whole)[:height])
+
+
+def test_rows_of_a_grid_are_put_into_a_page_smaller_and_look_alike(tmp_path: Path) -> None:
+    content = np.linspace(0, 255, 530 * 530 * 3).astype(np.uint8).reshape(530, 530, 3)
+    Image.fromarray(content).save(tmp_path / "grid.png")
+    url = data_url(tmp_path / "grid.png", rows=2)
+    assert url is not None
+    with Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/webp;base64,")))) as found:
+        assert found.size == (530, 134)
+        assert np.abs(np.asarray(found).astype(int) - content[:134]).mean() < 3
 
 
 def test_damaged_records_are_named(run: Path) -> None:

@@ -23,3 +23,15 @@ def top_rows(content: bytes, rows: int) -> bytes:
         file = io.BytesIO()
         grid.crop((0, 0, grid.width, height)).save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def as_webp(content: bytes) -> bytes:
+    """Return a picture as a WebP of quality 90, a quarter of the PNG: for pages that show many.
+
+    Raises:
+        OSError: it is no picture.
+    """
+    with Image.open(io.BytesIO(content)) as picture:
+        file = io.BytesIO()
+        picture.convert("RGB").save(file, "WEBP", quality=90)
+    return file.getvalue()

@@ -12,7 +12,7 @@ from ganetics._check import InputError
 from ganetics.execution.log import Log
 from ganetics.generation.results import Evaluation, FitConfig, FitResult, stored_configuration
 from ganetics.records import Outcome, Record, from_json, optional_object, read_record_if_there, to_json
-from ganetics.report.grids import top_rows
+from ganetics.report.grids import as_webp, top_rows
 from ganetics.report.template import PNG
 
 T = TypeVar("T", bound=Record)
@@ -124,14 +124,14 @@ def _of_state(path: Path, step: int | None) -> Evaluation | None:
 
 
 def data_url(path: Path | None, *, rows: int | None = None) -> str | None:
-    """Return a PNG as a data: URI, or None where there is none; of a grid only the first rows, if asked for."""
+    """Return a PNG as a data: URI, or None where there is none; of a grid the first rows, as a WebP, if asked for."""
     if path is None or not path.is_file() or path.is_symlink() or path.stat().st_size > LARGEST:
         return None
     content = path.read_bytes()
     if not content.startswith(PNG):
         return None
     try:
-        content = content if rows is None else top_rows(content, rows)
+        kind, content = ("png", content) if rows is None else ("webp", as_webp(top_rows(content, rows)))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: must be a picture, it is damaged: {error}") from None
-    return "data:image/png;base64," + base64.b64encode(content).decode()
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
