@@ -55,6 +55,7 @@ TINY: Mapping[str, Settings] = {
     "pixels": NeighboursSettings(features="pixels"),
     "colour": NeighboursSettings(features="colour"),
     "brightness": NeighboursSettings(features="brightness", k=3),
+    "contrast": NeighboursSettings(features="contrast"),
 }  # fmt: skip
 """What a command calls a detector → settings that are fitted in seconds."""
 

@@ -25,12 +25,19 @@ def brightness(images: Tensor) -> Tensor:
     return images.double().mean(dim=(1, 2, 3))[:, None] / 255.0
 
 
+def contrast(images: Tensor) -> Tensor:
+    """Return the standard deviation of each channel ``[n, c]``, 0 to 0.5."""
+    return images.double().flatten(2).std(dim=2, correction=0) / 255.0
+
+
 def pixels(images: Tensor) -> Tensor:
     """Return the means of 16×16 cells ``[n, c·256]``, 0 to 1."""
     return nn.functional.adaptive_avg_pool2d(images.double(), SIDE).flatten(1) / 255.0
 
 
-TRIVIAL: Mapping[str, Callable[[Tensor], Tensor]] = {"colour": colour, "brightness": brightness, "pixels": pixels}
+TRIVIAL: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "colour": colour, "brightness": brightness, "contrast": contrast, "pixels": pixels
+}  # fmt: skip
 
 
 class Neighbours(Detector[NeighboursSettings]):

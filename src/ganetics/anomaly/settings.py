@@ -20,8 +20,10 @@ class NeighboursSettings(Record):
     """Mean distance to the k nearest normal images, in a space of features or of something trivial."""
 
     kind: Literal["neighbours"] = "neighbours"
-    features: Literal["efficientnet-lite0", "colour", "brightness", "pixels"] = "efficientnet-lite0"
-    """Trivial ones, which whatever is learnt has to beat: mean of each channel; of all; 16×16 pixels."""
+    features: Literal["efficientnet-lite0", "colour", "brightness", "contrast", "pixels"] = "efficientnet-lite0"
+    """Trivial ones, which whatever is learnt has to beat: each channel's mean; that of all; each channel's deviation;
+    16×16 pixels.
+    """
     k: Count = 5
 
 
@@ -116,9 +118,10 @@ NAMED: Mapping[str, Settings] = {
     "pixels": NeighboursSettings(features="pixels"),
     "colour": NeighboursSettings(features="colour"),
     "brightness": NeighboursSettings(features="brightness"),
+    "contrast": NeighboursSettings(features="contrast"),
 }
 """What a command calls a detector → its settings."""
-TRIVIAL = ("pixels", "colour", "brightness")
+TRIVIAL = ("pixels", "colour", "brightness", "contrast")
 """Those that look at nothing of interest: what they reach is no merit."""
 
 

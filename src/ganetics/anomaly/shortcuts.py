@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganetics.anomaly.detectors import build
 from ganetics.anomaly.images import Images, masked, normalised
-from ganetics.anomaly.neighbours import brightness
+from ganetics.anomaly.neighbours import brightness, contrast
 from ganetics.anomaly.results import Baseline, Shortcut, Variant
 from ganetics.anomaly.settings import NAMED, TRIVIAL
 from ganetics.metrics.detection import Resamples, auroc, paired_difference
@@ -25,6 +25,11 @@ VARIANTS: Mapping[Variant, Callable[[Tensor], Tensor]] = {
     "both": lambda images: masked(normalised(images)),
 }
 NEAREST = 5
+NUMBERS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "brightness": lambda images: brightness(images)[:, 0],
+    "contrast": lambda images: contrast(images).mean(dim=1),
+}
+"""Trivial scores that are of one number, which may tell the classes apart in either direction."""
 
 
 def baseline_scores(fit: Images, held_out: Images, test: Images, *, skip: str = "") -> dict[str, Array]:
@@ -77,7 +82,7 @@ def shortcuts(
         sets = [change(part.images) for part in (fit, held_out, test)]
         for name in TRIVIAL:
             scores = build(NAMED[name]).fit_parts(*sets[:2]).score_samples(sets[2])
-            value = brightness(sets[2])[:, 0].numpy() if name == "brightness" else None
+            value = NUMBERS[name](sets[2]).numpy() if name in NUMBERS else None
             found.append(_shortcut(name, variant, labels, scores, value, resamples))
     scores, value = file_size_scores(fit.files, test.files), _log_sizes(test.files)
     return (*found, _shortcut("file size", "as it is", labels, scores, value, resamples))
