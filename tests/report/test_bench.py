@@ -417,9 +417,8 @@ def test_a_benchmark_of_rates_alone_says_which_they_are(benchmarked: Callable[..
     told = [text_of(node) for node in page.iter("p")]
     for label, own in tables(run)["tuned"].items():
         tried = ", ".join(f"{rate:g}" for rate in own["rates"])
-        assert any(
-            one.lower().startswith(f"{label} is best at ×{own['rate']:g} of {tried}") for one in told
-        ), (label, told)
+        start = f"{label} is best at ×{own['rate']:g} of {tried}"
+        assert any(one.lower().startswith(start) for one in told), told
     assert page.find(".//*[@id='ranking']") is None
 
 

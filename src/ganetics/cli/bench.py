@@ -75,7 +75,9 @@ def bench(
     data_dir: DataDir = None,
     groups: Groups = None,
     accept_audit: AcceptAudit = False,
-    seeds: Annotated[int | None, typer.Option(min=0, help="of each loss at its own best rate; 0: rates alone [default: 10]")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=0, help="of each loss at its own best rate; 0: rates alone [default: 10]")
+    ] = None,
     common_seeds: Annotated[
         int | None, typer.Option(min=0, help="of all losses at the recipe's rate [default: 5]")
     ] = None,
