@@ -1,4 +1,4 @@
-"""Write the tables of docs/detection.md from the comparisons under results/detection.
+"""Write the tables of docs/detection.md: comparisons under results/detection, and the detectors' settings.
 
     python benchmarks/detection_tables.py [--check]
 
@@ -7,10 +7,13 @@ With ``--check`` nothing is written, and the exit code is 1 if the page is not w
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -18,6 +21,7 @@ from marked import markdown, run
 
 from ganetics.anomaly.compare import Comparison, Row, labels_of, read_run
 from ganetics.anomaly.results import Evaluation
+from ganetics.anomaly.settings import NAMED
 from ganetics.metrics.detection import Difference, Figure
 from ganetics.records import read_record
 
@@ -27,6 +31,7 @@ DOMAINS = ("polyp", "fundus")
 FAMILIES = ("fanogan", "ganomaly", "chosen", "all")
 PARTS = ("residual", "image", "features", "ratio", "ratio-gap")
 """Of f-AnoGAN's score."""
+SETTABLE = ("fanogan", "ganomaly", "autoencoder", "padim", "neighbours")
 HEADER = ("detector, loss", "learning rate", "seeds", "AUROC", "SD over seeds", "average precision", "difference", "p")
 
 
@@ -116,6 +121,41 @@ def pixels(folder: str) -> str:
     return markdown(("detector, loss", "seeds", "pixel AUROC", "region overlap"), rows)
 
 
+def settings() -> str:
+    """Return what ``--set`` takes: each setting with its default, and what stands below it in the source."""
+    fields = {name: type(NAMED[name]).model_fields for name in SETTABLE}
+    below = {name: docstrings(type(NAMED[name])) for name in SETTABLE}
+    names = dict.fromkeys(name for own in fields.values() for name in own if name != "kind")
+    rows = []
+    for name in names:
+        told = {one: texts[name] for one, texts in below.items() if name in texts}
+        what = [text if len(set(told.values())) == 1 else f"{one}: {text}" for one, text in told.items()]
+        defaults = [default(own[name].default) if name in own else "" for own in fields.values()]
+        rows.append([f"`{name}`", *defaults, " ".join(dict.fromkeys(what))])
+    return markdown(("setting", *(f"`{name}`" for name in SETTABLE), "what"), rows)
+
+
+def docstrings(kind: type) -> dict[str, str]:
+    """Return field → what stands below it, in one line, of a class and of those that it is made from."""
+    found = {}
+    for one in reversed([one for one in kind.__mro__ if one.__module__ == kind.__module__]):
+        (parsed,) = ast.parse(inspect.getsource(one)).body
+        assert isinstance(parsed, ast.ClassDef)
+        for field, below in pairwise(parsed.body):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+                found[field.target.id] = " ".join(ast.literal_eval(below.value).split()).replace("``", "`")
+    return found
+
+
+def default(value: object) -> str:
+    """Return a default as ``--set`` and its like would have it."""
+    if isinstance(value, dict):
+        return "`" + ",".join(f"{name}={weight:g}" for name, weight in value.items()) + "`"
+    if isinstance(value, tuple):
+        return "`" + ",".join(f"{one.kind}:{one.weight:g}" for one in value) + "`" if value else "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def spread(found: Sequence[Figure | None]) -> str:
     """Return mean and standard deviation over seeds; of one seed its interval by groups; – where it has none."""
     values = [one.value for one in found if one is not None and one.value is not None]
@@ -126,8 +166,11 @@ def spread(found: Sequence[Figure | None]) -> str:
     return f"{fmean(values):.3f} ± {stdev(values):.3f}"
 
 
-TABLES = {f"{name}_{family}": partial(comparison, name, family) for name in DOMAINS for family in FAMILIES}
+TABLES: dict[str, Callable[[], str]] = {
+    f"{name}_{family}": partial(comparison, name, family) for name in DOMAINS for family in FAMILIES
+}
 TABLES |= {f"{name}_parts": partial(ablation, name) for name in DOMAINS}
+TABLES["settings"] = settings
 TABLES["polyp_pixels"] = partial(pixels, "polyp-frames")
 
 if __name__ == "__main__":

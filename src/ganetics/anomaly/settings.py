@@ -25,6 +25,7 @@ class NeighboursSettings(Record):
     16×16 pixels.
     """
     k: Count = 5
+    """Nearest normal images that the distance is a mean over."""
 
 
 class PadimSettings(Record):
@@ -43,7 +44,9 @@ class _Trained(Record):
     width: Annotated[int, Field(ge=1, le=256)] = 16
     """Channels of the largest feature maps; they double at each halving of the size."""
     latent_dim: Count = 64
+    """Numbers in a code."""
     batch_size: Annotated[int, Field(ge=2)] = 16
+    """Images in an update."""
     check_every: Count = 100
     """Steps between two looks at the held-out normals; the weights of the best look are kept."""
     patience: Count = 10
@@ -55,6 +58,7 @@ class AutoEncoderSettings(_Trained):
 
     kind: Literal["autoencoder"] = "autoencoder"
     steps: Count = 4000
+    """Most updates; held-out normals stop it."""
     learning_rate: Positive = 1e-3
 
 
@@ -65,6 +69,7 @@ class FAnoGANSettings(_Trained):
     loss: str = "wasserstein"
     """Name in the catalogue, or the text of an expression."""
     penalties: tuple[Penalty, ...] = (Penalty(kind="gradient", weight=10.0),)
+    """Of the discriminator, whatever the loss."""
     steps: Count = 3000
     """Updates of the generator; its training sees no held-out images and has no early stop."""
     learning_rate: Positive = 2e-4
@@ -76,6 +81,7 @@ class FAnoGANSettings(_Trained):
     augment: Literal["none", "diffaugment", "adaptive"] = "none"
     """What happens to images before the discriminator sees them, in the GAN's training."""
     encoder_steps: Count = 2000
+    """Most updates of the encoder; held-out normals stop it."""
     encoder_rate: Positive = 5e-4
     kappa: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the residual of the discriminator's features."""
@@ -94,12 +100,16 @@ class GANomalySettings(_Trained):
     """The generator's adversarial part: the distance of the discriminator's features, as published, so that the loss
     reaches the discriminator alone; or the loss's own generator term."""
     steps: Count = 2000
+    """Most updates; held-out normals stop it."""
     learning_rate: Positive = 2e-4
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     adversarial_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Of the generator's adversarial part."""
     image_weight: Annotated[float, Field(ge=0)] = 50.0
+    """Of the mean absolute error of the image."""
     latent_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Of the squared distance of the two codes."""
     score: Weights = Field(default={"latent": 1.0})
     """Of ``latent`` (the original) and ``image`` (mean absolute error of the reconstruction)."""
 
