@@ -27,7 +27,11 @@ def test_the_page_can_be_found_and_its_links_lead_somewhere() -> None:
     targets = re.findall(r"\]\(((?!https?:|#)[^)]+)\)", PAGE)
     assert targets
     for target in targets:
-        assert (ROOT / "docs" / target).exists(), target
+        file, _, heading = target.partition("#")
+        assert (ROOT / "docs" / file).exists(), target
+        titles = re.findall(r"^#+ (.+)$", (ROOT / "docs" / file).read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+        assert not heading or heading in anchors, target
 
 
 @pytest.mark.parametrize("line", COMMANDS)
