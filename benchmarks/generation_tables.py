@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "generation.md"
 DOMAINS = ("histology", "polyp", "fundus")
 HEADER = (
-    "loss", "learning rate", "seeds", "core min a run", "FID", "FID over the baseline's", "p", "KID", "coverage",
+    "loss", "learning rate", "seeds", "minutes a run", "FID", "FID over the baseline's", "p", "KID", "coverage",
     "copy rate", "its control",
 )  # fmt: skip
 
