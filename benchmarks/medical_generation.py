@@ -7,8 +7,8 @@
    badly decides it whatever the number of runs; of the others by a third and one (``OUT/rates-further``, on one domain
    ``OUT/rates-resnet``).
 2. Runs: ``ganetics train`` of each loss at its rate with equal steps: of the question asked, five seeds; of the others
-   three, which describe and decide nothing. The evolved
-   loss is trained with the penalties that it was found with, and so is the baseline once more, to be compared with it.
+   three, which describe and decide nothing. The evolved loss is trained with the penalties that it was found with, and
+   so is the baseline once more, to be compared with it.
    On one domain the ResNet GAN, with the loss it was published with and with GANetic.
    Each is then compared with the test images by ``ganetics evaluate --run``, once: nothing is chosen after that.
 3. ``ganetics report`` over all domains there are.
@@ -109,10 +109,10 @@ class Study:
         return ("--dataset", str(self.data / self.domain.folder), *groups, *accept)
 
     def rates(
-        self, name: str, recipe: str, losses: Sequence[str], steps: int, workers: int, *, seeds: int = 1, widen: int = 1
+        self, name: str, recipe: str, losses: Sequence[str], steps: int, workers: int, *, seeds: int = 1
     ) -> Command:
         """Return the benchmark that chooses the rates of some losses."""
-        alone = ("--seeds", "0", "--common-seeds", "0", "--tuning-seeds", str(seeds), "--widen", str(widen))
+        alone = ("--seeds", "0", "--common-seeds", "0", "--tuning-seeds", str(seeds), "--widen", "1")
         settings = ("--recipe", recipe, "--steps", str(steps))
         line = ("bench", str(self.out / name), *self.images(), *settings, "--losses", ",".join(losses))
         arguments = (*line, "--rates", "0.3,1", *alone, "--workers", str(workers))

@@ -21,8 +21,8 @@ class NeighboursSettings(Record):
 
     kind: Literal["neighbours"] = "neighbours"
     features: Literal["efficientnet-lite0", "colour", "brightness", "contrast", "pixels"] = "efficientnet-lite0"
-    """Trivial ones, which whatever is learnt has to beat: each channel's mean; that of all; each channel's deviation;
-    16×16 pixels.
+    """Of the network; or trivial ones, which whatever is learnt has to beat: each channel's mean; that of all; each
+    channel's deviation; 16×16 pixels.
     """
     k: Count = 5
     """Nearest normal images that the distance is a mean over."""
