@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ganetics.data import load
 from ganetics.execution.process import environment
-from ganetics.generation.sample import write_images
+from ganetics.generation.sample import Samples, write_images
 from ganetics.records import write_json
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folders = {name: Path(temporary) / name for name in ("real", "fake")}
         for index, folder in enumerate(folders.values()):
-            write_images(images[index * given.n : (index + 1) * given.n], folder)
+            write_images(Samples(images[index * given.n : (index + 1) * given.n]), folder)
         options = ["--extractor", given.extractor, "--json"]
         for name, folder in folders.items():
             options += [f"--{name}", str(folder)]

@@ -29,7 +29,7 @@ def test_images_are_audited_and_shown(command: Any, gray_images: Path) -> None:
     ended = command("doctor", "--data", gray_images, "--groups", GROUPS)
     assert ended.status == 0
     assert ended.err == ""
-    for words in ("images: 60 images", "30 groups; sizes: 24×24 (60); 8-bit gray (60)", "nothing was found"):
+    for words in ("images: 60 images", "30 groups; sizes: 24×24 (60); 8-bit gray (60)", "warning  few-groups: only 5 "):
         assert words in ended.out
     assert "device" not in ended.out
 
@@ -107,8 +107,42 @@ def test_training_refuses_what_the_audit_refuses_unless_it_is_accepted(
     assert again.json == accepted.json
 
 
+def few(folder: Path) -> None:
+    for file in sorted(folder.rglob("*.png"))[29:]:
+        file.unlink()
+
+
+def damaged(folder: Path) -> None:
+    for file in sorted(folder.rglob("*.png"))[:5]:
+        file.write_bytes(b"no image")
+
+
+def of_two_splits(folder: Path) -> None:
+    files = sorted(folder.rglob("*.png"))
+    rows = [f"{file.relative_to(folder)},g{i // 2},{('train', 'validation')[i % 2]}" for i, file in enumerate(files)]
+    (folder / "table.csv").write_text("\n".join(["path,group,split", *rows]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [(few, "at least 30 images"), (damaged, "5 images cannot be read"), (of_two_splits, "group 'g0' is in train and")],
+)
+def test_what_nothing_lifts_is_not_said_to_be_lifted(
+    spoil: Any, told: str, command: Any, gray_images: Path, tmp_path: Path
+) -> None:
+    spoil(gray_images)
+    table = gray_images / "table.csv"
+    given = table if table.exists() else gray_images
+    for accept in ([], ["--accept-audit"]):
+        ended = command("train", tmp_path / "run", "--dataset", given, *SMALL, *accept)
+        assert ended.status == 2
+        assert told in ended.complaint
+        assert ended.complaint.endswith("shows them, no option lifts this")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_advice_says_where_the_data_were_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = SimpleNamespace(errors=[SimpleNamespace(message="wrong")], warnings=[])
+    found = SimpleNamespace(errors=[SimpleNamespace(message="wrong", final=False)], warnings=[])
     monkeypatch.setattr("ganetics.cli.audit.audit_of", lambda *_: (None, found))
     told = "ganetics doctor --data medmnist:x --data-dir 'my data' --html audit.html shows them"
     with pytest.raises(InputError, match=re.escape(told)):

@@ -13,7 +13,7 @@ from PIL import Image
 def test_images_go_to_files_and_an_array(train_run: Any, command: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     found = command("sample", train_run.path, "--out", out, "--count", 5, "--seed", 2, "--npz", "--json").json
-    assert found == {"run": str(train_run.path), "out": str(out), "count": 5, "seed": 2, "files": 6}
+    assert found == {"run": str(train_run.path), "out": str(out), "count": 5, "seed": 2, "classes": [], "files": 6}
     assert sorted(path.name for path in out.iterdir()) == [*(f"{number}.png" for number in range(5)), "samples.npz"]
     images = np.load(out / "samples.npz")["images"]
     assert (images.dtype, images.shape) == (np.uint8, (5, 8, 8, 1))

@@ -142,7 +142,8 @@ def test_beginnings_of_names_hint_at_groups(tmp_path: Path) -> None:
     assert all(first[:3] == second[:3] for first, second in found.files)
     assert found.value == len(found.files) > 10
     told = audited(folder, groups=r"^[^_]+")
-    assert (told.findings, told.groups) == ((), 30)
+    assert ([one.rule for one in told.findings], told.groups) == (["few-groups"], 30)
+    assert told.findings[0].message.startswith("only 5 validation and 4 test groups: ")
 
 
 def test_a_group_in_two_splits_is_an_error_each(folder: Path) -> None:
@@ -218,6 +219,23 @@ def test_a_class_of_one_image_is_an_error(folder: Path) -> None:
     assert set(found) == {"one-image-class"}
     assert found["one-image-class"].severity == "error"
     assert found["one-image-class"].files == (("bb/x.png",),)
+
+
+def test_a_class_that_a_split_lacks_is_a_warning(tmp_path: Path) -> None:
+    """Of two patients alone, both of whom are held out or train."""
+    for number in range(60):
+        rare = number < 6
+        file = tmp_path / "images" / ("rare" if rare else "plain") / f"p{number // 3:02d}_{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture(number).save(file)
+    found = audited(tmp_path / "images", groups=r"p\d+")
+    absent = {split for split in SHARES if not found.counts["rare"].get(split)}
+    assert absent
+    rules = by_rule(found)
+    assert set(rules) == {"class-not-in-split", "few-groups"}
+    message = rules["class-not-in-split"].message
+    assert message.startswith(f"class 'rare' has no {' and no '.join(one for one in SHARES if one in absent)} image: ")
+    assert ("it cannot be learnt" in message) == ("train" in absent)
 
 
 @pytest.mark.parametrize(("count", "rules"), [(50, set()), (49, {"few-images"}), (29, {"few-images", "split"})])

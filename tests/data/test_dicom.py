@@ -20,9 +20,10 @@ from ganetics.data.load import listed
 from ganetics.data.measure import measure_all
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `medical` is not installed")
-from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset  # noqa: E402
 from pydicom.encaps import encapsulate  # noqa: E402
 from pydicom.pixels.decoders.base import Decoder  # noqa: E402
+from pydicom.sequence import Sequence  # noqa: E402
 from pydicom.uid import (  # noqa: E402
     CTImageStorage,
     ExplicitVRLittleEndian,
@@ -120,6 +121,20 @@ def test_the_window_of_the_file_is_applied(tags: dict[str, Any], expected: Value
     assert np.abs(found[0] / 65535.0 - expected).max() <= 1 / 65535
     inverted = read_image(dicom(tmp_path / "i.dcm", GRAY, PhotometricInterpretation="MONOCHROME1", **tags))
     assert np.abs(inverted[0] / 65535.0 - (1 - expected)).max() <= 1 / 65535
+
+
+def test_the_table_of_the_file_is_applied_where_it_has_no_window(tmp_path: Path) -> None:
+    table = Dataset()
+    table.LUTDescriptor = [4, 1, 10]  # of four values from 1 on, 10 bits
+    table.LUTData = np.array([1023, 500, 20, 0], dtype=np.uint16).tobytes()
+    pixels = np.array([[0, 1, 2], [3, 4, 4095]], dtype=np.uint16)  # beyond its ends the table goes on with these
+    found = read_image(dicom(tmp_path / "i.dcm", pixels, VOILUTSequence=Sequence([table])))
+    assert found.tolist() == as_16_bits(np.array([[1023, 1023, 500], [20, 0, 0]]) / 1023)
+    tags = {"VOILUTSequence": Sequence([table]), "RescaleSlope": 1, "RescaleIntercept": 1}
+    moved = read_image(dicom(tmp_path / "i.dcm", pixels, PhotometricInterpretation="MONOCHROME1", **tags))
+    assert moved.tolist() == as_16_bits(1 - np.array([[1023, 500, 20], [0, 0, 0]]) / 1023)
+    window = {"VOILUTSequence": Sequence([table]), "WindowCenter": 2, "WindowWidth": 3}
+    assert read_image(dicom(tmp_path / "i.dcm", pixels, **window)).tolist() == as_16_bits(linear(pixels, 2, 3))
 
 
 def test_8_bits_stay_8_and_colours_are_colours(tmp_path: Path) -> None:

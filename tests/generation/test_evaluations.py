@@ -72,9 +72,9 @@ def test_training_ends_after_evaluations_without_progress_and_the_best_is_kept(
     measured = assessed(best, data).metrics
     assert measured is not None
     assert {**measured, "kid": 0.2} == result.outcome.metrics
-    drawn = sample_run(tmp_path, 5)
+    drawn = sample_run(tmp_path, 5).images
     (tmp_path / "best").rename(tmp_path / "away")
-    assert not torch.equal(drawn, sample_run(tmp_path, 5))
+    assert not torch.equal(drawn, sample_run(tmp_path, 5).images)
 
 
 def test_the_budget_ends_it_too_and_the_last_step_may_be_the_best(

@@ -147,7 +147,7 @@ def test_the_best_state_is_exported_as_sample_takes_it(
     checkpoint.save(run / "best", best)
     export(run, tmp_path / "out")
     net, _ = load_generator(tmp_path / "out")
-    assert torch.equal(decode(net, latents(TINY, "sample")), sample_run(run, 6))
+    assert torch.equal(decode(net, latents(TINY, "sample")), sample_run(run, 6).images)
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), best.average.parameters(), strict=True))
 
 

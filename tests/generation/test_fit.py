@@ -166,7 +166,7 @@ def test_killed_and_resumed_with_everything_on(folder: Path, tmp_path: Path) -> 
         fit(tmp_path / "parts", config, data, resume=True)
         fit(tmp_path / "whole", config, data)
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
-    dark, light, both = (sample_run(tmp_path / "whole", 8, of_class=name) for name in ("dark", "light", None))
+    dark, light, both = (sample_run(tmp_path / "whole", 8, of_class=name).images for name in ("dark", "light", None))
     assert not torch.equal(dark, light)
     assert torch.equal(both[0::2], dark[0::2])
     assert torch.equal(both[1::2], light[1::2])
@@ -257,7 +257,7 @@ def test_a_divergence_leaves_the_last_good_checkpoint(
     assert result.outcome.failure.kind is FailureKind.DIVERGED
     assert files(tmp_path / "checkpoint") == good
     assert set(good) == {"state.json", "tensors-100.safetensors"}
-    assert sample_run(tmp_path, 3).shape == (3, 1, 8, 8)
+    assert sample_run(tmp_path, 3).images.shape == (3, 1, 8, 8)
     assert [json.loads(line)["step"] for line in (tmp_path / "history.jsonl").read_text().splitlines()] == [50, 100]
 
 
@@ -277,6 +277,11 @@ def test_skipped_images_are_kept_and_counted(data: TrialData, tmp_path: Path) ->
             {"precision": "bfloat16"},
             "(--rate 0.00095), the penalty R1 (--loss 'ganetic+r1:1'), another loss (--loss hinge) "
             "or --precision float32",
+        ),
+        (
+            "wasserstein",
+            {"penalties": (Penalty(kind="gradient", weight=10),)},
+            "(--rate 0.00095), the penalty R1 (--loss 'wasserstein+gradient:10+r1:1') or another loss (--loss hinge)",
         ),
         ("hinge", {"penalties": (Penalty(kind="r1"),)}, "(--rate 0.00095) or another loss (--loss least-squares)"),
     ],

@@ -54,7 +54,7 @@ def test_the_ends_are_the_images_of_their_seeds(tmp_path: Path) -> None:
     assert (found.seeds, found.labels, found.classes) == (((5, 6), (7, 8)), None, None)
     for row, seeds in zip(found.images, found.seeds, strict=True):
         for image, seed in zip((row[0], row[-1]), seeds, strict=True):
-            assert torch.equal(image, sample_run(run, 1, seed=seed)[0])
+            assert torch.equal(image, sample_run(run, 1, seed=seed).images[0])
         assert len({image.numpy().tobytes() for image in row}) == 5
     assert torch.equal(interpolate_run(run, 3, rows=2, seed=5).images, found.images)
 
@@ -72,7 +72,7 @@ def test_a_row_is_of_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name, label in (("a", 0), ("c", 2)):
         row = interpolate_run(run, 1, rows=1, of_class=name)
         assert (row.labels, row.classes) == ((label,), (name,))
-        assert torch.equal(row.images[0, 0], sample_run(run, 1, seed=0, of_class=name)[0])
+        assert torch.equal(row.images[0, 0], sample_run(run, 1, seed=0, of_class=name).images[0])
     assert not torch.equal(
         interpolate_run(run, 1, rows=1, of_class="a").images, interpolate_run(run, 1, rows=1, of_class="c").images
     )

@@ -50,8 +50,11 @@ EVALUATION: dict[str, Any] = {
     "split": "test", "n": 1200, "n_real": 300, "fid": 41.5, "kid": 0.0314, "kid_std": 0.0027, "floor": 7.25,
     "floor_n": 150, "precision": 0.625, "recall": 0.375, "density": 0.875, "coverage": 0.125, "copy_rate": 0.0225,
     "copy_rate_interval": [0.0155, 0.0325], "copy_rate_control": 0.0175, "train_fid": 20.25,
-    "copy_rate_control_interval": [0.0055, 0.0375],
-    "extractor": {"name": "efficientnet-lite0", "version": "1"}, "resize": "bilinear to 256",
+    "copy_rate_control_interval": [0.0055, 0.0375], "copy_rate_replayed": {"as they are": 1.0, "mirrored": 0.75},
+    "extractor": {"name": "efficientnet-lite0", "version": "1", "dimension": 1280, "resize": "bilinear to 256",
+                  "weights_sha256": "0"},
+    "resize": "bilinear to 256", "kid_subset": 100, "neighbours": 5, "seed": 0, "step": 3, "looks": 2,
+    "first_look": "2026-11-01T10:00:00Z",
 }  # fmt: skip
 
 
@@ -178,7 +181,7 @@ def test_an_evaluation_is_told_with_copies_and_their_control(run: Path) -> None:
     (run / "evaluation.json").write_text(json.dumps(EVALUATION))
     card = render_model_card(card_facts(run))
     metrics = section(card, "Metrics")
-    made_from = "1,200 generated, 300 real test images; efficientnet-lite0, resize: bilinear to 256"
+    made_from = "1,200 generated, 300 real test images; efficientnet-lite0 1, resize: bilinear to 256"
     for row in (
         "| FID, test | 41.5 | lower is better; real against real 7.25 (150 a side); as many training images 20.2 | "
         f"{made_from} |",
@@ -192,6 +195,8 @@ def test_an_evaluation_is_told_with_copies_and_their_control(run: Path) -> None:
     copies = section(card, "Memorisation")
     assert "| copy rate | 0.0225 (95 % interval 0.0155 to 0.0325) |" in copies
     assert "| control | 0.0175 (95 % interval 0.00550 to 0.0375) |" in copies
+    assert "| training images mirrored | 0.750 |" in copies
+    assert "Test images were looked at 2 times, first at 2026-11-01T10:00:00Z. What was changed since" in metrics
     assert "Nobody has looked yet" not in card
 
 
@@ -202,15 +207,41 @@ def test_an_evaluation_of_an_earlier_step_or_without_copies_tells_no_more_than_i
     card = render_model_card(card_facts(run))
     assert "| FID, test | 41.5 |" in card
     assert "Not looked at" in section(card, "Memorisation")
-    (run / "evaluation.json").write_text(json.dumps({"fid": 3.0}))
-    assert "an unknown number of generated" in section(render_model_card(card_facts(run)), "Metrics")
+
+
+def test_what_other_splits_and_extractors_said_stays_on_the_card_test_images_first(run: Path) -> None:
+    other = {**EVALUATION, "split": "validation", "fid": 35.5, "looks": None, "first_look": None}
+    (run / "evaluation.json").write_text(json.dumps(other))
+    (run / "evaluated").mkdir()
+    for name, values in (("validation-x", other), ("test-x", EVALUATION), ("test-old", {**EVALUATION, "step": 1})):
+        (run / "evaluated" / f"{name}.json").write_text(json.dumps(values))
+    metrics = section(render_model_card(card_facts(run)), "Metrics")
+    assert 0 < metrics.index("| FID, test | 41.5 |") < metrics.index("| FID, validation | 35.5 |")
+    assert metrics.count("| FID, test |") == metrics.count("| FID, validation |") == 1
+
+
+def test_the_weights_of_a_run_that_failed_are_those_of_the_state_that_was_kept(run: Path) -> None:
+    """So are the evaluations: not of the step at which it failed."""
+    facts = card_facts(run)
+    assert (facts.step, facts.result is not None) == (3, True)
+    ended = json.loads((run / "metrics.json").read_text())
+    failure = {"kind": "diverged", "message": "the loss is nan", "step": 9}
+    ended["outcome"] |= {"metrics": None, "failure": failure, "step": 9}
+    (run / "metrics.json").write_text(json.dumps(ended))
+    (run / "evaluation.json").write_text(json.dumps(EVALUATION))
+    card = render_model_card(card_facts(run))
+    assert "training failed, so these are of step 3" in section(card, "Model details")
+    assert "| FID, test | 41.5 |" in card
+    assert "Nobody has looked yet" not in card
+    shutil.rmtree(run / "checkpoint")
+    assert "training failed, so these are of step 9" in render_model_card(card_facts(run))
 
 
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
-        ("evaluation.json", "[]", r"evaluation\.json: must be a JSON object, got list"),
-        ("evaluation.json", "{", r"evaluation\.json: must be JSON: "),
+        ("evaluation.json", "[]", r"evaluation\.json: "),
+        ("evaluation.json", "{", r"evaluation\.json: "),
         ("metrics.json", "{}", r"metrics\.json: outcome: "),
         ("audit.json", "{}", r"audit\.json: dataset: "),
         ("about.json", "{}", r"about\.json: licence: "),

@@ -48,8 +48,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = load_trial_data("digits", None, RECIPE)
     fit(run, configuration("digits", "ganetic", RECIPE, data, seed=4, patience=2, evaluate_every=50), data)
     extractor = load_extractor("digits-classifier")
-    evaluate_run(run, extractor, split="test", count=40)
-    evaluate_run(run, extractor, utility=True, count=40, seed=2)
+    evaluate_run(run, extractor, split="test", utility=True, count=40, seed=2)
+    evaluate_run(run, extractor, count=40)
+    evaluate_run(run, extractor, split="test", count=40, seed=2)  # what was said of utility stays
     return run
 
 
@@ -91,15 +92,15 @@ def test_it_says_what_was_trained_and_what_it_came_to(run: Path) -> None:
         "For research, not a medical device",
         "digits · recipe digits · seed 4",
         "GANetic on digits: FID",
-        "40 generated against 300 real validation images (copies looked for among 1,000); digits-classifier 1, "
+        "40 generated against 300 real test images (copies looked for among 1,000); digits-classifier 1, "
         "64 features, resize: none",
         "trained on 1,197 of 8×8 pixels",
         "None: a public data set",
         "of the generator; 1,200 images shown",
         "Device cpu Wall time",
         "ganetics train RUN --dataset digits --loss ganetic",
-        "ganetics evaluate --run RUN --split validation --count 40 --seed 2 --utility",
-        "ganetics evaluate --run RUN --split test --count 40",
+        "ganetics evaluate --run RUN --split test --count 40 --seed 2 --utility",
+        "ganetics evaluate --run RUN --split validation --count 40",
         "ganetics report RUN",
         "The whole card ganetics loss card ganetic",
         "Akhmedova, Körber 2024",
@@ -141,6 +142,7 @@ def test_without_an_evaluation_it_says_so(run: Path) -> None:
 
 
 def test_an_evaluation_of_an_earlier_step_is_not_shown(run: Path) -> None:
+    shutil.rmtree(run / "evaluated")
     changed(run, step=1, fid=123456.0)
     page = page_of(run)
     assert "123,456" not in page
@@ -272,7 +274,7 @@ def test_a_loss_that_depends_on_the_batch_has_no_formula(run: Path) -> None:
 def test_the_command_of_an_evaluation_names_what_is_not_usual(run: Path) -> None:
     found, record = changed(run), read_train(run)
     usual = found.model_copy(update={"n": 300, "seed": 0, "utility": None})
-    assert evaluate_command(record, usual) == "ganetics evaluate --run RUN --split validation"
+    assert evaluate_command(record, usual) == "ganetics evaluate --run RUN --split test"
     other = usual.model_copy(update={"extractor": found.extractor.model_copy(update={"name": "inception"})})
     assert evaluate_command(record, other).endswith("--extractor inception")
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganetics._check import InputError
 from ganetics.losses import GANetic
 from ganetics.records import Penalty, Recipe
-from ganetics.training import TrainingState, checkpoint, start, train
+from ganetics.training import TrainingState, checkpoint, sample, start, train
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -145,3 +146,34 @@ def test_missing_and_damaged_files_are_named(recipe: Recipe, tmp_path: Path) -> 
     (tmp_path / "state.json").write_text(json.dumps(wider))
     with pytest.raises(InputError, match="does not fit"):
         checkpoint.load(tmp_path)
+
+
+def test_what_a_gpu_has_trained_is_sampled_anywhere_and_trained_on_there_alone(
+    recipe: Recipe, images: Tensor, tmp_path: Path
+) -> None:
+    state = train(start(recipe, 0), GANetic(), images, until=3)
+    checkpoint.save(tmp_path, state)
+    # as a GPU leaves it: states of its generators are shorter
+    told = json.loads((tmp_path / "state.json").read_text())
+    (tmp_path / "state.json").write_text(json.dumps({**told, "device": "cuda"}))
+    held = load_file(tmp_path / told["tensors"])
+    short = {f"random/{role}": torch.zeros(16, dtype=torch.uint8) for role in ("dropout", "penalty")}
+    save_file({**held, **short}, tmp_path / told["tensors"])
+    drawn, same = (
+        sample(one, 4, generator=torch.Generator().manual_seed(1))
+        for one in (state, checkpoint.load(tmp_path, to_train=False))
+    )
+    assert torch.equal(drawn, same)
+    with pytest.raises(InputError, match=r"must be trained on where it was trained, cuda, .* got cpu$"):
+        checkpoint.load(tmp_path)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_checkpoint_of_a_gpu(recipe: Recipe, images: Tensor, tmp_path: Path) -> None:
+    whole = train(start(recipe, 0, "cuda"), GANetic(), images, until=57)
+    checkpoint.save(tmp_path, train(start(recipe, 0, "cuda"), GANetic(), images, until=51))
+    loaded = train(checkpoint.load(tmp_path, device="cuda"), GANetic(), images, until=57)
+    for key, value in tensors_of(whole).items():
+        assert torch.equal(value, tensors_of(loaded)[key]), key
+    assert sample(checkpoint.load(tmp_path, to_train=False), 4, generator=torch.Generator()).shape[0] == 4

@@ -46,9 +46,9 @@ def refusal(dataset: str, found: Audit) -> str:
     """Return in one line why nothing is trained on images; empty if nothing is wrong."""
     if not found.errors:
         return ""
-    others = len(found.errors) - 1
+    first, others = max(found.errors, key=lambda one: one.final), len(found.errors) - 1
     more = f" (and {others} error{'s' if others > 1 else ''} more)" if others else ""
-    return f"{dataset}: the audit refuses these images: {found.errors[0].message}{more}"
+    return f"{dataset}: the audit refuses these images: {first.message}{more}"
 
 
 def checked(dataset: str, data_dir: Path | None, groups: str | None, *, accept: bool) -> Audit | None:
@@ -57,19 +57,20 @@ def checked(dataset: str, data_dir: Path | None, groups: str | None, *, accept: 
     None of :data:`ganetics.data.NAMED`, which are always the same; ``medmnist:NAME`` is audited as a folder is.
 
     Raises:
-        InputError: there are errors, and they are not accepted.
+        InputError: there are errors, and they are not accepted, or nothing lifts them.
     """
     from ganetics.data import NAMED
 
     if dataset in NAMED:
         return None
     _, found = audit_of(dataset, data_dir, groups)
-    refused = refusal(dataset, found)
-    if refused and not accept:
+    refused, final = refusal(dataset, found), any(one.final for one in found.errors)
+    if refused and (final or not accept):
         given = ["--data-dir", str(data_dir)] if data_dir else []
         given += ["--groups", groups] if groups else []
         see = shlex.join(["ganetics", "doctor", "--data", dataset, *given])
-        raise InputError(f"{refused}; {see} --html audit.html shows them, --accept-audit trains all the same")
+        lifts = "no option lifts this" if final else "--accept-audit trains all the same"
+        raise InputError(f"{refused}; {see} --html audit.html shows them, {lifts}")
     for finding in (*found.errors, *found.warnings):
         warn(f"audit: {finding.severity}: {finding.message}")
     return found

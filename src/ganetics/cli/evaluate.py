@@ -13,8 +13,9 @@ from ganetics._check import InputError
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.evaluation_shown import show, warn_of
 from ganetics.cli.images import FEW, warn_of_skipped
-from ganetics.cli.options import AsJson
+from ganetics.cli.options import AsJson, Device
 from ganetics.cli.pages import page_at_end
+from ganetics.cli.place import checked_device
 
 if TYPE_CHECKING:
     from ganetics.data import ImageSet
@@ -68,6 +69,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="of folders: bring all images to this size (pixels) first")
     ] = None,
     seed: Annotated[int, typer.Option(help="of a run's images, and of the subsets of the kernel distance")] = 0,
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Compare generated with real images: FID, KID, precision, recall, density, coverage, copies of training images.
@@ -77,6 +79,7 @@ def evaluate(
     """
     from ganetics.features import default_extractor, load_extractor
 
+    device = checked_device(device)
     given = {
         "--real": real,
         "--fake": fake,
@@ -89,7 +92,8 @@ def evaluate(
     if run is not None:
         _refuse(given, "of folders, without --run")
         chosen = {"split": (split or Splits.validation).value, "count": count, "utility": utility, "data_dir": data_dir}
-        _of_run(run, chosen, extractor=extractor, weights=weights, seed=seed, as_json=as_json)
+        chosen |= {"seed": seed, "device": device}
+        _of_run(run, chosen, extractor=extractor, weights=weights, as_json=as_json)
         return
     _refuse(of_run, "of a run, with --run")
     if real is None or fake is None:
@@ -98,7 +102,7 @@ def evaluate(
         raise InputError(f"--sheet: must be a .png file, of a comparison with --train, got {sheet}")
     if groups is not None and train is None:
         raise InputError(f"--groups: belongs to a comparison with --train, whose images it tells apart, got {groups}")
-    measure = load_extractor(extractor or default_extractor(str(real.resolve())), weights=weights)
+    measure = load_extractor(extractor or default_extractor(str(real.resolve())), weights=weights, device=device)
     folders = {name: folder for name, folder in (("real", real), ("fake", fake), ("train", train)) if folder}
     sets = {
         name: _load(name, folder, image_size, None if name == "fake" else groups) for name, folder in folders.items()
@@ -121,9 +125,7 @@ def _refuse(options: Mapping[str, object], what: str) -> None:
             raise InputError(f"{name}: belongs to an evaluation {what}, got {value}")
 
 
-def _of_run(
-    run: Path, chosen: dict[str, Any], *, extractor: str | None, weights: Path | None, seed: int, as_json: bool
-) -> None:
+def _of_run(run: Path, chosen: dict[str, Any], *, extractor: str | None, weights: Path | None, as_json: bool) -> None:
     from ganetics.cli.model_card import write_model_card
     from ganetics.cli.train_page import write_train_page
     from ganetics.execution.process import prepare
@@ -133,9 +135,9 @@ def _of_run(
 
     prepare()
     config = stored_configuration(run)
-    measure = load_extractor(extractor or config.recipe.extractor, weights=weights)
+    measure = load_extractor(extractor or config.recipe.extractor, weights=weights, device=chosen["device"])
     with progress("features") as report:
-        result = evaluate_run(run, measure, **chosen, seed=seed, on_progress=report)
+        result = evaluate_run(run, measure, **chosen, on_progress=report)
     page_at_end(lambda: (write_model_card(run), write_train_page(run)), again=f"ganetics report {run}")
     if config.patience is not None and result.split == "validation":
         warn("--split validation: the state was chosen on these images, so its figures are somewhat too good")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganetics._check import InputError
 from ganetics.cli.console import console, print_json
-from ganetics.cli.options import AsJson
+from ganetics.cli.options import AsJson, Device
+from ganetics.cli.place import checked_device
+
+if TYPE_CHECKING:
+    from ganetics.generation.interpolate import Interpolation
 
 COUNT = 64
 """Images, if no number is given."""
@@ -37,43 +41,39 @@ def sample(
         str | None, typer.Option("--class", help="of this class, of a conditional run [default: they take turns]")
     ] = None,
     seed: Annotated[int, typer.Option(help="other seeds give other images")] = 0,
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Write images that a trained run generates."""
+    """Write images that a trained run generates: PNG files, of a run with classes in a folder for each."""
     from ganetics.execution.process import prepare
+    from ganetics.generation.interpolate import ROWS, interpolate_run
     from ganetics.generation.sample import sample_run, write_grid, write_images, write_npz
 
     prepare()
+    device = checked_device(device)
     if interpolate is not None:
         if grid:
             raise InputError("--grid: --interpolate writes one picture of its own, leave one of the two out")
-        _between(run, out, interpolate, rows=count, seed=seed, of_class=of_class, npz=npz, as_json=as_json)
+        chosen: dict[str, Any] = {"rows": count or ROWS, "seed": seed, "of_class": of_class, "device": device}
+        _between(interpolate_run(run, interpolate, **chosen), run, out, npz=npz, as_json=as_json)
         return
     count = count or COUNT
-    images = sample_run(run, count, seed=seed, of_class=of_class)
-    written = [write_grid(images, out)] if grid else write_images(images, out)
+    samples = sample_run(run, count, seed=seed, of_class=of_class, device=device)
+    written = [write_grid(samples.images, out)] if grid else write_images(samples, out)
     if npz:
-        written.append(write_npz(images, out))
+        written.append(write_npz(samples, out))
     if as_json:
-        print_json({"run": str(run), "out": str(out), "count": count, "seed": seed, "files": len(written)})
+        told = {"count": count, "seed": seed, "classes": list(samples.classes), "files": len(written)}
+        print_json({"run": str(run), "out": str(out), **told})
     else:
-        console.print(f"{count} images in {out}", markup=False)
+        folders = ", in a folder for each class" if samples.classes and not grid else ""
+        console.print(f"{count} images in {out}{folders}", markup=False)
 
 
-def _between(
-    run: Path,
-    out: Path,
-    steps: int,
-    *,
-    rows: int | None,
-    seed: int,
-    of_class: str | None,
-    npz: bool,
-    as_json: bool,
-) -> None:
-    from ganetics.generation.interpolate import ROWS, interpolate_run, write_frames, write_interpolation
+def _between(found: Interpolation, run: Path, out: Path, *, npz: bool, as_json: bool) -> None:
+    from ganetics.generation.interpolate import write_frames, write_interpolation
 
-    found = interpolate_run(run, steps, rows=rows or ROWS, seed=seed, of_class=of_class)
+    steps = found.images.shape[1] - 2
     written = [write_interpolation(found, out)]
     if npz:
         written.append(write_frames(found, out))

@@ -88,7 +88,7 @@ def train(
     --tensorboard) is not kept: give it again.
     """
     from ganetics.data import resolved
-    from ganetics.execution.log import hold
+    from ganetics.execution.log import check_new, hold
     from ganetics.execution.process import prepare
     from ganetics.generation.about import About
     from ganetics.generation.fit import configuration, fit, summary
@@ -97,6 +97,8 @@ def train(
 
     prepare()
     device = checked_device(device)
+    if not resume:
+        check_new(run)
     about = None if licence is None else from_values(About, {"licence": licence}, where="train")
     before = stored_configuration(run) if resume else None
     if before is not None and dataset is not None:  # before another one is fetched

@@ -1,8 +1,8 @@
 """DICOM images (PS3.3 C.7.6.3, C.11.1, C.11.2) to gray or RGB. The only file that imports pydicom.
 
 Gray values go the standard's way: modality transform (rescale slope and intercept, or its table), then the file's first
-window if it has one, then the photometric interpretation. They are scaled by a range that the header gives, never by
-the image's own darkest and brightest value, which would make images incomparable.
+window if it has one, else its first VOI table, then the photometric interpretation. They are scaled by a range that the
+header gives, never by the image's own darkest and brightest value, which would make images incomparable.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ try:
     import pydicom
     from pydicom.datadict import tag_for_keyword
     from pydicom.pixels.decoders.base import get_decoder
-    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_windowing
+    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi, apply_windowing
     from pydicom.pixels.utils import pixel_array
 except ImportError:
     raise MissingDependencyError("pydicom is not installed: DICOM images need it: pip install pydicom") from None
@@ -104,6 +104,9 @@ def _gray(pixels: npt.NDArray[Any], dataset: Any) -> npt.NDArray[np.float64]:
     low, high = _range(dataset)
     if dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
         values = apply_windowing(values, dataset, index=0)  # fills the range from low to high
+    elif dataset.get("VOILUTSequence"):  # of mammography and radiography
+        values = apply_voi(np.rint(values).astype(np.int64), dataset, index=0)
+        low, high = 0.0, 2.0 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1.0
     else:
         low, high = min(low, high), max(low, high)
     shares: npt.NDArray[np.float64] = (np.asarray(values, dtype=np.float64) - low) / (high - low)

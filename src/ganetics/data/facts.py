@@ -27,6 +27,8 @@ MANY, SMALL = 12, 30
 """More folders than that, of fewer images than that in the middle, hold patients rather than kinds of images."""
 LISTED = 1000
 """Most sets of files that a finding lists."""
+FINAL = ("split", "group-leak", "unreadable")
+"""Rules whose errors nothing lifts: what reads the images stops at them."""
 Severity = Literal["error", "warning", "note"]
 
 
@@ -42,6 +44,11 @@ class Finding(Record):
     """What the rule is about: a number of images or groups, or an AUROC."""
     files: tuple[tuple[str, ...], ...] = ()
     """The images concerned, the first 1000 sets: what belongs together, such as two equal images, is one set."""
+
+    @property
+    def final(self) -> bool:
+        """Whether it stops training even where the audit's errors are accepted."""
+        return self.severity == "error" and self.rule in FINAL
 
 
 @dataclass(frozen=True)

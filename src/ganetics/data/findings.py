@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ganetics.data.duplicates import ALIKE, MOST_BITS
 from ganetics.data.facts import CONSTANT, LISTED, Facts, Finding, Severity, columns
-from ganetics.data.leaks import folders_are_groups, folders_of_patients, groups_hint, groups_leak, patients_across
+from ganetics.data.leaks import (
+    few_groups,
+    folders_are_groups,
+    folders_of_patients,
+    groups_hint,
+    groups_leak,
+    patients_across,
+)
 from ganetics.data.listing import most_bad
+from ganetics.data.splits import SHARES
 
 FEW = 50
 """Images below which next to nothing can be learned or said."""
@@ -77,6 +85,30 @@ def _classes(facts: Facts) -> Iterator[Finding]:
                 value=1,
                 files=facts.alone([place]),
             )
+
+
+def _classes_of_splits(facts: Facts) -> Iterator[Finding]:
+    splits, reason = facts.split
+    if facts.many_small_folders or reason is not None:
+        return  # that is what is wrong
+    found: dict[str, list[str]] = defaultdict(list)
+    for place in facts.readable.tolist():
+        if (label := facts.listing.entries[place].label) is not None:
+            found[label].append(splits[place])
+    there = [split for split in SHARES if split in splits]
+    absent = {name: [split for split in there if split not in seen] for name, seen in found.items() if len(seen) > 1}
+    lacking = sorted((name for name in absent if absent[name]), key=lambda name: ("train" not in absent[name], name))
+    if lacking:
+        first = absent[lacking[0]]
+        lost = "it cannot be learnt" if "train" in first else "no figure tells how good images of it are"
+        more = f"; so {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        yield Finding(
+            severity="warning",
+            rule="class-not-in-split",
+            message=f"class {lacking[0]!r} has no {' and no '.join(first)} image: {lost}{more}; there are too few "
+            "images or groups of it",
+            value=len(lacking),
+        )
 
 
 def _equal(facts: Facts) -> Iterator[Finding]:
@@ -207,7 +239,8 @@ def _are(count: int) -> str:
 
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
-    _number, _unreadable, _classes, groups_leak, patients_across, folders_of_patients, folders_are_groups, groups_hint,
+    _number, _unreadable, _classes, _classes_of_splits, groups_leak, few_groups, patients_across, folders_of_patients,
+    folders_are_groups, groups_hint,
     _equal, _alike, _constant, _burned_in, _kinds, _shortcuts,
 )  # fmt: skip
 """In the order in which what they find is shown."""

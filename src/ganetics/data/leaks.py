@@ -11,6 +11,9 @@ from ganetics.data.facts import LISTED, SMALL, Facts, Finding
 from ganetics.data.groups import FIRST_FOLDER, SECOND_FOLDER
 from ganetics.data.splits import groups_across
 
+FEW_GROUPS = 10
+"""Patients, sequences … held out below which figures depend on which these are."""
+
 
 def groups_leak(facts: Facts) -> Iterator[Finding]:
     groups, splits = facts.listing.groups, facts.split[0]
@@ -22,6 +25,24 @@ def groups_leak(facts: Facts) -> Iterator[Finding]:
             message=f"group {group!r} is in {' and '.join(found)}: all images of a group must be in one split",
             value=len(places),
             files=(facts.one_a_split(places),),
+        )
+
+
+def few_groups(facts: Facts) -> Iterator[Finding]:
+    groups, splits = facts.listing.groups, facts.split[0]
+    if groups is None:
+        return
+    of_split = {(split, group) for group, split in zip(groups, splits, strict=True)}
+    counts = {name: sum(split == name for split, _ in of_split) for name in ("validation", "test")}
+    few = {name: count for name, count in counts.items() if 0 < count < FEW_GROUPS}
+    if few:
+        told = " and ".join(f"{count} {name}" for name, count in few.items())
+        yield Finding(
+            severity="warning",
+            rule="few-groups",
+            message=f"only {told} group{'' if list(few.values()) == [1] else 's'}: figures say how near generated "
+            "images come to these, and little of others",
+            value=min(few.values()),
         )
 
 

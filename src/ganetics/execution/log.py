@@ -112,6 +112,17 @@ class RunFolder:
         self.close()
 
 
+def check_new(folder: Path) -> None:
+    """Check that a folder holds no run, before what takes long is done for one.
+
+    Raises:
+        InputError: it does, or is a file.
+    """
+    _check_folder(folder)
+    if (folder / "config.json").exists():
+        raise InputError(f"run folder {folder}: it holds a run already; {GO_ON}")
+
+
 def check_begin(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
     """Check that a run may begin in a folder, or be gone on with, and write nothing.
 

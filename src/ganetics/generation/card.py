@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from ganetics._check import InputError
 from ganetics.catalogue import CATALOGUE, expression_of, loss_named_or_parsed
 from ganetics.data.audit import Audit
 from ganetics.expressions.text import to_text
 from ganetics.generation.about import About, stored_about
 from ganetics.generation.command import beyond_command, train_command
-from ganetics.generation.results import FitConfig, FitResult, stored_configuration
+from ganetics.generation.results import (
+    Evaluation,
+    FitConfig,
+    FitResult,
+    evaluations_of,
+    sampled_step,
+    stored_configuration,
+)
 from ganetics.losses.theory import theory_card
-from ganetics.records import Record, read_record_if_there, read_text
+from ganetics.records import read_record_if_there
 
-T = TypeVar("T", bound=Record)
 THEORY = 2
 """Sentences of a loss's theory card."""
 
@@ -48,8 +50,10 @@ class CardFacts:
     """None: training has not ended yet."""
     audit: Audit | None
     """None: a public data set, which is always the same."""
-    evaluation: Mapping[str, Any] | None
-    """``evaluation.json``, as it stands there; None where there is none, or where it is of an earlier step."""
+    evaluations: tuple[Evaluation, ...]
+    """Those of the state that images are made from: of test images first."""
+    step: int | None
+    """Of that state; None: there is none yet."""
     command: str
     beyond: tuple[str, ...]
     """Settings that the command does not make again."""
@@ -69,7 +73,8 @@ def card_facts(run: Path) -> CardFacts:
         about=about,
         result=result,
         audit=read_record_if_there(Audit, run / "audit.json"),
-        evaluation=_evaluation(run / "evaluation.json", None if result is None else result.outcome.step),
+        evaluations=evaluations_of(run),
+        step=sampled_step(run),
         command=train_command(config, about),
         beyond=beyond_command(config),
     )
@@ -81,17 +86,3 @@ def _loss_facts(text: str) -> LossFacts:
     formula = None if expression is None else to_text(expression)
     published = entry is not None and entry.provenance is None
     return LossFacts(entry.title if entry else text, entry.reference if entry and published else "", formula, sentences)
-
-
-def _evaluation(path: Path, step: int | None) -> Mapping[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        found = json.loads(read_text(path, "evaluation"))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: must be JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: must be a JSON object, got {type(found).__name__}")
-    return found if found.get("step", step) == step else None

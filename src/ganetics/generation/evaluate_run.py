@@ -19,7 +19,15 @@ from ganetics.execution.log import RunFolder
 from ganetics.execution.looks import note_look
 from ganetics.features import Extractor, Progress
 from ganetics.generation.evaluate import Compared, compared
-from ganetics.generation.results import Evaluation, FitConfig, stored_configuration
+from ganetics.generation.results import (
+    EVALUATION,
+    KEPT,
+    Evaluation,
+    FitConfig,
+    Utility,
+    evaluations_of,
+    stored_configuration,
+)
 from ganetics.generation.sample import best_state
 from ganetics.generation.sheet import closest_pairs
 from ganetics.generation.utility import utility_of
@@ -30,7 +38,7 @@ MOST = 5000
 """Generated images."""
 COPIES = 1000
 """Generated images that are looked at for copies, at least: of 45 without one, 8 in 100 might still be copies."""
-FILE, SHEET, KEPT = "evaluation.json", "closest.png", "evaluated"
+SHEET = "closest.png"
 Split = Literal["validation", "test"]
 
 
@@ -66,7 +74,8 @@ def evaluate_run(
         split: which images of the run's own data set were held out.
         count: generated images, 2 to 5,000; None: as many as held-out ones, at most 5,000. Copies are looked for among
             1,000 at least.
-        utility: also say what generated images are worth to a classifier; of a run that knows classes.
+        utility: also say what generated images are worth to a classifier; of a run that knows classes. What an earlier
+            evaluation of the same state has said stays, where it is not asked for again.
         data_dir: where the files of a named data set lie, or where a folder or file of images lies now.
         seed: of the generated images; other ones give other images.
         device: where images are generated.
@@ -102,9 +111,11 @@ def evaluate_run(
             on_progress=on_progress,
         )
         told = {"split": split, "step": state.step, "config": config.digest(), **look}
-        if utility:
-            told["utility"] = utility_of(state, config.classes, held.train, held.real, extractor, seed=seed)
         evaluation = found.evaluation.model_copy(update=told)
+        worth = _known_utility(run, evaluation)
+        if utility:
+            worth = utility_of(state, config.classes, held.train, held.real, extractor, seed=seed)
+        evaluation = evaluation.model_copy(update={"utility": worth})
         _write(run, evaluation, found, fake.images, held)
     return evaluation
 
@@ -147,6 +158,13 @@ def generated(state: TrainingState, train: ImageSet, count: int, *, seed: int) -
     return replace(image_set("generated", "all", images.numpy(), None), labels=labels)
 
 
+def _known_utility(run: Path, evaluation: Evaluation) -> Utility | None:
+    """Return what an earlier evaluation has found on the same images, in the same state, by the same extractor."""
+    same = ("split", "step", "config", "extractor", "n_real")
+    known = (one for one in evaluations_of(run) if all(getattr(one, x) == getattr(evaluation, x) for x in same))
+    return next((one.utility for one in known if one.utility is not None), None)
+
+
 def _first(train: ImageSet, size: int | None) -> ImageSet:
     """Return the images that a recipe's ``train_size`` leaves of the training images."""
     if size is None or size >= len(train):
@@ -164,4 +182,4 @@ def _write(run: Path, evaluation: Evaluation, found: Compared, fake: Tensor, hel
         train, real = held.train.images, held.real.images
         write_atomically(run / SHEET, closest_pairs(fake, train, found.fake, real=real, control=found.control))
     write_atomically(run / KEPT / f"{evaluation.split}-{evaluation.extractor.name}.json", text)
-    write_atomically(run / FILE, text)
+    write_atomically(run / EVALUATION, text)

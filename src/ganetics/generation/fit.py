@@ -51,10 +51,12 @@ def configuration(
 
     Raises:
         InputError: the loss is neither a name of the catalogue nor an expression; the steps do not fit the evaluations;
-            there are no networks for images of this size.
+            there are no networks for images of this size; a class to be learnt has no training image.
     """
     loss_named_or_parsed(loss)
     build_gan(recipe, generator=torch_generator(seed, "weights"))  # before a folder is made
+    classes = class_names(data.train) if recipe.classes else ()
+    _check_classes(classes, data.train, recipe)
     values = {
         "dataset": resolved(dataset),
         "loss": loss,
@@ -65,11 +67,22 @@ def configuration(
         "skipped": data.skipped,
         "groups": groups,
         "accept_audit": accept_audit,
-        "classes": class_names(data.train) if recipe.classes else (),
+        "classes": classes,
         "patience": patience,
         "evaluate_every": evaluate_every,
     }
     return from_values(FitConfig, values, where="train")
+
+
+def _check_classes(classes: tuple[str, ...], images: ImageSet, recipe: Recipe) -> None:
+    if images.labels is None:
+        return
+    seen = set(images.labels[: recipe.train_size].tolist())
+    absent = [name for number, name in enumerate(classes) if number not in seen]
+    if absent:
+        raise InputError(
+            f"conditional: each class must have training images, {absent[0]!r} has none: all of its groups are held out"
+        )
 
 
 def class_names(images: ImageSet) -> tuple[str, ...]:
@@ -233,7 +246,7 @@ def advice(config: FitConfig, result: FitResult) -> str | None:
         return None
     tries = [f"a lower learning rate (--rate {0.3 * recipe.learning_rate:.2g})"]
     if all(penalty.kind != "r1" for penalty in recipe.penalties):
-        tries.append(f"the penalty R1 (--loss '{config.loss}+r1:1')")
+        tries.append(f"the penalty R1 (--loss '{config.penalised_loss}+r1:1')")
     tries.append(f"another loss (--loss {'least-squares' if config.loss == 'hinge' else 'hinge'})")
     if recipe.precision != "float32":
         tries.append("--precision float32")

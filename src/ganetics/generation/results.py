@@ -17,9 +17,15 @@ from ganetics.records import (
     Outcome,
     Recipe,
     Record,
+    optional_object,
+    read_record_if_there,
     without_defaults,
 )
 
+STATES = ("best", "checkpoint")
+"""Folders of a run's states: images are made from the first that is there."""
+EVALUATION, KEPT = "evaluation.json", "evaluated"
+"""The last evaluation, and the folder of the last of each split and extractor."""
 EVALUATE_EVERY = 500
 """Steps between two evaluations, if nothing else is said."""
 
@@ -48,6 +54,11 @@ class FitConfig(Record):
     """End after so many evaluations on held-out images that found no better kernel distance; None: there are none."""
     evaluate_every: Count = EVALUATE_EVERY
     """Steps between two evaluations."""
+
+    @property
+    def penalised_loss(self) -> str:
+        """The loss as a command line says it, with the penalties of the recipe."""
+        return self.loss + "".join(f"+{penalty.text}" for penalty in self.recipe.penalties)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -215,3 +226,28 @@ def stored_configuration(run: Path) -> FitConfig:
         InputError: there is none, or it is not one of a training run.
     """
     return read_config_as(FitConfig, run)
+
+
+def sampled_step(run: Path) -> int | None:
+    """Return after how many updates images are made from a run's generator; None: it has no state, nor an end."""
+    for name in STATES:
+        step = optional_object(run / name / "state.json").get("step")
+        if isinstance(step, int):
+            return step
+    ended = read_record_if_there(FitResult, run / "metrics.json")  # of a run whose states are not kept
+    return None if ended is None else ended.outcome.step
+
+
+def evaluations_of(run: Path) -> tuple[Evaluation, ...]:
+    """Return the evaluations of the state that images are made from: of test images first, by the run's extractor.
+
+    Raises:
+        InputError: a file is damaged; names it.
+    """
+    step, own = sampled_step(run), stored_configuration(run).extractor.name
+    found: dict[tuple[str, str], Evaluation] = {}
+    for path in (run / EVALUATION, *sorted((run / KEPT).glob("*.json"))):
+        one = read_record_if_there(Evaluation, path)
+        if one is not None and one.step == step:
+            found.setdefault((str(one.split), one.extractor.name), one)
+    return tuple(sorted(found.values(), key=lambda one: (one.split != "test", one.extractor.name != own)))

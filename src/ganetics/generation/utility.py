@@ -26,7 +26,9 @@ from ganetics.training import TrainingState, sample
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 STRENGTH = 1e-3
-"""C of the logistic regression, the same everywhere: heavy shrinkage, as there are more features than images."""
+"""C of the logistic regression on the real images: heavy shrinkage, as there are more features than images. Of a set of
+other size it is so much less or more that all images of a set together weigh the same: of each image twice nothing new
+is learnt."""
 STEPS = 5000
 """Of its solver, at most."""
 MOST = 5000
@@ -94,7 +96,8 @@ def probes(
     """
     drawn = groups or tuple(str(number) for number in range(len(labels)))
     resamples = Resamples(drawn, generator=numpy_generator(seed, "bootstrap"))
-    scores = {name: decided(*one, test) for name, one in sets.items()}
+    weight = {name: len(sets["real"][1]) / len(one[1]) for name, one in sets.items()}
+    scores = {name: decided(*one, test, strength=STRENGTH * weight[name]) for name, one in sets.items()}
     two = len(classes) == 2
     found = tuple(
         Probe.model_validate(
@@ -117,7 +120,7 @@ def probes(
     )
 
 
-def decided(features: npt.ArrayLike, labels: Labels, test: npt.ArrayLike) -> Array:
+def decided(features: npt.ArrayLike, labels: Labels, test: npt.ArrayLike, *, strength: float = STRENGTH) -> Array:
     """Train a probe and return its scores of other images ``[m, classes]``: the highest is what it says.
 
     Classes count alike, however many images they have. A class without training images is never said.
@@ -126,12 +129,13 @@ def decided(features: npt.ArrayLike, labels: Labels, test: npt.ArrayLike) -> Arr
         features: ``[n, d]``.
         labels: ``[n]``, of at least two classes.
         test: features ``[m, d]``.
+        strength: C of the logistic regression.
     """
     from sklearn.linear_model import LogisticRegression  # here: it takes a second to import
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(features)
-    probe = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=STEPS)
+    probe = LogisticRegression(C=strength, class_weight="balanced", max_iter=STEPS)
     probe.fit(scaler.transform(features), labels)
     raw = np.asarray(probe.decision_function(scaler.transform(test)), dtype=np.float64)
     scores = np.full((len(raw), int(labels.max()) + 1), -np.inf)

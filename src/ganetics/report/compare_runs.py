@@ -28,6 +28,10 @@ class Named:
     run: TrainRun
 
 
+SHARES = ("precision", "recall", "coverage", "copy_rate", "copy_rate_control")
+"""Figures of an evaluation that are shares."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """What a figure was made from: only figures of one measure are compared."""
@@ -49,9 +53,8 @@ class Values:
     seed: int
     fid: float
     kid: float
-    coverage: float | None = None
-    copy_rate: float | None = None
-    control: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Those of :data:`SHARES` that are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +86,8 @@ class Row:
     fid: Estimate | None
     """Geometric mean."""
     kid: Estimate | None
-    coverage: Estimate | None
-    copy_rate: Estimate | None
-    control: Estimate | None
+    shares: Mapping[str, Estimate | None]
+    """Means of :data:`SHARES`."""
     baseline: Setting | None
     """What it is compared with; of the baseline itself this very setting."""
     ratio: Estimate | None
@@ -246,14 +248,9 @@ def _settings(runs: Sequence[Named]) -> list[Setting]:
                 raise InputError(f"{one.name}: runs of one setting must have different seeds, got {seed} as in {other}")
     labels = _labels([group[0].run.config for group in groups])
     return [
-        Setting(label, loss_of(group[0].run.config), tuple(sorted(group, key=lambda one: one.run.config.seed)))
+        Setting(label, group[0].run.config.penalised_loss, tuple(sorted(group, key=lambda one: one.run.config.seed)))
         for label, group in zip(labels, groups, strict=True)
     ]
-
-
-def loss_of(config: FitConfig) -> str:
-    """Return a run's loss as a command line says it, with the penalties of its recipe."""
-    return config.loss + "".join(f"+{penalty.text}" for penalty in config.recipe.penalties)
 
 
 FURTHER: tuple[Callable[[FitConfig], str], ...] = (
@@ -269,7 +266,7 @@ FURTHER: tuple[Callable[[FitConfig], str], ...] = (
 
 def _labels(configs: Sequence[FitConfig]) -> list[str]:
     """Return what to call settings: the loss, and of what else differs as much as tells them apart."""
-    labels = [_short(loss_of(config)) for config in configs]
+    labels = [_short(config.penalised_loss) for config in configs]
     if len({config.recipe.name for config in configs}) > 1:
         labels = [f"{label} · {config.recipe.name}" for label, config in zip(labels, configs, strict=True)]
     for told in FURTHER:
@@ -287,10 +284,9 @@ def _short(loss: str) -> str:
 
 def _measured(run: TrainRun) -> list[tuple[Measure, Values]]:
     seed, found = run.config.seed, []
-    for one in (run.evaluation, *run.others):
-        if one is not None:
-            values = Values(seed, one.fid, one.kid, one.coverage, one.copy_rate, one.copy_rate_control)
-            found.append((_of_evaluation(one), values))
+    for one in run.evaluations:
+        shares = {name: share for name in SHARES if (share := getattr(one, name)) is not None}
+        found.append((_of_evaluation(one), Values(seed, one.fid, one.kid, shares)))
     if run.result is not None and (metrics := run.result.outcome.metrics) is not None:
         result = run.result
         told = (
@@ -339,9 +335,7 @@ def _row(
         values=values,
         fid=estimate([one.fid for one in values]),
         kid=arithmetic([one.kid for one in values]),
-        coverage=arithmetic([one.coverage for one in values if one.coverage is not None]),
-        copy_rate=arithmetic([one.copy_rate for one in values if one.copy_rate is not None]),
-        control=arithmetic([one.control for one in values if one.control is not None]),
+        shares={name: arithmetic([one.shares[name] for one in values if name in one.shares]) for name in SHARES},
         baseline=baseline,
         ratio=pairs,
         p=p,

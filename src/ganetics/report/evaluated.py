@@ -83,6 +83,15 @@ def in_words(found: Evaluation) -> str:
     return said
 
 
+def looks_told(found: Evaluation) -> str | None:
+    """Return how often test images were looked at; None where these were no test images."""
+    if found.looks is None:
+        return None
+    how = "once" if found.looks == 1 else f"{found.looks} times"
+    changed = " What was changed since in view of them was chosen by the test images." if found.looks > 1 else ""
+    return f"Test images were looked at {how}, first at {found.first_look}.{changed}"
+
+
 def _many(share: float) -> str:
     return next((word for limit, word in SHARES if share < limit), "most")
 

@@ -5,15 +5,15 @@ The headings are those of the model cards of Hugging Face and of Mitchell et al.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 import ganetics
+from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
-from ganetics.report.evaluated import READINGS
+from ganetics.report.evaluated import READINGS, looks_told, utility_told
 from ganetics.report.markdown import code, escaped, fenced
 from ganetics.report.model_card_facts import NAMED, audit_text, data_rows, limits, model_rows, training_rows
 from ganetics.report.template import environment
@@ -53,6 +53,7 @@ def render_model_card(facts: CardFacts) -> str:
         audit={"text": audit_text(facts), "findings": [] if facts.audit is None else _told(facts)},
         training=training_rows(facts),
         figures=figures(facts),
+        told_of_figures=_told_of_figures(facts),
         no_figures=_why_none(facts),
         memorisation=_memorisation(facts),
         limits=limits(facts),
@@ -68,7 +69,7 @@ def _told(facts: CardFacts) -> list[Any]:
 
 
 def figures(facts: CardFacts) -> list[Row]:
-    """Return the figures of the run's end, and those of its evaluation if there is one."""
+    """Return the figures of the run's end, and those of its evaluations."""
     found = []
     result = facts.result
     if result is not None and (metrics := result.outcome.metrics) is not None:
@@ -82,60 +83,50 @@ def figures(facts: CardFacts) -> list[Row]:
             Row("FID", number(metrics["fid"]), f"lower is better; {floor}", made_from),
             Row("KID", number(metrics["kid"]), "lower is better; 0 for equal distributions", made_from),
         ]
-    return found if facts.evaluation is None else [*found, *_evaluated(facts.evaluation)]
+    return [*found, *(row for one in facts.evaluations for row in _evaluated(one))]
 
 
-def _evaluated(values: Mapping[str, Any]) -> list[Row]:
-    extractor, split = values.get("extractor"), values.get("split", "held-out")
-    name = extractor.get("name") if isinstance(extractor, Mapping) else extractor
+def _evaluated(found: Evaluation) -> list[Row]:
     made_from = (
-        f"{_count(values, 'n')} generated, {_count(values, 'n_real')} real {split} images; {name}, "
-        f"resize: {values.get('resize', 'not recorded')}"
+        f"{found.n:,} generated, {found.n_real:,} real {found.split} images; {found.extractor.name} "
+        f"{found.extractor.version}, resize: {found.resize}"
     )
-    rows = []
-    for field, (title, reading) in READINGS.items():
-        if (found := _figure(values, field)) is None:
-            continue
-        deviation, floor = _figure(values, "kid_std"), _figure(values, "floor")
-        if field == "kid" and deviation is not None:
-            found += f" ± {deviation}"
-        if field == "fid" and floor is not None:
-            reading += f"; real against real {floor} ({_count(values, 'floor_n')} a side)"
-        if field == "fid" and (train := _figure(values, "train_fid")) is not None:
-            reading += f"; as many training images {train}"
-        rows.append(Row(f"{title}, {split}", found, reading, made_from))
-    return rows
+    floor = f"; real against real {number(found.floor)} ({found.floor_n:,} a side)"
+    train = "" if found.train_fid is None else f"; as many training images {number(found.train_fid)}"
+    values = {name: number(getattr(found, name)) for name in READINGS}
+    values["kid"] += f" ± {number(found.kid_std)}"
+    return [
+        Row(f"{title}, {found.split}", values[name], reading + (floor + train if name == "fid" else ""), made_from)
+        for name, (title, reading) in READINGS.items()
+    ]
+
+
+def _told_of_figures(facts: CardFacts) -> list[str]:
+    """Return what the figures do not say themselves: how often test images were looked at, what classes are worth."""
+    looks = (looks_told(one) for one in facts.evaluations)
+    return list(dict.fromkeys(filter(None, (*looks, *map(utility_told, facts.evaluations)))))
 
 
 def _memorisation(facts: CardFacts) -> dict[str, Any]:
-    values = facts.evaluation or {}
-    rate, control = _figure(values, "copy_rate"), _figure(values, "copy_rate_control")
-    if rate is None:
+    found = next((one for one in facts.evaluations if one.copy_rate is not None), None)
+    if found is None:
         return {"text": UNSEEN, "figures": []}
-    rate += _interval(values.get("copy_rate_interval"))
-    looked_at = _count(values, "copy_n" if values.get("copy_n") else "n")
-    rows = [Row("copy rate", rate, f"of {looked_at} generated images those that count as copies")]
-    if control is not None:
-        control += _interval(values.get("copy_rate_control_interval"))
-        reading = "the same for real images that were held out: what is found where nothing was copied"
-        rows.append(Row("control", control, reading))
+    looked_at = f"of {found.looked_at:,} generated images those that count as copies"
+    control = "the same for real images that were held out: what is found where nothing was copied"
+    rows = [
+        Row("copy rate", _share(found.copy_rate, found.copy_rate_interval), looked_at),
+        Row("control", _share(found.copy_rate_control, found.copy_rate_control_interval), control),
+    ]
+    for kind, share in sorted((found.copy_rate_replayed or {}).items()):
+        rows.append(Row(f"training images {kind}", _share(share, None), "what the check finds of them: 1 is all"))
     return {"text": SEEN, "figures": rows}
 
 
-def _interval(ends: Any) -> str:
-    if not isinstance(ends, Sequence) or len(ends) != 2:
-        return ""
-    return f" (95 % interval {number(ends[0])} to {number(ends[1])})"
-
-
-def _figure(values: Mapping[str, Any], name: str) -> str | None:
-    value = values.get(name)
-    return number(value) if isinstance(value, int | float) else None
-
-
-def _count(values: Mapping[str, Any], name: str) -> str:
-    value = values.get(name)
-    return f"{value:,}" if isinstance(value, int) else "an unknown number of"
+def _share(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None:
+        return "–"
+    ends = "" if interval is None else f" (95 % interval {number(interval[0])} to {number(interval[1])})"
+    return number(value) + ends
 
 
 def _counts(facts: CardFacts) -> list[Markup]:

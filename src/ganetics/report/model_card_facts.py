@@ -33,9 +33,11 @@ def model_rows(facts: CardFacts) -> Rows:
     if result is None:
         weights += "; training has not ended"
     elif result.outcome.failure is not None:
-        weights += "; training failed, so these are of the last checkpoint before, if any"
+        weights += "; training failed, " + (
+            "and no state was kept" if facts.step is None else f"so these are of step {facts.step:,}"
+        )
     else:
-        weights += f", after {counted(result.outcome.step, 'step')}"
+        weights += f", after {counted(facts.step or result.outcome.step, 'step')}"
         if result.stopped is not None:
             weights += f", the best of the evaluations up to step {result.stopped:,}"
     size = f"{recipe.image_size}×{recipe.image_size} pixels, {colour}"
@@ -176,7 +178,7 @@ def _figure_limits(facts: CardFacts) -> Iterator[str]:
 
 
 def _copies(facts: CardFacts) -> Iterator[str]:
-    if facts.evaluation is None or facts.evaluation.get("copy_rate") is None:
+    if all(one.copy_rate is None for one in facts.evaluations):
         yield "Nobody has looked yet whether it copies training images."
 
 

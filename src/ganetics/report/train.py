@@ -15,7 +15,15 @@ from ganetics._files import write_atomically
 from ganetics.expressions.text import parse
 from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
-from ganetics.report.evaluated import copies_told, figure_rows, in_words, made_from, utility_rows, utility_told
+from ganetics.report.evaluated import (
+    copies_told,
+    figure_rows,
+    in_words,
+    looks_told,
+    made_from,
+    utility_rows,
+    utility_told,
+)
 from ganetics.report.model_card_facts import audit_text, data_rows, limits, model_rows, training_rows
 from ganetics.report.search import Featured
 from ganetics.report.template import environment
@@ -63,6 +71,7 @@ def render(run: TrainRun, facts: CardFacts) -> str:
 
 def _context(run: TrainRun, facts: CardFacts) -> dict[str, Any]:
     found = run.evaluation
+    worth = next((one for one in run.evaluations if one.utility is not None), None)
     formula = facts.loss.formula
     return {
         "run": run,
@@ -78,11 +87,11 @@ def _context(run: TrainRun, facts: CardFacts) -> dict[str, Any]:
         "figures": [] if found is None else figure_rows(found),
         "made_from": None if found is None else made_from(found),
         "at_end": _at_end(run),
-        "others": [(made_from(one), figure_rows(one)) for one in run.others],
+        "others": [(made_from(one), figure_rows(one)) for one in run.evaluations[1:]],
         "copies": None if found is None else copies_told(found),
         "closest": None if found is None else data_url(run.path / "closest.png"),
-        "utility": [] if found is None else utility_rows(found),
-        "utility_told": None if found is None else utility_told(found),
+        "utility": [] if worth is None else utility_rows(worth),
+        "utility_told": None if worth is None else utility_told(worth),
         "groups": list(_groups(run, facts)),
         "audit": audit_text(facts),
         "findings": [] if facts.audit is None else [*facts.audit.errors, *facts.audit.warnings],
@@ -122,12 +131,8 @@ def verdict(run: TrainRun) -> Iterator[str]:
         yield "Not evaluated yet: until then take it that it may copy training images."
         return
     yield in_words(found)
-    if found.looks is not None:
-        how = "once" if found.looks == 1 else f"{found.looks} times"
-        yield (
-            f"Test images were looked at {how}, first at {found.first_look}."
-            + (" What was changed since in view of them was chosen by the test images." if found.looks > 1 else "")
-        )
+    if (looks := looks_told(found)) is not None:
+        yield looks
 
 
 def _way(run: TrainRun) -> Iterator[Picture]:
@@ -173,9 +178,8 @@ def _time(run: TrainRun) -> Rows:
 def commands(run: TrainRun, facts: CardFacts) -> Iterator[tuple[str, str]]:
     """Return what each command does, and the command, with the run's folder as RUN."""
     yield "Train it again", facts.command
-    for one in (run.evaluation, *run.others):
-        if one is not None:
-            yield f"Evaluate it again ({one.split}, {one.extractor.name})", evaluate_command(run, one)
+    for one in run.evaluations:
+        yield f"Evaluate it again ({one.split}, {one.extractor.name})", evaluate_command(run, one)
     if run.evaluation is None:
         yield (
             "Evaluate it, on test images once, at the end",

@@ -6,16 +6,15 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ganetics._check import InputError
 from ganetics.execution.log import Log
-from ganetics.generation.results import Evaluation, FitConfig, FitResult, stored_configuration
-from ganetics.records import Outcome, Record, from_json, optional_object, read_record_if_there, to_json
+from ganetics.generation.results import Evaluation, FitConfig, FitResult, evaluations_of, stored_configuration
+from ganetics.records import Outcome, from_json, optional_object, read_record_if_there, to_json
 from ganetics.report.grids import as_webp, top_rows
 from ganetics.report.template import PNG
 
-T = TypeVar("T", bound=Record)
 LARGEST = 32 * 2**20
 """Of a picture that is put into a page; bytes."""
 
@@ -31,12 +30,15 @@ class TrainRun:
     history: tuple[Mapping[str, float], ...]
     held_out: tuple[Outcome, ...]
     """Evaluations on the way, with early stopping."""
-    evaluation: Evaluation | None
-    """The last one of the state that images are sampled from; None: there is none, or only of an earlier step."""
-    others: tuple[Evaluation, ...]
-    """Those of other splits and extractors, of the same state."""
+    evaluations: tuple[Evaluation, ...]
+    """Those of the state that images are sampled from: of test images first."""
     timings: tuple[Mapping[str, Any], ...]
     environment: Mapping[str, Any]
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The one that counts most; None: there is none."""
+        return self.evaluations[0] if self.evaluations else None
 
     @property
     def step(self) -> int:
@@ -98,9 +100,6 @@ def read_train(folder: Path) -> TrainRun:
     """
     config = stored_configuration(folder)
     result = read_record_if_there(FitResult, folder / "metrics.json")
-    step = None if result is None else result.outcome.step
-    last = _of_state(folder / "evaluation.json", step)
-    kept = [_of_state(path, step) for path in sorted((folder / "evaluated").glob("*.json"))]
     return TrainRun(
         path=folder,
         config=config,
@@ -110,17 +109,10 @@ def read_train(folder: Path) -> TrainRun:
             from_json(Outcome, to_json(line), where=str(folder / "evaluations.jsonl"))
             for line in Log(folder / "evaluations.jsonl").read()
         ),
-        evaluation=last,
-        others=tuple(one for one in kept if one is not None and one != last),
+        evaluations=evaluations_of(folder),
         timings=tuple(Log(folder / "timings.jsonl", skip_damaged=True).read()),
         environment=optional_object(folder / "environment.json"),
     )
-
-
-def _of_state(path: Path, step: int | None) -> Evaluation | None:
-    """Return an evaluation if it is of this step: a run that has gone on since has another state."""
-    found = read_record_if_there(Evaluation, path)
-    return found if found is not None and found.step == step else None
 
 
 def data_url(path: Path | None, *, rows: int | None = None) -> str | None:

@@ -48,6 +48,8 @@ class _Saved(Record):
     history: tuple[dict[str, int | float], ...]
     tensors: str
     """Name of the file of tensors, in the same folder."""
+    device: str = "cpu"
+    """Kind of device it was trained on: states of random generators are of no use on another."""
 
 
 def exists(folder: Path) -> bool:
@@ -73,6 +75,7 @@ def save(folder: Path, state: TrainingState) -> None:
         loss=state.loss,
         history=tuple(state.history),
         tensors=f"tensors-{state.step}.safetensors",
+        device=state.device.type,
     )
     adapted = {} if state.augment_p is None else {"augment/p": state.augment_p.cpu()}
     write_atomically(folder / saved.tensors, save_tensors({**tensors_of(state), **adapted}))
@@ -84,13 +87,20 @@ def save(folder: Path, state: TrainingState) -> None:
     remove_abandoned(folder, "tensors-*.safetensors")
 
 
-def load(folder: Path, *, device: torch.device | str = "cpu", ranks: Ranks | None = None) -> TrainingState:
+def load(
+    folder: Path, *, device: torch.device | str = "cpu", ranks: Ranks | None = None, to_train: bool = True
+) -> TrainingState:
     """Read a checkpoint. Training on from it equals never having stopped, bit for bit on the same machine.
 
-    ``device`` and ``ranks``: as for :func:`ganetics.training.start`.
+    Args:
+        folder: it.
+        device: as for :func:`ganetics.training.start`; of the kind that it was trained on, if it is to be trained on.
+        ranks: as there.
+        to_train: false: only the networks are read, to sample from, which any device does.
 
     Raises:
-        InputError: there is none, a file is damaged, or its schema version is not known to this release.
+        InputError: there is none, a file is damaged, its schema version is not known to this release, or it is to be
+            trained on with another kind of device.
     """
     folder = Path(folder)
     where = folder / STATE_FILE
@@ -98,9 +108,14 @@ def load(folder: Path, *, device: torch.device | str = "cpu", ranks: Ranks | Non
     if Path(saved.tensors).name != saved.tensors:
         raise InputError(f"{where}: tensors must name a file in the same folder, got {saved.tensors!r}")
     state = start(saved.recipe, saved.seed, device, ranks=ranks)
+    if to_train and saved.device != state.device.type:
+        raise InputError(
+            f"checkpoint {folder}: must be trained on where it was trained, {saved.device}, as its random numbers are "
+            f"of there, got {state.device.type}"
+        )
     try:
         tensors = load_tensors((folder / saved.tensors).read_bytes())
-        fill_(state, tensors)
+        (fill_ if to_train else fill_networks_)(state, tensors)
         if state.augment_p is not None:
             state.augment_p.copy_(tensors["augment/p"])
     except FileNotFoundError:
@@ -122,6 +137,17 @@ def tensors_of(state: Trained) -> dict[str, Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
 
 
+def fill_networks_(state: Trained, tensors: dict[str, Tensor]) -> None:
+    """Put the weights and buffers of :func:`tensors_of` into networks of the same kind, in place.
+
+    Raises:
+        KeyError: a tensor is missing.
+        RuntimeError: one has another shape.
+    """
+    for name, net in state.networks().items():
+        net.load_state_dict({key: tensors[f"{name}/{key}"] for key in net.state_dict()})
+
+
 def fill_(state: Trained, tensors: dict[str, Tensor]) -> None:
     """Put the tensors of :func:`tensors_of` into networks, optimizers and generators of the same kind, in place.
 
@@ -131,8 +157,7 @@ def fill_(state: Trained, tensors: dict[str, Tensor]) -> None:
     """
     for role, source in state.random.items():
         source.set_state(tensors[f"random/{role}"])
-    for name, net in state.networks().items():
-        net.load_state_dict({key: tensors[f"{name}/{key}"] for key in net.state_dict()})
+    fill_networks_(state, tensors)
     for name, optimizer in state.optimizers().items():
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
