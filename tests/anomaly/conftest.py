@@ -42,7 +42,7 @@ def textures(count: int, seed: int, *, abnormal: bool = False) -> Tensor:
 TINY: Mapping[str, Settings] = {
     "fanogan": FAnoGANSettings(
         width=4, latent_dim=8, batch_size=16, steps=40, encoder_steps=100, check_every=20, learning_rate=1e-3,
-        encoder_rate=3e-3,
+        encoder_rate=3e-3, ema_half_life=100.0,
     ),
     "ganomaly": GANomalySettings(
         width=4, latent_dim=8, batch_size=16, steps=150, check_every=25, learning_rate=2e-3, score={"image": 1.0}
@@ -51,7 +51,9 @@ TINY: Mapping[str, Settings] = {
         width=4, latent_dim=8, batch_size=16, steps=150, check_every=25, learning_rate=3e-3
     ),
     "padim": PadimSettings(dimensions=20),
+    "padim-mean": PadimSettings(dimensions=20, pool="mean"),
     "neighbours": NeighboursSettings(),
+    "neighbours-maps": NeighboursSettings(features="efficientnet-lite0-maps"),
     "pixels": NeighboursSettings(features="pixels"),
     "colour": NeighboursSettings(features="colour"),
     "brightness": NeighboursSettings(features="brightness", k=3),

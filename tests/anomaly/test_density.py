@@ -88,7 +88,8 @@ def test_kappa_weighs_the_residual_of_the_features() -> None:
 
     scorer = FAnoGANScorer(Gray(), Body(), torch.nn.Flatten(), kappa=3.0, log_ratio=None)  # type: ignore[arg-type]
     images = torch.stack([torch.full((3, 8, 8), value, dtype=torch.uint8) for value in (0, 255)])  # -1 and 1
-    residual, image, features, _ = scorer(images)
+    residual, image, features, code, _ = scorer(images)
+    torch.testing.assert_close(code, torch.ones(2))  # the code is the image here: -1 or 1 throughout
     torch.testing.assert_close(features, 4 * image)
     torch.testing.assert_close(residual, image + 3.0 * features)
     torch.testing.assert_close(scorer.izi_f(scaled(images)), residual)

@@ -122,6 +122,7 @@ def test_one_class_has_no_auroc_and_the_other_figures(image_folder: Folder, tmp_
     alone = evaluate(run, quick(abnormal=str(bad), no_normal=True))
     assert (alone.auroc.value, alone.specificity.value, alone.prevalence) == (None, None, 1.0)
     assert alone.sensitivity.value is not None
+    assert alone.baselines == alone.shortcuts == ()
     with pytest.raises(InputError, match="the test must have at least 1 image of an unseen group, got none"):
         evaluate(run, quick(no_normal=True))
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ganetics import _check
 from ganetics._check import InputError
 from ganetics.anomaly.protocol import places_of, split_groups, threshold_at
-from ganetics.anomaly.settings import Share
+from ganetics.anomaly.settings import FittedSettings, Share
 from ganetics.records import Record
 
 Array = npt.NDArray[np.float64]
@@ -105,7 +105,7 @@ class Place:
             self.on_progress(self.done_before + done, self.done_before + total, note)
 
 
-S = TypeVar("S", bound=Record)
+S = TypeVar("S", bound=FittedSettings)
 
 
 class Detector(ABC, Generic[S]):
@@ -170,7 +170,7 @@ class Detector(ABC, Generic[S]):
             _check.number(f"number of {name}", len(part), low=2)
         if fit.shape[1:] != held_out.shape[1:]:
             raise InputError(f"held-out images must have shape {list(fit.shape[1:])}, got {list(held_out.shape[1:])}")
-        self._learn(fit, held_out, place or Place())
+        self._learn(with_copies(fit, self.settings.copies), held_out, place or Place())
         self._freeze(held_out, specificity)
         return self
 
@@ -294,6 +294,22 @@ class Detector(ABC, Generic[S]):
         self._frozen = frozen.model_copy(
             update={"threshold": threshold_at(score, specificity), "map_high": max(high, 0.0)}
         )
+
+
+def with_copies(images: Tensor, copies: str) -> Tensor:
+    """Return images ``[n, c, h, w]`` and their copies ``[k·n, c, h, w]``, as :attr:`FittedSettings.copies` says.
+
+    Raises:
+        InputError: images that are to be turned are not square.
+    """
+    if copies == "none":
+        return images
+    if copies == "mirrored":
+        return torch.cat([images, images.flip(3)])
+    if images.shape[2] != images.shape[3]:
+        raise InputError(f"copies: images to be turned must be square, got {list(images.shape[2:])}")
+    turned = [images.rot90(quarters, (2, 3)) for quarters in range(4)]
+    return torch.cat([*turned, *(one.flip(3) for one in turned)])
 
 
 def _check_images(name: str, images: Tensor) -> None:

@@ -144,7 +144,9 @@ def _figures(
     config, frozen = prepared.config, detector.frozen
     labels, scores = np.array(test.labels), seen.scores
     fit, held_out = prepared.part(config.parts.fit), prepared.part(config.parts.held_out)
-    others = baseline_scores(fit, held_out, test.images, skip=config.name)
+    # of one class alone nothing is told apart
+    both = len(set(test.labels)) == 2
+    others = baseline_scores(fit, held_out, test.images, skip=config.name) if both else {}
     abnormal = {group for group, label in zip(test.images.groups, test.labels, strict=True) if label}
     pixel, overlap = _localised(test, seen, masks, resamples)
     sensitivity, specificity = _at_threshold(test, scores, frozen.threshold, resamples, options)
@@ -168,7 +170,7 @@ def _figures(
         threshold_from=frozen.threshold_from,
         components={name: auroc(labels, values, resamples=resamples) for name, values in seen.components.items()},
         baselines=baselines(test.labels, scores, others, resamples=resamples),
-        shortcuts=shortcuts(fit, held_out, test.images, test.labels, resamples=resamples),
+        shortcuts=shortcuts(fit, held_out, test.images, test.labels, resamples=resamples) if both else (),
         roc=points(roc(labels, scores, resamples=resamples)),
         precision_recall=points(precision_recall(labels, scores, resamples=resamples)),
         histogram=histogram(held_out_scores, scores, labels),

@@ -30,8 +30,10 @@ class FAnoGANScorer(Scorer):
     """Residuals between an image and what the generator makes of its code; the maps are absolute, a mean over channels.
 
     Components: ``image`` and ``features`` are mean squares, of pixels in [-1, 1] and of the discriminator's features,
-    ``residual`` = image + κ · features, the original; where the loss says the density ratio, ``ratio`` =
-    −log(p_data / p_g) at the image, and ``ratio-gap`` that less the same of its reconstruction.
+    ``residual`` = image + κ · features, the original; ``code`` is the mean square of the code's numbers, 1 for the
+    latents that the generator knows: what lies far out along what it can make leaves no residual. Where the loss says
+    the density ratio, ``ratio`` = −log(p_data / p_g) at the image, and ``ratio-gap`` that less the same of its
+    reconstruction.
     """
 
     def __init__(
@@ -42,11 +44,11 @@ class FAnoGANScorer(Scorer):
         self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
         self.kappa = kappa
         self.log_ratio = log_ratio
-        self.components = ("residual", "image", "features", *(RATIOS if log_ratio else ()))
+        self.components = ("residual", "image", "features", "code", *(RATIOS if log_ratio else ()))
 
-    def residuals(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def residuals(self, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return image and feature residual ``[n]``, the difference of pixels, and the discriminator's features."""
-        again = self.generator(self.encoder(x))
+        again = self.generator(codes)
         seen, seen_again = self.discriminator.body(x), self.discriminator.body(again)
         away = again - x
         image = away.square().mean(dim=(1, 2, 3))
@@ -54,13 +56,15 @@ class FAnoGANScorer(Scorer):
 
     def izi_f(self, x: Tensor) -> Tensor:
         """Return what the encoder minimises, and the score of the original (Schlegl et al. 2019, eq. 6 and 7)."""
-        image, features, *_ = self.residuals(x)
+        image, features, *_ = self.residuals(x, self.encoder(x))
         return image + self.kappa * features
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return components ``[n]`` and maps ``[n, h, w]``."""
-        image, features, away, seen, seen_again = self.residuals(scaled(images))
-        found = [image + self.kappa * features, image, features]
+        x = scaled(images)
+        codes = self.encoder(x)
+        image, features, away, seen, seen_again = self.residuals(x, codes)
+        found = [image + self.kappa * features, image, features, codes.square().mean(dim=1)]
         if self.log_ratio is not None:
             here, there = (self.log_ratio(self.discriminator.of_features(part)) for part in (seen, seen_again))
             found += [-here, there - here]
@@ -125,6 +129,7 @@ class FAnoGAN(NetworkDetector[FAnoGANSettings]):
             beta2=settings.beta2,
             penalties=settings.penalties,
             augment=settings.augment,
+            ema_half_life=settings.ema_half_life,
             channels_last=True,
             extractor="efficientnet-lite0",  # nothing is scored with it here
         )
@@ -153,7 +158,7 @@ class FAnoGAN(NetworkDetector[FAnoGANSettings]):
         state = self._train_gan(recipe, fit, place)
         for net in state.networks().values():
             net.eval().requires_grad_(False)
-        scorer = self._around(state.gan.generator, state.gan.discriminator, recipe)
+        scorer = self._around(state.sampler, state.gan.discriminator, recipe)
         self._train_encoder(scorer, fit, held_out, place)
         self._keep(scorer)
 

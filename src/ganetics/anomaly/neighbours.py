@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from ganetics._check import InputError
-from ganetics.anomaly.detector import Detector, Place, Seen
+from ganetics.anomaly.detector import BATCH, Detector, Place, Seen
 from ganetics.anomaly.settings import NeighboursSettings
 from ganetics.features import load_extractor
+from ganetics.features.efficientnet import EfficientNetExtractor
 
 SIDE = 16
+MAPS = "efficientnet-lite0-maps"
+EPSILON = 1e-6
 
 
 def colour(images: Tensor) -> Tensor:
@@ -35,20 +38,39 @@ def pixels(images: Tensor) -> Tensor:
     return nn.functional.adaptive_avg_pool2d(images.double(), SIDE).flatten(1) / 255.0
 
 
-TRIVIAL: Mapping[str, Callable[[Tensor], Tensor]] = {
+Extract = Callable[[Tensor], Tensor]
+TRIVIAL: Mapping[str, Extract] = {
     "colour": colour, "brightness": brightness, "contrast": contrast, "pixels": pixels
 }  # fmt: skip
+
+
+def last_layer(name: str) -> Extract:
+    """Return what makes features ``[n, d]`` of unit length."""
+    extractor = load_extractor(name)
+    return lambda images: nn.functional.normalize(torch.from_numpy(extractor(images)), dim=1)
+
+
+def deviations() -> Extract:
+    """Return what makes the standard deviation over the places of each channel of three maps ``[n, 176]``."""
+    extractor = EfficientNetExtractor()
+
+    def extract(images: Tensor) -> Tensor:
+        return torch.cat([one.flatten(2).std(dim=2) for one in extractor.maps(images)], dim=1)
+
+    return extract
 
 
 class Neighbours(Detector[NeighboursSettings]):
     """Mean Euclidean distance to the k nearest images that it was fitted on.
 
-    Features of a network are brought to unit length, as in Sun et al. 2022 (arXiv 2204.06507): their length says
-    much of contrast and little of what is seen.
+    Features of a network's last layer are brought to unit length, as in Sun et al. 2022 (arXiv 2204.06507): their
+    length says much of contrast and little of what is seen. Deviations of maps are in those of the normal images.
     """
 
     _normal: Tensor
     """Features ``[m, d]`` of the images that it was fitted on."""
+    _scale: Tensor
+    """``[d]``: what features are divided by."""
 
     def __init__(self, settings: NeighboursSettings | None = None, *, seed: int = 0) -> None:
         """Load the extractor, where the features are not trivial.
@@ -58,7 +80,7 @@ class Neighbours(Detector[NeighboursSettings]):
         """
         super().__init__(settings or NeighboursSettings(), seed=seed)
         name = self.settings.features
-        self._extractor = None if name in TRIVIAL else load_extractor(name)
+        self._extract = TRIVIAL[name] if name in TRIVIAL else deviations() if name == MAPS else last_layer(name)
 
     def weights(self) -> Mapping[str, float]:
         """Return component of the score → weight."""
@@ -66,24 +88,29 @@ class Neighbours(Detector[NeighboursSettings]):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the features of the images that it was fitted on."""
-        return {"normal": self._normal}
+        return {"normal": self._normal, "scale": self._scale}
 
     def _learn(self, fit: Tensor, held_out: Tensor, place: Place) -> None:
         if self.settings.k > len(fit):
             raise InputError(f"k must be at most the {len(fit)} images that are fitted on, got {self.settings.k}")
-        self._normal = self._features(fit, place)
+        features = self._features(fit, place)
+        scaled = self.settings.features == MAPS
+        self._scale = features.std(dim=0) + EPSILON if scaled else torch.ones_like(features[0])
+        self._normal = features / self._scale
 
     def _look(self, images: Tensor) -> Seen:
         # by differences, not by a product of matrices: exactly 0 for equal images, and the same in every batch
-        distances = torch.cdist(self._features(images), self._normal, compute_mode="donot_use_mm_for_euclid_dist")
+        features = self._features(images) / self._scale
+        distances = torch.cdist(features, self._normal, compute_mode="donot_use_mm_for_euclid_dist")
         return Seen({"distance": distances.topk(self.settings.k, dim=1, largest=False).values.mean(dim=1)})
 
     def _fill(self, tensors: dict[str, Tensor], shape: tuple[int, int, int]) -> None:
-        self._normal = tensors["normal"]
+        self._normal, self._scale = tensors["normal"], tensors["scale"]
 
     def _features(self, images: Tensor, place: Place | None = None) -> Tensor:
-        if self._extractor is None:
-            return TRIVIAL[self.settings.features](images)
-        on_progress = None if place is None else place.tell
-        features = torch.from_numpy(self._extractor(images, on_progress=on_progress))
-        return nn.functional.normalize(features, dim=1)
+        parts = []
+        for start in range(0, len(images), BATCH):
+            parts.append(self._extract(images[start : start + BATCH]))
+            if place is not None:
+                place.tell(min(start + BATCH, len(images)), len(images))
+        return torch.cat(parts)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from ganetics._check import number
 from ganetics._random import torch_generator
 from ganetics.anomaly.detector import Detector, Seen
+from ganetics.anomaly.settings import FittedSettings
 from ganetics.models.fanogan import initialise_
-from ganetics.records import Record
 
-S = TypeVar("S", bound=Record)
+S = TypeVar("S", bound=FittedSettings)
 
 
 @dataclass(frozen=True)

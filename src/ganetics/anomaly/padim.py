@@ -19,8 +19,8 @@ class Padim(Detector[PadimSettings]):
     """Mahalanobis distance of each place's features to those of normal images at the same place.
 
     Three maps of EfficientNet-Lite0 are brought to 16×16 places and a random part of their channels is kept. A place's
-    distance makes the map, the largest the score. Source: Defard et al. 2021, arXiv 2011.08785 (there with ResNet-18 or
-    a larger net, and a smoothed map).
+    distance makes the map, the largest (or their mean) the score. Source: Defard et al. 2021, arXiv 2011.08785 (there
+    with ResNet-18 or a larger net, and a smoothed map).
     """
 
     localises = True
@@ -73,7 +73,8 @@ class Padim(Detector[PadimSettings]):
         places = distances.reshape(len(images), 1, SIDE, SIDE)
         size = (images.shape[2], images.shape[3])
         maps = nn.functional.interpolate(places, size=size, mode="bilinear", align_corners=False)[:, 0]
-        return Seen({"distance": distances.amax(dim=1)}, maps)
+        score = distances.amax(dim=1) if self.settings.pool == "max" else distances.mean(dim=1)
+        return Seen({"distance": score}, maps)
 
     def _fill(self, tensors: dict[str, Tensor], shape: tuple[int, int, int]) -> None:
         self._mean, self._whiten, self._channels = tensors["mean"], tensors["whiten"], tensors["channels"]

@@ -16,19 +16,30 @@ Weights = Annotated[dict[str, float], Field(min_length=1)]
 """Component of a score → weight; components are standardised on held-out normals before they are added."""
 
 
-class NeighboursSettings(Record):
+class FittedSettings(Record):
+    """What all detectors have."""
+
+    copies: Literal["none", "mirrored", "turned"] = "none"
+    """What is learnt from beside each normal image: its mirror image, left for right; or all eight ways to turn it by
+    quarters and mirror it, where up and down mean nothing."""
+
+
+class NeighboursSettings(FittedSettings):
     """Mean distance to the k nearest normal images, in a space of features or of something trivial."""
 
     kind: Literal["neighbours"] = "neighbours"
-    features: Literal["efficientnet-lite0", "colour", "brightness", "contrast", "pixels"] = "efficientnet-lite0"
-    """Of the network; or trivial ones, which whatever is learnt has to beat: each channel's mean; that of all; each
-    channel's deviation; 16×16 pixels.
+    features: Literal["efficientnet-lite0", "efficientnet-lite0-maps", "colour", "brightness", "contrast", "pixels"] = (
+        "efficientnet-lite0"
+    )
+    """Of the network: its last layer, of unit length; or the deviation of each channel of three maps on the way, in
+    those of normal images. Or trivial ones, which whatever is learnt has to beat: each channel's mean; that of all;
+    each channel's deviation; 16×16 pixels.
     """
     k: Count = 5
     """Nearest normal images that the distance is a mean over."""
 
 
-class PadimSettings(Record):
+class PadimSettings(FittedSettings):
     """A Gaussian at each place of the maps of EfficientNet-Lite0 (Defard et al. 2021, arXiv 2011.08785)."""
 
     kind: Literal["padim"] = "padim"
@@ -36,9 +47,11 @@ class PadimSettings(Record):
     """Of 176 channels, drawn with the seed."""
     shrinkage: Positive = 0.01
     """Added to the diagonal of each covariance."""
+    pool: Literal["max", "mean"] = "max"
+    """What of the places' distances makes the score; the mean is no longer the published one."""
 
 
-class _Trained(Record):
+class _Trained(FittedSettings):
     """What all networks trained here have."""
 
     width: Annotated[int, Field(ge=1, le=256)] = 16
@@ -80,14 +93,17 @@ class FAnoGANSettings(_Trained):
     """Updates of the discriminator for one of the generator; the original has 5."""
     augment: Literal["none", "diffaugment", "adaptive"] = "none"
     """What happens to images before the discriminator sees them, in the GAN's training."""
+    ema_half_life: Positive | None = 5000.0
+    """The generator is a moving average that forgets half of a weight in so many images; None: as it was last."""
     encoder_steps: Count = 2000
     """Most updates of the encoder; held-out normals stop it."""
     encoder_rate: Positive = 5e-4
     kappa: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the residual of the discriminator's features."""
     score: Weights = Field(default={"residual": 1.0})
-    """Of ``residual`` (the original: image + κ · features), ``image``, ``features``, ``ratio`` (density ratio of the
-    image, read from the discriminator) and ``ratio-gap`` (how much more data-like its reconstruction is)."""
+    """Of ``residual`` (the original: image + κ · features), ``image``, ``features``, ``code`` (how far out the code
+    lies), ``ratio`` (density ratio of the image, read from the discriminator) and ``ratio-gap`` (how much more
+    data-like its reconstruction is)."""
 
 
 class GANomalySettings(_Trained):
@@ -124,7 +140,9 @@ NAMED: Mapping[str, Settings] = {
     "ganomaly": GANomalySettings(),
     "autoencoder": AutoEncoderSettings(),
     "padim": PadimSettings(),
+    "padim-mean": PadimSettings(pool="mean"),
     "neighbours": NeighboursSettings(),
+    "neighbours-maps": NeighboursSettings(features="efficientnet-lite0-maps"),
     "pixels": NeighboursSettings(features="pixels"),
     "colour": NeighboursSettings(features="colour"),
     "brightness": NeighboursSettings(features="brightness"),
@@ -133,6 +151,10 @@ NAMED: Mapping[str, Settings] = {
 """What a command calls a detector → its settings."""
 TRIVIAL = ("pixels", "colour", "brightness", "contrast")
 """Those that look at nothing of interest: what they reach is no merit."""
+FROZEN = ("neighbours", "neighbours-maps")
+"""Those that learn nothing: distances in features that are there already."""
+DECIDING = ("features", "pool")
+"""Settings by which a name stands for a detector."""
 
 
 def name_of(settings: Settings) -> str:
@@ -141,8 +163,11 @@ def name_of(settings: Settings) -> str:
     >>> name_of(NeighboursSettings(features="colour", k=1))
     'colour'
     """
-    trivial = isinstance(settings, NeighboursSettings) and settings.features in TRIVIAL
-    return settings.features if isinstance(settings, NeighboursSettings) and trivial else settings.kind
+
+    def same(other: Settings) -> bool:
+        return all(getattr(other, name, None) == getattr(settings, name, None) for name in ("kind", *DECIDING))
+
+    return next(name for name, one in NAMED.items() if same(one))
 
 
 class Preprocessing(Record):

@@ -13,7 +13,7 @@ from ganetics.anomaly.detectors import build
 from ganetics.anomaly.images import Images, masked, normalised
 from ganetics.anomaly.neighbours import brightness, contrast
 from ganetics.anomaly.results import Baseline, Shortcut, Variant
-from ganetics.anomaly.settings import NAMED, TRIVIAL
+from ganetics.anomaly.settings import FROZEN, NAMED, TRIVIAL
 from ganetics.metrics.detection import Resamples, auroc, paired_difference
 from ganetics.metrics.significance import holm
 
@@ -43,7 +43,7 @@ def baseline_scores(fit: Images, held_out: Images, test: Images, *, skip: str = 
     """
     found = {
         name: build(NAMED[name]).fit_parts(fit.images, held_out.images).score_samples(test.images)
-        for name in (*TRIVIAL, "neighbours")
+        for name in (*TRIVIAL, *FROZEN)
         if name != skip
     }
     return {**found, "file size": file_size_scores(fit.files, test.files)}

@@ -345,8 +345,9 @@ def _show_evaluation(found: Evaluation) -> None:
         better.add_column(column)
     for one in found.baselines:
         better.add_row(one.name, figure_words(one.auroc)[0], *_difference(one.difference, one.p_holm))
-    console.print()
-    console.print(better, markup=False)
+    if found.baselines:
+        console.print()
+        console.print(better, markup=False)
 
 
 def _difference(found: Difference | None, p_holm: float | None) -> tuple[str, str, str]:

@@ -29,9 +29,13 @@ NAMES: Mapping[str, str] = {
     "ganomaly": "GANomaly",
     "autoencoder": "auto-encoder",
     "padim": "PaDiM",
+    "padim-mean": "PaDiM, mean of all places",
     "neighbours": "neighbours in frozen features",
+    "neighbours-maps": "neighbours in deviations of frozen maps",
     "pixels": "16×16 pixels",
     "colour": "mean colour",
+    "brightness": "brightness",
+    "contrast": "contrast",
 }
 """Of detectors, for people."""
 KINDS: Mapping[str, str] = {
