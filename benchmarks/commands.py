@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganetics._check import InputError
+
 GANETICS = (sys.executable, "-m", "ganetics.cli.main")
 ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
 """One thread each: more in two processes at once are many times slower."""
@@ -63,7 +65,7 @@ def carry_out(work: Mapping[str, Callable[[], object]], *, workers: int, title: 
     def done(name: str) -> tuple[str, str]:
         try:
             work[name]()
-        except NotEndedError as error:
+        except (NotEndedError, InputError) as error:
             return name, str(error)
         return name, ""
 

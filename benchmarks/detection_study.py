@@ -7,12 +7,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
 from commands import Command, call
 from PIL import Image
+from torch import Tensor
 
 from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
+from ganetics.anomaly.detector import Array, Detector
 from ganetics.anomaly.fit import fitted_detector, prepared_again
 from ganetics.anomaly.images import list_of, read_images
 from ganetics.metrics.detection import auroc
@@ -62,6 +67,8 @@ class Study:
     out: Path
     work: Path
     steps: tuple[str, ...]
+    looks: bool = True
+    """Whether runs are tested: a rehearsal on real images is not."""
 
     @property
     def domain(self) -> Domain:
@@ -107,6 +114,7 @@ class Study:
             link = self.kinds["calibration" if group in aside else "test"] / entry.path
             link.parent.mkdir(parents=True, exist_ok=True)
             if entry.file is not None and not link.exists():
+                link.unlink(missing_ok=True)  # to where the images lay before
                 link.symlink_to(entry.file)
 
     def evaluate(self, label: str, headline: bool) -> Command:
@@ -138,22 +146,35 @@ class Study:
 
     def carry_through(self, run: Run) -> None:
         """Fit, calibrate, test and publish."""
+        fitted, out = self.work / run.label, self.out / run.label
+        if not run.fit.done.exists():  # what another machine has said of another fit
+            for said in (out, self.frames(run.label).done.parent):
+                shutil.rmtree(said, ignore_errors=True)
         call(run.fit)
-        fitted = self.work / run.label
-        (self.out / run.label).mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         if not failed(fitted):
-            write_json(self.out / run.label / "calibration.json", self.calibrated(fitted))
-            call(self.evaluate(run.label, run.headline))
-            if self.domain.frames is not None and fitted_detector(fitted)[1].localises:
-                frames = self.frames(run.label)
-                call(frames)
-                self.clean(frames.done.parent)
-            shutil.copy(fitted / "config.json", self.out / run.label)
-            self.clean(self.out / run.label)
-        shutil.copy(fitted / "fit.json", self.out / run.label)
+            write_json(out / "calibration.json", self.calibrated(fitted))
+            if self.looks:
+                self.test(run)
+            shutil.copy(fitted / "config.json", out)
+            self.clean(out)
+        shutil.copy(fitted / "fit.json", out)
 
-    def calibrated(self, run: Path) -> dict[str, object]:
-        """Return how well it tells held-out normals from abnormal images that are for choosing."""
+    def test(self, run: Run) -> None:
+        """Look at the labelled test images; of polyps at whole frames as well."""
+        call(self.evaluate(run.label, run.headline))
+        if self.domain.frames is not None and fitted_detector(self.work / run.label)[1].localises:
+            frames = self.frames(run.label)
+            call(frames)
+            self.clean(frames.done.parent)
+
+    def calibrated(self, run: Path, parts: Mapping[str, float] | None = None) -> dict[str, float | None]:
+        """Return how well it tells held-out normals from abnormal images that are for choosing.
+
+        Args:
+            run: folder of a fit.
+            parts: component → weight of another score than its own.
+        """
         config, detector, preprocessing = fitted_detector(run)
         held_out = prepared_again(run).part(config.parts.held_out)
         listing = list_of(str(self.kinds["calibration"]), self.domain.groups, "calibration")
@@ -161,7 +182,8 @@ class Study:
         if self.domain.mixed:
             known = set(config.parts.held_out)
             abnormal = abnormal.at([place for place, group in enumerate(abnormal.groups) if group in known])
-        scores = [*detector.score_samples(held_out.images), *detector.score_samples(abnormal.images)]
+        images = torch.cat([held_out.images, abnormal.images])
+        scores = detector.score_samples(images) if parts is None else rescored(detector, images, parts)
         labels = [0] * len(held_out) + [1] * len(abnormal)
         return {"auroc": auroc(labels, scores).value, "normal": len(held_out), "abnormal": len(abnormal)}
 
@@ -173,6 +195,13 @@ class Study:
                 for place, word in ((self.data, "DIR"), (self.work, "WORK"), (self.out.parent, "OUT")):
                     text = text.replace(str(place), word)
                 write_atomically(folder / name, text.encode())
+
+
+def rescored(detector: Detector[Any], images: Tensor, parts: Mapping[str, float]) -> Array:
+    """Return the scores ``[n]`` that a fitted detector would give with other weights."""
+    frozen, found = detector.frozen, detector.results(images, maps=False).components
+    standard = [weight * (found[name] - frozen.means[name]) / frozen.deviations[name] for name, weight in parts.items()]
+    return np.asarray(np.sum(standard, axis=0))
 
 
 def failed(run: Path) -> bool:

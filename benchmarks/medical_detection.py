@@ -2,15 +2,19 @@
 
     python benchmarks/medical_detection.py {polyp,fundus} --data-dir DIR [--out results/detection] [--workers 2]
 
-1. ``protocol.json`` says what is compared and how the best is named, before anything is fitted.
-2. Rates. Each variant of a GAN at each rate, with one seed of its own, judged by held-out *normals* alone: of f-AnoGAN
-   by the kernel distance of what its generator makes from them (before there is an encoder, so that no discriminator's
-   features have a say), of GANomaly by the mean residual of their pixels. A rate that is best at an edge is followed.
-3. Runs. The best variant of each GAN at its rate with five seeds (GANomaly and other sizes: three), and the detectors
-   that need none or one. Of each, how well it tells held-out normals from a calibration set of abnormal images, then
-   ``evaluate``, which looks at the labelled test images once. Polyps also pixel by pixel, on whole frames.
-4. ``chosen.json``: the best loss and the best GAN by the calibration sets, as the protocol has it, never by the test.
-5. Comparisons, paired over the same test images.
+1. ``protocol.json`` says what is compared and how the best is named, before anything is fitted; a study that another
+   protocol was written for is refused.
+2. Rates. Each loss of f-AnoGAN with two penalties (or none), as many trials for each, with half the steps and two seeds
+   of their own, judged by held-out *normals* alone: by the kernel distance of what the generator makes from them
+   (before there is an encoder, so that no discriminator's features have a say). GANomaly by the mean residual of their
+   pixels. A rate that is best at an edge is followed.
+3. Score. One f-AnoGAN of each loss, all its steps: which sum of parts tells held-out normals best from abnormal images
+   that are for choosing, over all losses alike.
+4. Runs. Each GAN at its penalty and rate with five seeds (GANomaly and other sizes: three), and the detectors that need
+   none or few. Of each, how well it tells held-out normals from the calibration images, then ``evaluate``, which looks
+   at the labelled test images once. Polyps also pixel by pixel, on whole frames.
+5. ``chosen.json``: the best loss and the best GAN by the calibration images, as the protocol has it, never by the test.
+6. Comparisons, paired over the same test images.
 
 Killed and started again it goes on where it was, on another machine from what OUT holds (after kill -9 once its
 commands, which go on, have ended). A training that does not stay finite is a result: ``failures.json`` names it, and
@@ -29,7 +33,7 @@ from pathlib import Path
 from statistics import fmean
 
 from commands import Command, call, carry_out
-from detection_study import DOMAINS, Run, Study, failed
+from detection_study import CALIBRATION_PATIENTS, DOMAINS, Run, Study, failed
 
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.anomaly.compare import labels_of, read_run
@@ -43,13 +47,19 @@ from ganetics.training.sampling import decode, latents
 
 RATE = 2e-4
 """What the factors of learning rates are of."""
-RATES = (0.3, 1.0, 3.0)
+RATES = (0.3, 1.0)
 WIDEN = 1
 """Most further rates of a variant that is best at an edge."""
 SAMPLES = 1000
 """Generated images that held-out normals are compared with."""
-RATE_SEED = 100
-"""No other run has it."""
+RATE_SEEDS = (100, 101)
+"""No other run has them."""
+HALF = ("--steps", "1500")
+"""Of f-AnoGAN's 3,000, where its rate is looked for."""
+SCORES = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
+"""Sums of parts that f-AnoGAN's score may be, the original first."""
+COPIES = {"polyp": "turned", "fundus": "mirrored"}
+"""What all but the trivial detectors learn from as well: a patch has no up and down, an eye has."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Variant:
     options: tuple[str, ...]
     for_rates: tuple[str, ...] = ()
     """Further options where only its rate is looked for."""
+    rate_seeds: tuple[int, ...] = RATE_SEEDS
 
 
 @dataclass(frozen=True)
@@ -72,70 +83,113 @@ class Gan:
     """In the comparisons."""
 
 
-def fanogan(loss: str, *penalties: str, name: str = "", further: Sequence[str] = ()) -> Variant:
+def fanogan(loss: str, *penalties: str, further: Sequence[str] = ()) -> Variant:
+    """Return f-AnoGAN with a loss and penalties."""
     given = [word for penalty in penalties or ("none",) for word in ("--penalty", penalty)]
+    name = "-".join(("fanogan", loss, *(penalty.replace(":", "") for penalty in penalties)))
     options = ("--detector", "fanogan", "--loss", loss, *given, *further)
-    return Variant(f"fanogan-{name or loss}", options, ("--set", "encoder_steps=1"))
+    return Variant(name, options, (*HALF, "--set", "encoder_steps=1"))
 
 
 def ganomaly(loss: str) -> Variant:
-    return Variant(f"ganomaly-{loss}", ("--detector", "ganomaly", "--loss", loss), ("--steps", "1000"))
+    # a run ends when held-out normals say so, and so does that which judges a rate
+    return Variant(f"ganomaly-{loss}", ("--detector", "ganomaly", "--loss", loss), (), RATE_SEEDS[:1])
 
 
-# five updates of the critic take so much longer
-FIVE = ("--set", "discriminator_steps=5", "--steps", "900")
 GANS = (
-    # as published, and as fast as the others
-    Gan((fanogan("wasserstein", "gradient:10", name="wasserstein-five", further=FIVE),
-         fanogan("wasserstein", "gradient:10")), 5, "original"),
-    Gan((fanogan("non-saturating"),), 5),
-    Gan((fanogan("ganetic"),), 5),
+    Gan((fanogan("wasserstein", "gradient:10"), fanogan("wasserstein", "gradient:1")), 5, "original"),
+    Gan((fanogan("non-saturating"), fanogan("non-saturating", "r1:0.05")), 5),
+    Gan((fanogan("ganetic"), fanogan("ganetic", "r1:0.05")), 5),
     # "the best of the rest"
     Gan((fanogan("least-squares"), fanogan("evolved-pairing", "r1:0.05", "r2:0.05")), 5),
     Gan((ganomaly("non-saturating"),), 3, "original"),
     Gan((ganomaly("least-squares"),), 3),
     Gan((ganomaly("ganetic"),), 3),
-)  # fmt: skip
+)
 LARGE = ("--image-size", "128", "--set", "width=8", "--steps", "2000")
 """On fundus one loss at 128 pixels as well, at the rate of 64."""
-OTHERS = {"autoencoder": 3, "padim": 1, "neighbours": 1, "pixels": 1, "colour": 1, "brightness": 1, "contrast": 1}
+FROZEN = ("neighbours", "neighbours-maps", "padim", "padim-mean")
+TRIVIAL = ("pixels", "colour", "brightness", "contrast")
+OTHERS = {"autoencoder": 3, **dict.fromkeys((*FROZEN, *TRIVIAL), 1)}
 """Detector → seeds."""
-TO_BEAT = ("neighbours", "pixels", "colour", "brightness", "contrast")
+TO_BEAT = (*FROZEN, *TRIVIAL)
 RULES = (
-    "variant and rate of a GAN: the smallest kernel distance (GANomaly: pixel residual) to held-out normals",
+    "penalty and rate of a GAN: the smallest kernel distance (GANomaly: pixel residual) to held-out normals, mean over "
+    "the seeds of the rates",
+    "score of f-AnoGAN, one for all losses: of the listed sums that with the highest AUROC of held-out normals and the "
+    "calibration images, which are of no group that is tested, mean over one f-AnoGAN of each loss",
     "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
-    "normals and the calibration images, which are of no group that is tested; never by the test images",
-    "questions: the best loss against f-AnoGAN's original; the best GAN against neighbours, pixels, colour, brightness "
-    "and contrast",
-    "mean AUROC over training seeds on the test images; 95 % interval and p by draws of groups and of seeds, Holm",
+    "normals and the calibration images; never by the test images",
+    "questions: the best loss against f-AnoGAN's original; the best GAN against what is to be beaten",
+    "mean AUROC over training seeds on the test images; 95 % interval by draws of groups and of seeds; p, by Holm, of "
+    "ten groups and more, so none on polyps, which have nine",
 )
 
 
+def protocol(study: Study) -> dict[str, object]:
+    """Return all that is decided before anything is fitted."""
+    return {
+        "rules": list(RULES),
+        "gans": [{"variants": [[one.name, *one.options] for one in gan.variants], "seeds": gan.seeds} for gan in GANS],
+        "rates": [RATE * factor for factor in RATES],
+        "widen": WIDEN,
+        "rate_seeds": list(RATE_SEEDS),
+        "rate_steps": list(HALF),
+        "scores": list(SCORES),
+        "copies": COPIES[study.name],
+        "others": OTHERS,
+        "to_beat": list(TO_BEAT),
+        "calibration": f"polyps of held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside",
+    }
+
+
+def declare(study: Study) -> None:
+    """Write the protocol down, once.
+
+    Raises:
+        SystemExit: the study was begun by another one.
+    """
+    file, own = study.out / "protocol.json", json.loads(json.dumps(protocol(study)))
+    if not file.exists():
+        write_json(file, own)
+    elif (begun := json.loads(file.read_text())) != own:
+        other = next(name for name in {**begun, **own} if begun.get(name) != own.get(name))
+        raise SystemExit(f"{file}: the study was begun by another protocol: {other}")
+
+
+def fitted_as(study: Study) -> tuple[str, ...]:
+    """Return what all but the trivial detectors are told."""
+    return ("--set", f"copies={COPIES[study.name]}")
+
+
 def tried(study: Study, variant: Variant, factor: float) -> None:
-    """Fit at a rate, and write down what it is judged by; None if training failed."""
-    name = rate_name(variant, factor)
-    options = (*variant.options, *variant.for_rates, "--rate", f"{RATE * factor:g}")
-    call(study.fit(f"rates/{name}", options, RATE_SEED, *study.steps))
-    run = study.work / "rates" / name
-    value = None if failed(run) else judged(run)
+    """Fit at a rate, and write down what it is judged by; None if a training failed."""
+    name, values = rate_name(variant, factor), []
+    options = (*variant.options, *fitted_as(study), *variant.for_rates, "--rate", f"{RATE * factor:g}")
+    for seed in variant.rate_seeds:
+        call(study.fit(f"rates/{name}-seed{seed}", options, seed, *study.steps))
+        run = study.work / "rates" / f"{name}-seed{seed}"
+        values.append(None if failed(run) else judged(run, seed))
+    known = [value for value in values if value is not None]
     (study.out / "rates").mkdir(parents=True, exist_ok=True)
-    write_json(study.out / "rates" / f"{name}.json", {"rate": RATE * factor, "judged": value})
+    mean = fmean(known) if len(known) == len(values) else None
+    write_json(study.out / "rates" / f"{name}.json", {"rate": RATE * factor, "judged": mean, "seeds": values})
 
 
 def rate_name(variant: Variant, factor: float) -> str:
     return f"{variant.name}-x{factor:.3g}"
 
 
-def judged(run: Path) -> float:
+def judged(run: Path, seed: int) -> float:
     """Return what a rate is judged by, smaller is better."""
     config, detector, _ = fitted_detector(run)
     if not isinstance(detector, FAnoGAN):
         return detector.frozen.means["image"]
     held_out = prepared_again(run).part(config.parts.held_out).images
-    z = latents(SAMPLES, detector.settings.latent_dim, generator=torch_generator(RATE_SEED, "rates"))
+    z = latents(SAMPLES, detector.settings.latent_dim, generator=torch_generator(seed, "rates"))
     extractor = load_extractor("efficientnet-lite0")
     made, real = extractor(decode(detector.generator, z)), extractor(held_out)
-    return float(kernel_distance(real, made, generator=numpy_generator(RATE_SEED, "rates")).mean)
+    return float(kernel_distance(real, made, generator=numpy_generator(seed, "rates")).mean)
 
 
 def chosen_rates(study: Study, gans: Sequence[Gan], workers: int) -> dict[Variant, float]:
@@ -175,21 +229,59 @@ def best_of(values: Mapping[float, float | None]) -> float | None:
     return min(ended, key=lambda factor: ended[factor]) if ended else None
 
 
-def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float]) -> Iterator[Run]:
+def scored(study: Study, variant: Variant, rate: float) -> None:
+    """Fit an f-AnoGAN with all its steps, and write down what each score would tell of the calibration images."""
+    name, seed = f"scores/{variant.name}", RATE_SEEDS[0]
+    call(study.fit(name, (*variant.options, *fitted_as(study), "--rate", f"{rate:g}"), seed, *study.steps))
+    run = study.work / name
+    (study.out / "scores").mkdir(parents=True, exist_ok=True)
+    found = {} if failed(run) else {score: study.calibrated(run, parts(score))["auroc"] for score in SCORES}
+    write_json(study.out / "scores" / f"{variant.name}.json", found)
+
+
+def parts(score: str) -> dict[str, float]:
+    """Return part → weight.
+
+    >>> parts("residual=1,code=0.5")
+    {'residual': 1.0, 'code': 0.5}
+    """
+    return {name: float(weight) for name, weight in (one.split("=") for one in score.split(","))}
+
+
+def chosen_score(study: Study, rates: Mapping[Variant, float], workers: int) -> str:
+    """Return the score that the calibration images say is best over all losses, the original where they are level.
+
+    Raises:
+        SystemExit: a fit has not ended, or all trainings failed.
+    """
+    gans = {variant: rate for variant, rate in rates.items() if variant.name.startswith("fanogan")}
+    where = {variant: study.out / "scores" / f"{variant.name}.json" for variant in gans}
+    missing = {variant.name: partial(scored, study, variant, rate)
+               for variant, rate in gans.items() if not where[variant].exists()}  # fmt: skip
+    carry_out(missing, workers=workers, title="scores")
+    found: list[dict[str, float]] = [known for file in where.values() if (known := json.loads(file.read_text()))]
+    if not found:
+        raise SystemExit("scores: every training failed")
+    return max(SCORES, key=lambda score: fmean(one[score] for one in found))
+
+
+def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], score: str) -> Iterator[Run]:
     """Yield every run, seed after seed; a headline is a GAN at 64 pixels with all its steps."""
     seeds = {variant: gan.seeds for gan in gans for variant in gan.variants}
     for seed in range(max(seeds.values())):
         for variant, rate in rates.items():
-            at = ("--rate", f"{rate:g}")
+            of_score = ("--score", score) if variant.name.startswith("fanogan") else ()
+            options = (*variant.options, *fitted_as(study), *of_score, "--rate", f"{rate:g}")
             if seed < seeds[variant]:
                 label = f"{variant.name}-seed{seed}"
-                yield Run(label, study.fit(label, variant.options, seed, *at, *study.steps), not study.steps)
-            if variant.name == "fanogan-ganetic" and not study.domain.mixed and seed < 3:
+                yield Run(label, study.fit(label, options, seed, *study.steps), not study.steps)
+            if variant.name.startswith("fanogan-ganetic") and not study.domain.mixed and seed < 3:
                 label = f"{variant.name}-128px-seed{seed}"
-                yield Run(label, study.fit(label, (*variant.options, *LARGE), seed, *at, *study.steps))
+                yield Run(label, study.fit(label, (*options, *LARGE), seed, *study.steps))
         for name in (one for one, count in OTHERS.items() if seed < count):
             label, steps = f"{name}-seed{seed}", study.steps if name == "autoencoder" else ()
-            yield Run(label, study.fit(label, ("--detector", name), seed, *steps))
+            told = () if name in TRIVIAL else fitted_as(study)
+            yield Run(label, study.fit(label, ("--detector", name, *told), seed, *steps))
 
 
 def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str]) -> dict[str, object]:
@@ -250,26 +342,29 @@ def main() -> None:
     parser.add_argument("--data-dir", required=True, type=Path)
     parser.add_argument("--out", type=Path, default=Path("results/detection"))
     parser.add_argument("--work", type=Path, default=Path("build/detection"))
-    parser.add_argument("--steps", type=int, help="updates of each network [default: the detector's]; for a rehearsal")
+    parser.add_argument("--steps", type=int, help="updates of each network: a rehearsal, which tests nothing")
+    parser.add_argument("--look", action="store_true", help="a rehearsal tests, too: on images that are made up")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     # a rehearsal lies apart: nothing of it is taken for the real one
     name = given.domain if given.steps is None else f"{given.domain}-{given.steps}-steps"
     steps = () if given.steps is None else ("--steps", str(given.steps))
     out, work = (place.resolve() / name for place in (given.out, given.work))
-    study = Study(given.domain, given.data_dir.resolve(), out, work, steps)
+    study = Study(given.domain, given.data_dir.resolve(), out, work, steps, looks=given.look or not steps)
     study.out.mkdir(parents=True, exist_ok=True)
-    write_json(study.out / "protocol.json", {"rules": RULES, "rates": RATES, "widen": WIDEN})
+    declare(study)
     prepare()
     study.lay_out()
-    every = list(runs(study, GANS, chosen_rates(study, GANS, given.workers)))
+    rates = chosen_rates(study, GANS, given.workers)
+    every = list(runs(study, GANS, rates, chosen_score(study, rates, given.workers)))
     missing = {run.label: partial(study.carry_through, run) for run in every
                if not (study.out / run.label / "fit.json").exists()}  # fmt: skip
     carry_out(missing, workers=given.workers, title="runs")
     failures = {run.label: json.loads((study.out / run.label / "fit.json").read_text())["failure"] for run in every}
     write_json(study.out / "failures.json", {label: str(one["message"]) for label, one in failures.items() if one})
-    made = comparisons(study, GANS, [label for label, one in failures.items() if not one])
-    carry_out(made, workers=1, title="comparisons")
+    if study.looks:
+        made = comparisons(study, GANS, [label for label, one in failures.items() if not one])
+        carry_out(made, workers=1, title="comparisons")
 
 
 if __name__ == "__main__":
