@@ -5,8 +5,9 @@
 The sequences that ``ganetics detect fit`` fits on and holds out (its split 0) have polyps too, which no test sees. They
 are dealt into four folds; of each the AUROC of a score that was learnt from the normal patches of the other three. A
 GAN of three-layer networks learns frozen features of EfficientNet-Lite0, each standardised on normals: mean and
-deviation over the image of its three maps on the way (352), or the last layer (1,280); an encoder finds the nearest
-generated ones as f-AnoGAN's does. Beside it what needs no GAN. Nothing here is a figure of the test set.
+deviation over the image of its three maps on the way (352), the deviations alone (176), the last layer (1,280), or the
+maps at each of 16×16 places (176), whose scores are averaged over an image; an encoder finds the nearest generated ones
+as f-AnoGAN's does. Beside it what needs no GAN. Nothing here is a figure of the test set.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ SEQUENCE = r"seq\d+"
 FOLDS, NEIGHBOURS, COMPONENTS = 4, 5, 64
 LATENT, HIDDEN, BATCH, STEPS, RATE, R1, GENERATED = 64, 256, 64, 1500, 1e-3, 1.0, 2000
 CHUNK = 256
+SIDE, SHRINKAGE = 16, 0.1
+MANY = 10_000
+"""Points for which distances to all others are not made."""
 LOSSES = ("ganetic", "non-saturating", "least-squares")
 Scores = Mapping[str, Tensor]
 Attempt = Callable[[Tensor, Tensor], Scores]
@@ -42,14 +46,37 @@ Attempt = Callable[[Tensor, Tensor], Scores]
 
 
 def features(images: Tensor, extractor: EfficientNetExtractor) -> dict[str, Tensor]:
-    """Return name → features ``[n, d]``."""
-    means, deviations = [], []
+    """Return name → features ``[n, d]``, of places ``[n, places, d]``."""
+    means, deviations, places = [], [], []
     for part in torch.split(images, CHUNK):
         maps = extractor.maps(part)
         means.append(torch.cat([one.mean(dim=(2, 3)) for one in maps], dim=1))
         deviations.append(torch.cat([one.std(dim=(2, 3)) for one in maps], dim=1))
+        places.append(torch.cat([_at_places(one) for one in maps], dim=1).flatten(2).mT)
     last = torch.from_numpy(extractor(images))
-    return {"on the way": torch.cat([torch.cat(means), torch.cat(deviations)], dim=1), "last": last}
+    return {
+        "on the way": torch.cat([torch.cat(means), torch.cat(deviations)], dim=1),
+        "deviations": torch.cat(deviations),
+        "last": last,
+        "places": torch.cat(places),
+    }
+
+
+def _at_places(one: Tensor) -> Tensor:
+    size = (SIDE, SIDE)
+    if one.shape[2] > SIDE:
+        return nn.functional.adaptive_avg_pool2d(one, size)
+    return nn.functional.interpolate(one, size=size, mode="bilinear", align_corners=False)
+
+
+def averaged(attempt: Attempt) -> Attempt:
+    """Return the attempt on places ``[n, places, d]``, each alone; a score is the mean over an image."""
+
+    def each(fit: Tensor, test: Tensor) -> Scores:
+        found = attempt(fit.flatten(0, 1), test.flatten(0, 1))
+        return {name: score.reshape(test.shape[:2]).mean(dim=1) for name, score in found.items()}
+
+    return each
 
 
 def standardised(fit: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,6 +104,14 @@ def principal(fit: Tensor, test: Tensor) -> Scores:
     fit, test = standardised(fit, test)
     axes = torch.linalg.svd(fit, full_matrices=False).Vh[:COMPONENTS]
     return {f"residual of {COMPONENTS} components": (test - test @ axes.T @ axes).square().mean(dim=1)}
+
+
+def gaussian(fit: Tensor, test: Tensor) -> Scores:
+    """Return the Mahalanobis distance."""
+    fit, test = standardised(fit, test)
+    covariance = (1 - SHRINKAGE) * fit.T @ fit / len(fit) + SHRINKAGE * torch.eye(fit.shape[1])
+    whiten = torch.linalg.inv(torch.linalg.cholesky(covariance))
+    return {"Gaussian": (test @ whiten.T).norm(dim=1)}
 
 
 def network(inputs: int, outputs: int, generator: torch.Generator) -> nn.Sequential:
@@ -114,7 +149,8 @@ def gan_scores(loss: GANLoss, fit: Tensor, test: Tensor, seed: int) -> Scores:
         _step(of_judge, away + R1 * r1(lambda x: judge(x)[:, 0], real=real))
         needed = judge(real)[:, 0] if loss.generator_needs_real else None
         _step(of_maker, loss.generator(fake_logits=judge(fake)[:, 0], real_logits=needed))
-    return {**_residuals(maker, judge, fit, test, random), **_distances(maker, test, random)}
+    found = _residuals(maker, judge, fit, test, random)
+    return found if len(test) > MANY else {**found, **_distances(maker, test, random)}
 
 
 def _residuals(
@@ -133,7 +169,8 @@ def _residuals(
         _step(optimizer, sum(parts(fit[torch.randint(len(fit), (BATCH,), generator=random)])).mean())  # type: ignore[union-attr]
     with torch.no_grad():
         image, inner = parts(test)
-        return {"residual": image, "residual and discriminator's": image + inner, "logit": -judge(test)[:, 0]}
+        found = {"residual": image, "residual and discriminator's": image + inner, "logit": -judge(test)[:, 0]}
+        return {**found, "code": encoder(test).square().mean(dim=1)}
 
 
 @torch.no_grad()
@@ -176,11 +213,11 @@ def main() -> None:
         raise SystemExit(f"polyp-patches must hold folders normal and polyp, got {found.classes}")
     labels = found.labels.tolist()
     parts = list(folds(found.groups, labels))
-    attempts: dict[str, Attempt] = {"unit": unit_neighbours, "neighbours": neighbours, "principal": principal}
-    attempts |= {loss: gan(loss, given.seeds) for loss in LOSSES}
+    near: tuple[Attempt, ...] = (unit_neighbours, neighbours)
+    learnt: tuple[Attempt, ...] = (principal, gaussian, *(gan(loss, given.seeds) for loss in LOSSES))
     result: dict[str, list[float]] = {}
     for space, values in features(found.images, EfficientNetExtractor()).items():
-        for attempt in attempts.values():
+        for attempt in map(averaged, learnt) if values.ndim == 3 else (*near, *learnt):
             for fit, test in parts:
                 for name, score in attempt(values[fit], values[test]).items():
                     area = float(roc_auc_score([labels[i] for i in test], score.numpy()))

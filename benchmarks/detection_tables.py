@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "detection.md"
 DOMAINS = ("polyp", "fundus")
 FAMILIES = ("fanogan", "ganomaly", "chosen", "all")
-PARTS = ("residual", "image", "features", "ratio", "ratio-gap")
+PARTS = ("residual", "image", "features", "code", "ratio", "ratio-gap")
 """Of f-AnoGAN's score."""
 SETTABLE = ("fanogan", "ganomaly", "autoencoder", "padim", "neighbours")
 HEADER = ("detector, loss", "learning rate", "seeds", "AUROC", "SD over seeds", "average precision", "difference", "p")
