@@ -212,17 +212,17 @@ def test_the_sheet_shows_the_closest_first_and_marks_copies() -> None:
     from ganetics.generation.sheet import TILE, closest_pairs
     from ganetics.metrics.copies import Copies
 
-    train = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    train = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
     train[1] = 200
     fake = torch.arange(5, dtype=torch.uint8).mul(20).reshape(5, 1, 1, 1).expand(-1, -1, 8, 8)
     closeness = np.array([2.0, 0.3, 1.5, 0.9, 3.0])
-    copies = Copies(closeness, np.array([0, 1, 2, 0, 0]), np.zeros(5, dtype=bool))
+    copies = Copies(closeness, np.array([0, 1, 2, 3, 0]), np.zeros(5, dtype=bool))
     control = Copies(closeness[:2] + 1, np.array([0, 1]), np.zeros(2, dtype=bool))
     sheet = np.asarray(Image.open(io.BytesIO(closest_pairs(fake, train, copies, real=fake[:2], control=control))))
     assert np.count_nonzero((sheet[..., 0] > 150) & (sheet[..., 1] < 90)) > 50
     top = np.flatnonzero((sheet == 20).all(axis=2).sum(axis=1) >= TILE)[0]
     line = sheet[top + TILE // 2, :, 0]
-    # left to right: 0.3, 0.9, 1.5, 2.0; generated, then its training image
+    # left to right: 0.3, 0.9, 1.5, 2.0; generated, then its training image; of two near to one the nearer alone
     tiles = [int(line[20 + pair * (2 * TILE + 24) + turn * (TILE + 4) + TILE // 2]) for pair in range(4)
              for turn in range(2)]  # fmt: skip
     assert tiles == [20, 200, 60, 0, 40, 0, 0, 0]

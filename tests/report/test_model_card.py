@@ -99,7 +99,7 @@ def test_figures_and_numbers_are_those_of_the_records(facts: CardFacts) -> None:
     assert result.outcome.metrics is not None
     metrics = section(card, "Metrics")
     for name in ("fid", "kid"):
-        assert f"| {name.upper()} | {number(result.outcome.metrics[name])} |" in metrics
+        assert f"| {name.upper()}, end of training | {number(result.outcome.metrics[name])} |" in metrics
     assert f"real against real {number(result.floor)} ({result.floor_n} a side)" in metrics
     assert f"20 generated, {result.n_real} real validation images; digits-classifier 1, resize: none" in metrics
     training = section(card, "Training")

@@ -25,9 +25,9 @@ from ganetics.features import load_extractor
 from ganetics.generation.card import CardFacts, card_facts
 from ganetics.generation.evaluate_run import evaluate_run
 from ganetics.generation.fit import configuration, fit
-from ganetics.generation.results import Evaluation
+from ganetics.generation.results import Evaluation, go_on, stored_configuration
 from ganetics.records import from_json, to_json
-from ganetics.report.evaluated import copies_told, in_words, utility_told
+from ganetics.report.evaluated import copies_told, copying, in_words, utility_told
 from ganetics.report.grids import top_rows
 from ganetics.report.train import evaluate_command, title, unmarked, write_train_report
 from ganetics.report.train_run import data_url, read_train
@@ -121,9 +121,11 @@ def test_curves_samples_and_the_sheet_are_there(run: Path) -> None:
     assert page.count('role="img"') == 4  # outputs, losses, augmentation, KID
     assert page.count("<math") == 3
     assert page.count('src="data:image/png;base64,') == 1 + 1  # the best, the sheet
-    assert page.count('src="data:image/webp;base64,') == 3  # on the way
+    assert page.count('src="data:image/webp;base64,') == 3 + 1  # on the way, real ones
     assert "The closest pairs" in page
     (run / "closest.png").unlink()
+    assert "It holds pictures of the data" in page_of(run)
+    (run / "real.png").unlink()
     page = page_of(run)
     assert "The sheet of the closest pairs (<code>closest.png</code>) is not here" in page
     assert "It holds pictures of the data" not in page
@@ -162,35 +164,34 @@ def test_what_the_check_for_copies_cannot_show_is_told(run: Path) -> None:
     assert told is not None
     assert any("copies moved by a pixel would be missed" in one for one in told)  # of digits of 8 pixels
     seen = found.model_copy(update={"copy_rate_replayed": {"as they are": 1.0}, "copy_rate_control": 0.02})
-    assert len(copies_told(seen) or []) == 3
+    assert len(copies_told(seen) or []) == 4
     alike = seen.model_copy(update={"copy_rate_control": 0.3, "held_out_duplicates": 4})
     assert (copies_told(alike) or [])[-2:] == [
         "Real images are so alike here that a rate near the control says nothing.",
         "4 held-out images are training images, too: the split has leaked.",
     ]
-    assert "of the 296 real images" in (copies_told(alike) or [])[1]
+    assert "of the 296 real images" in (copies_told(alike) or [])[2]
     assert copies_told(found.model_copy(update={"copy_rate": None})) is None
     assert utility_told(found.model_copy(update={"utility": None})) is None
 
 
 def test_the_yardstick_is_as_many_training_images(run: Path) -> None:
     plain = changed(run).model_copy(update={"train_fid": None, "n": 300})
-    assert not in_words(plain).startswith("Generated")
+    assert "times as far" not in in_words(plain)
     found = plain.model_copy(update={"fid": 90.0, "train_fid": 30.0, "copy_rate_interval": (0.0, 0.02)})
     words = (
         "Generated images are 3.00 times as far from the held-out ones (FID 90.0) as equally many training images are"
     )
-    assert in_words(found).startswith(f"{words} (30.0): 1 is as good as real images. In words: ")
+    assert f"to this network. {words} (30.0): 1 is as good as real images. In words: " in in_words(found)
     # what is copied from training images is as near as these are
     replayed = found.model_copy(update={"copy_rate_interval": (0.4, 0.5), "copy_rate_control_interval": (0.0, 0.1)})
     copied = f"{words} (30.0): 1 is as good as real images, but copies of training images are among them"
-    assert in_words(replayed).startswith(copied)
+    assert copied in in_words(replayed)
+    assert copying(replayed).startswith("Copies of training images are among them")
     # where both are mostly bias, and where there is nothing to compare with
-    assert in_words(found.model_copy(update={"n_real": 199})).startswith("In words")
+    assert "times as far" not in in_words(found.model_copy(update={"n_real": 199}))
     fewer = found.model_copy(update={"train_fid": None, "n": 300, "n_train": 200})
-    assert in_words(fewer).startswith(
-        "Not compared with as many training images, of which there are 200 only. In words"
-    )
+    assert "Not compared with as many training images, of which there are 200 only. In words" in in_words(fewer)
     alike = replayed.model_copy(update={"copy_rate_control_interval": (0.3, 0.45)})
     assert "but copies" not in in_words(alike)
 
@@ -199,17 +200,41 @@ def test_quality_is_told_in_words(run: Path) -> None:
     alone = changed(run).model_copy(update={"train_fid": None})
     good = alone.model_copy(update={"precision": 0.9, "coverage": 0.95, "n": 300, "n_real": 300})
     assert in_words(good) == (
-        "In words: most generated images look like real ones to this network (precision), and most real images have a "
-        "generated one near (coverage)."
+        "Generated images are near real ones, to this network. In words: most generated images look like real ones to "
+        "this network (precision), and most real images have a generated one near (coverage)."
     )
     poor = good.model_copy(update={"precision": 0.05, "coverage": 0.39})
-    assert in_words(poor).startswith("In words: hardly any generated images look like real ones")
+    assert in_words(poor).startswith("Generated images are far from real ones, to this network. In words: hardly any ")
+    half = in_words(good.model_copy(update={"precision": 0.53}))
+    assert half.startswith("Generated images are some way from real ones, to this network. In words: about half of the")
     assert "and few real images have" in in_words(poor)
     assert "Whole kinds of images are missing" in in_words(poor)
     # a hundred images cannot be near to three hundred
     assert "missing" not in in_words(poor.model_copy(update={"n": 100}))
     few = in_words(good.model_copy(update={"n": 45, "n_real": 45}))
     assert "With 45 real images to compare with all figures scatter" in few
+
+
+def test_the_verdict_on_copies(run: Path) -> None:
+    shares = {"copy_rate_control": 0.02, "copy_rate_interval": (0.0, 0.01), "copy_rate_control_interval": (0.0, 0.05)}
+    found = changed(run).model_copy(update={"copy_rate_replayed": {"as they are": 1.0}, "precision": 0.9, **shares})
+    assert copying(found) == "No sign that training images are copied."
+    blurred = copying(found.model_copy(update={"precision": 0.3}))
+    assert blurred.endswith("of a generator that is trained longer this says nothing.")
+    unknown = "Whether training images are copied cannot be told here."
+    assert copying(found.model_copy(update={"copy_rate_control": 0.2})) == unknown
+    assert copying(found.model_copy(update={"copy_rate_replayed": {"mirrored": 0.5}})) == unknown
+
+
+def test_a_kernel_distance_that_still_falls_is_told_before_the_test(run: Path) -> None:
+    config, result = stored_configuration(run), read_train(run).result
+    assert result is not None
+    ended = result.model_copy(update={"stopped": result.outcome.step})
+    told = go_on(config, ended, "RUN")
+    assert told is not None
+    assert told.endswith("before the test images are looked at go on with ganetics train RUN --resume --steps 300")
+    assert go_on(config, result.model_copy(update={"stopped": result.outcome.step + 50}), "RUN") is None
+    assert go_on(config, result.model_copy(update={"stopped": None}), "RUN") is None
 
 
 def test_a_run_on_its_way_and_one_that_failed(run: Path) -> None:

@@ -80,6 +80,8 @@ def audit_data(dataset: str, data_dir: Path | None, groups: str | None, html: Pa
         print_json(found)
     else:
         audit.show(found)
+        if html is None and any(finding.files for finding in found.findings):
+            console.print("with the images concerned: --html audit.html", markup=False)
     if refused := audit.refusal(dataset, found):
         warn(refused)
         raise typer.Exit(2)

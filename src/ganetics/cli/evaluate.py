@@ -130,8 +130,8 @@ def _of_run(run: Path, chosen: dict[str, Any], *, extractor: str | None, weights
     from ganetics.cli.train_page import write_train_page
     from ganetics.execution.process import prepare
     from ganetics.features import load_extractor
-    from ganetics.generation.evaluate_run import SHEET, evaluate_run
-    from ganetics.generation.results import stored_configuration
+    from ganetics.generation.evaluate_run import evaluate_run
+    from ganetics.generation.results import SHEET, stored_configuration
 
     prepare()
     config = stored_configuration(run)

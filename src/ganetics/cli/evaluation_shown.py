@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from ganetics.cli.console import console, warn
-from ganetics.report.evaluated import ALIKE, FOUND, figure_rows, in_words
+from ganetics.report.evaluated import ALIKE, FOUND, copying, figure_rows, in_words
 from ganetics.report.words import words
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def show(result: Evaluation, *, skipped: int = 0) -> None:
         table.add_row(*row)
     console.print(table)
     console.print(f"\n{in_words(result)}", soft_wrap=True)
+    if result.copy_rate is not None:
+        console.print(f"\n{copying(result)}", soft_wrap=True)
     split = "" if result.split is None else f" ({result.split})"
     sides = f"{result.n} generated and {result.n_real} real images{split}"
     trained = "" if result.n_train is None else f", {result.n_train} training images"

@@ -21,7 +21,7 @@ def warn_of_data(data: TrialData) -> None:
     if count < FEW:
         warn(
             f"only {count} real images to compare with: a Fréchet distance of {dimension} features against "
-            f"{count} images is mostly noise"
+            f"{count} images is mostly noise, at any quality: go by the kernel distance (KID)"
         )
 
 

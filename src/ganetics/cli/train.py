@@ -205,6 +205,7 @@ def _number_of_classes(data: TrialData) -> int:
 
 def _show(run: Path, config: FitConfig, result: FitResult) -> None:
     from ganetics.generation.fit import advice
+    from ganetics.generation.results import go_on
 
     outcome = result.outcome
     if outcome.failure is not None:
@@ -230,5 +231,7 @@ def _show(run: Path, config: FitConfig, result: FitResult) -> None:
             "its figures are somewhat too good",
             markup=False,
         )
+    if (more := go_on(config, result, str(run))) is not None:
+        console.print(more, markup=False, soft_wrap=True)
     console.print(f"page: {run / 'report.html'}", markup=False)
     console.print(f"samples: {run / 'samples'}; more: ganetics sample {run} --out DIR", markup=False)

@@ -13,7 +13,7 @@ from ganetics import _check
 from ganetics._check import InputError
 from ganetics._files import write_atomically
 from ganetics._random import torch_generator
-from ganetics.data import ImageSet, is_named, load
+from ganetics.data import ImageSet, is_named, load, to_8_bits
 from ganetics.data.imageset import hash_of, image_set
 from ganetics.execution.log import RunFolder
 from ganetics.execution.looks import note_look
@@ -22,6 +22,8 @@ from ganetics.generation.evaluate import Compared, compared
 from ganetics.generation.results import (
     EVALUATION,
     KEPT,
+    REAL,
+    SHEET,
     Evaluation,
     FitConfig,
     Utility,
@@ -33,12 +35,14 @@ from ganetics.generation.sheet import closest_pairs
 from ganetics.generation.utility import utility_of
 from ganetics.records import to_json
 from ganetics.training import TrainingState, sample
+from ganetics.training.sampling import grid_png
 
 MOST = 5000
 """Generated images."""
+SHOWN = 64
+"""Real images in a picture."""
 COPIES = 1000
 """Generated images that are looked at for copies, at least: of 45 without one, 8 in 100 might still be copies."""
-SHEET = "closest.png"
 Split = Literal["validation", "test"]
 
 
@@ -62,7 +66,7 @@ def evaluate_run(
     device: str = "cpu",
     on_progress: Progress | None = None,
 ) -> Evaluation:
-    """Compare images of a run's best state with held-out real ones; write ``evaluation.json`` and ``closest.png``.
+    """Compare images of a run's best state with held-out real ones; write ``evaluation.json`` and two pictures.
 
     The figures of each split and extractor are also kept in ``evaluated/``. For ``split`` "test", ``looks.json`` says
     when and how often test images were looked at: whoever looks more than once, and changes something in between, has
@@ -178,6 +182,7 @@ def _first(train: ImageSet, size: int | None) -> ImageSet:
 def _write(run: Path, evaluation: Evaluation, found: Compared, fake: Tensor, held: Held) -> None:
     text = (to_json(evaluation, indent=2) + "\n").encode()
     (run / KEPT).mkdir(exist_ok=True)
+    write_atomically(run / REAL, grid_png(to_8_bits(held.real.images[:SHOWN])))
     if found.fake is not None and found.control is not None:
         train, real = held.train.images, held.real.images
         write_atomically(run / SHEET, closest_pairs(fake, train, found.fake, real=real, control=found.control))

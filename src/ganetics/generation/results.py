@@ -26,6 +26,8 @@ STATES = ("best", "checkpoint")
 """Folders of a run's states: images are made from the first that is there."""
 EVALUATION, KEPT = "evaluation.json", "evaluated"
 """The last evaluation, and the folder of the last of each split and extractor."""
+SHEET, REAL = "closest.png", "real.png"
+"""Pictures of the closest pairs, and of real held-out images to look at beside the samples."""
 EVALUATE_EVERY = 500
 """Steps between two evaluations, if nothing else is said."""
 
@@ -226,6 +228,16 @@ def stored_configuration(run: Path) -> FitConfig:
         InputError: there is none, or it is not one of a training run.
     """
     return read_config_as(FitConfig, run)
+
+
+def go_on(config: FitConfig, result: FitResult, run: str) -> str | None:
+    """Return what to do where the last evaluation was the best, so that early stopping never had a say; else None."""
+    if result.stopped is None or result.outcome.failure is not None or result.stopped != result.outcome.step:
+        return None
+    return (
+        "the kernel distance was lowest at the last step, so it may still fall: before the test images are looked at "
+        f"go on with ganetics train {run} --resume --steps {2 * config.recipe.steps}"
+    )
 
 
 def sampled_step(run: Path) -> int | None:

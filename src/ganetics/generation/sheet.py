@@ -35,7 +35,8 @@ class Part:
 def closest_pairs(fake: Tensor, train: Tensor, copies: Copies, *, real: Tensor, control: Copies) -> bytes:
     """Return a PNG of the 16 generated and the 8 held-out real images that are nearest to a training image.
 
-    Each stands left of that training image, over its distance from it, in terms of that below which copies count.
+    Each stands left of that training image, over its number among the generated and its distance, in terms of that
+    below which copies count. Of those nearest to one training image the nearest alone is shown.
 
     Args:
         fake: generated images, uint8 ``[n, c, h, w]``.
@@ -44,8 +45,8 @@ def closest_pairs(fake: Tensor, train: Tensor, copies: Copies, *, real: Tensor, 
         real: held-out real images, uint8 or uint16.
         control: of the held-out images.
     """
-    rule = "Number: distance from it, over the limit; below 1 it counts as a copy."
-    made = f"Of {len(fake):,} generated images those nearest to a training image: left generated, right training."
+    rule = "Below: its number, from 0, and its distance over the limit; below 1 it counts as a copy."
+    made = f"Of {len(fake):,} generated images those nearest to a training image, one for each: left generated."
     held = f"Control: of {len(real):,} held-out real images those nearest to one: left held out, right training."
     parts = (Part((made, rule), fake, copies, PAIRS), Part((held,), real, control, CONTROLS))
     width = COLUMNS * (2 * TILE + BETWEEN) + (COLUMNS + 1) * MARGIN
@@ -60,8 +61,15 @@ def closest_pairs(fake: Tensor, train: Tensor, copies: Copies, *, real: Tensor, 
 
 
 def _height(part: Part) -> int:
-    rows = -(-min(part.most, len(part.images)) // COLUMNS)
+    rows = -(-len(nearest(part.copies, part.most)) // COLUMNS)
     return MARGIN + len(part.heading) * LINE + rows * (TILE + CAPTION + MARGIN // 2)
+
+
+def nearest(copies: Copies, most: int) -> list[int]:
+    """Return the images that are nearest to a training image, nearest first, one for each training image."""
+    order = np.argsort(copies.closeness, kind="stable").tolist()
+    first = {int(copies.row[index]): index for index in reversed(order)}
+    return sorted(first.values(), key=order.index)[:most]
 
 
 def _draw(canvas: Image.Image, top: int, part: Part, train: Tensor) -> None:
@@ -70,15 +78,15 @@ def _draw(canvas: Image.Image, top: int, part: Part, train: Tensor) -> None:
     for line in part.heading:
         draw.text((MARGIN, top), line, fill=BLACK, font=font)
         top += LINE
-    nearest = np.argsort(part.copies.closeness, kind="stable")[: part.most]
-    for place, index in enumerate(nearest.tolist()):
+    for place, index in enumerate(nearest(part.copies, part.most)):
         row, column = divmod(place, COLUMNS)
         left = MARGIN + column * (2 * TILE + BETWEEN + MARGIN)
         y = top + row * (TILE + CAPTION + MARGIN // 2)
         for turn, image in enumerate((part.images[index], train[int(part.copies.row[index])])):
             canvas.paste(_tile(image), (left + turn * (TILE + BETWEEN), y))
         closeness = float(part.copies.closeness[index])
-        text, colour = (f"{closeness:.2f} copy", RED) if closeness < 1 else (f"{closeness:.2f}", GRAY)
+        text, colour = (" copy", RED) if closeness < 1 else ("", GRAY)
+        text = f"{index}: {closeness:.3f}{text}"
         draw.text((left, y + TILE + 3), text, fill=colour, font=font)
 
 

@@ -11,7 +11,7 @@ from ganetics.report.words import figure, signed, words
 FOUND, ALIKE = 0.9, 0.1
 """Of slightly changed training images the check should find at least this share, of held-out ones at most that."""
 Row = tuple[str, str, str]
-SHARES = ((0.1, "hardly any"), (0.4, "few"), (0.7, "many"))
+SHARES = ((0.1, "hardly any"), (0.4, "few"), (0.7, "about half of the"))
 """Below which share how many are said."""
 READINGS: Mapping[str, tuple[str, str]] = {
     "fid": ("FID", "lower is better"),
@@ -56,6 +56,13 @@ def beside_training_images(found: Evaluation) -> str | None:
     return f"{said}."
 
 
+def likeness(found: Evaluation) -> str:
+    """Return the verdict that the two shares come to."""
+    least = min(found.precision, found.coverage if found.n >= found.n_real else 1.0)
+    how = "far from" if least < SHARES[1][0] else "some way from" if least < SHARES[2][0] else "near"
+    return f"Generated images are {how} real ones, to this network."
+
+
 def copied(found: Evaluation) -> bool:
     """Tell whether more generated than held-out images count as copies, beyond the intervals of both shares."""
     if found.copy_rate_interval is None:
@@ -69,9 +76,13 @@ def copied(found: Evaluation) -> bool:
 def in_words(found: Evaluation) -> str:
     """Return what precision and coverage say, for people who do not know the words, and what to look at next."""
     beside = beside_training_images(found)
-    said = ("" if beside is None else f"{beside} ") + (
-        f"In words: {_many(found.precision)} generated images look like real ones to this network (precision), and "
-        f"{_many(found.coverage)} real images have a generated one near (coverage)."
+    said = (
+        f"{likeness(found)} "
+        + ("" if beside is None else f"{beside} ")
+        + (
+            f"In words: {_many(found.precision)} generated images look like real ones to this network (precision), and "
+            f"{_many(found.coverage)} real images have a generated one near (coverage)."
+        )
     )
     if found.coverage < SHARES[1][0] and found.n >= found.n_real:  # fewer images cannot be near to all
         said += " Whole kinds of images are missing, or what is generated looks wrong: look at the samples."
@@ -131,7 +142,21 @@ def copies_told(found: Evaluation) -> list[str] | None:
     return list(_copies(found)) if found.copy_rate is not None else None
 
 
+def copying(found: Evaluation) -> str:
+    """Return the verdict on copies."""
+    if copied(found):
+        return "Copies of training images are among them: more than of held-out images, beyond chance."
+    missed = any(share < FOUND for share in (found.copy_rate_replayed or {}).values())
+    if missed or (found.copy_rate_control or 0.0) > ALIKE:
+        return "Whether training images are copied cannot be told here."
+    said = "No sign that training images are copied."
+    if found.precision < SHARES[2][0]:
+        said += " But what does not look real is no copy: of a generator that is trained longer this says nothing."
+    return said
+
+
 def _copies(found: Evaluation) -> Iterator[str]:
+    yield copying(found)
     groups = "" if found.train_groups is None else f" of {found.train_groups:,} groups"
     yield (
         f"Copy rate {copy_rate(found)}: the share of generated images that are near to one of {found.n_train or 0:,} "

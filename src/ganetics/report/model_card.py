@@ -13,7 +13,7 @@ from markupsafe import Markup
 import ganetics
 from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
-from ganetics.report.evaluated import READINGS, looks_told, utility_told
+from ganetics.report.evaluated import READINGS, copying, looks_told, utility_told
 from ganetics.report.markdown import code, escaped, fenced
 from ganetics.report.model_card_facts import NAMED, audit_text, data_rows, limits, model_rows, training_rows
 from ganetics.report.template import environment
@@ -69,8 +69,8 @@ def _told(facts: CardFacts) -> list[Any]:
 
 
 def figures(facts: CardFacts) -> list[Row]:
-    """Return the figures of the run's end, and those of its evaluations."""
-    found = []
+    """Return the figures of the run's evaluations, those of test images first, and those of its end."""
+    found = [row for one in facts.evaluations for row in _evaluated(one)]
     result = facts.result
     if result is not None and (metrics := result.outcome.metrics) is not None:
         extractor = result.extractor
@@ -80,10 +80,12 @@ def figures(facts: CardFacts) -> list[Row]:
         )
         floor = f"real against real {number(result.floor)} ({result.floor_n:,} a side)"
         found += [
-            Row("FID", number(metrics["fid"]), f"lower is better; {floor}", made_from),
-            Row("KID", number(metrics["kid"]), "lower is better; 0 for equal distributions", made_from),
+            Row("FID, end of training", number(metrics["fid"]), f"lower is better; {floor}", made_from),
+            Row(
+                "KID, end of training", number(metrics["kid"]), "lower is better; 0 for equal distributions", made_from
+            ),
         ]
-    return [*found, *(row for one in facts.evaluations for row in _evaluated(one))]
+    return found
 
 
 def _evaluated(found: Evaluation) -> list[Row]:
@@ -119,7 +121,7 @@ def _memorisation(facts: CardFacts) -> dict[str, Any]:
     ]
     for kind, share in sorted((found.copy_rate_replayed or {}).items()):
         rows.append(Row(f"training images {kind}", _share(share, None), "what the check finds of them: 1 is all"))
-    return {"text": SEEN, "figures": rows}
+    return {"text": f"{copying(found)} {SEEN}", "figures": rows}
 
 
 def _share(value: float | None, interval: tuple[float, float] | None) -> str:

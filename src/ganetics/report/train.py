@@ -13,10 +13,12 @@ from markupsafe import Markup
 import ganetics
 from ganetics._files import write_atomically
 from ganetics.expressions.text import parse
-from ganetics.generation.results import Evaluation
+from ganetics.generation.results import REAL, SHEET, Evaluation, go_on
 from ganetics.report.charts import number
 from ganetics.report.evaluated import (
+    FEW_REAL,
     copies_told,
+    copying,
     figure_rows,
     in_words,
     looks_told,
@@ -38,6 +40,8 @@ SHOWN = 6
 """Grids of samples on the way."""
 ROWS = 1
 """Rows of each of them."""
+REAL_ROWS = 4
+"""Of held-out real images."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,14 @@ def _context(run: TrainRun, facts: CardFacts) -> dict[str, Any]:
         "loss": None if formula is None else Featured(facts.loss.title, None, parse(formula)),
         "learning": learning(run),
         "samples": data_url(run.sheet),
+        "real": data_url(run.path / REAL, rows=REAL_ROWS),
         "way": list(_way(run)),
         "figures": [] if found is None else figure_rows(found),
         "made_from": None if found is None else made_from(found),
         "at_end": _at_end(run),
         "others": [(made_from(one), figure_rows(one)) for one in run.evaluations[1:]],
         "copies": None if found is None else copies_told(found),
-        "closest": None if found is None else data_url(run.path / "closest.png"),
+        "closest": None if found is None else data_url(run.path / SHEET),
         "utility": [] if worth is None else utility_rows(worth),
         "utility_told": None if worth is None else utility_told(worth),
         "groups": list(_groups(run, facts)),
@@ -106,6 +111,8 @@ def title(run: TrainRun, facts: CardFacts) -> str:
     if run.failure is not None:
         return f"{what}: training failed, {run.failure}"
     if (found := run.evaluation) is not None:
+        if found.n_real < FEW_REAL:
+            return f"{what}: KID {number(found.kid)} against {found.n_real:,} held-out images, of real ones about 0"
         floor = f"real against real {number(found.floor)} at {found.floor_n:,} a side"
         return f"{what}: FID {number(found.fid)} against held-out images, {floor}"
     if run.result is None or run.result.outcome.metrics is None:
@@ -126,11 +133,15 @@ def verdict(run: TrainRun) -> Iterator[str]:
             f"The state after step {run.result.outcome.step:,} was kept: the lowest KID on the validation images up to "
             f"step {run.result.stopped:,}. Figures made with these images are somewhat too good."
         )
+    if run.result is not None and (more := go_on(run.config, run.result, "RUN")) is not None:
+        yield f"{more}."
     found = run.evaluation
     if found is None:
         yield "Not evaluated yet: until then take it that it may copy training images."
         return
     yield in_words(found)
+    if found.copy_rate is not None:
+        yield copying(found)
     if (looks := looks_told(found)) is not None:
         yield looks
 
