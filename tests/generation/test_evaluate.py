@@ -112,6 +112,7 @@ def test_as_many_training_images_are_compared_too(digits: torch.Tensor) -> None:
     found = score(real, digits[900:1200], train)
     assert found.train_fid is not None
     assert found.train_fid == pytest.approx(found.fid, rel=0.2)  # all three are the same kind of images
+    assert found.train_kid == pytest.approx(0, abs=3 * found.kid_std)
     assert found.copy_rate_control_interval is not None
     assert found.copy_rate_control is not None
     low, high = found.copy_rate_control_interval
@@ -123,6 +124,7 @@ def test_as_many_training_images_are_compared_too(digits: torch.Tensor) -> None:
     assert fewer.train_fid > found.train_fid  # as biased upwards as what it stands beside
     assert score(real, digits[900:1200], digits[:200]).train_fid is None
     assert score(real, digits[900:1200]).train_fid is None
+    assert score(real, digits[900:1200]).train_kid is None
 
 
 def test_held_out_images_that_were_trained_on_are_counted_and_left_out_of_the_control(digits: torch.Tensor) -> None:

@@ -183,7 +183,7 @@ def test_an_evaluation_is_told_with_copies_and_their_control(run: Path) -> None:
     metrics = section(card, "Metrics")
     made_from = "1,200 generated, 300 real test images; efficientnet-lite0 1, resize: bilinear to 256"
     for row in (
-        "| FID, test | 41.5 | lower is better; real against real 7.25 (150 a side); as many training images 20.2 | "
+        "| FID, test | 41.5 | lower is better; real against real 7.25 at 150 a side; as many training images 20.2 | "
         f"{made_from} |",
         f"| KID, test | 0.0314 ± 0.00270 | lower is better; 0 for equal distributions | {made_from} |",
         "| precision, test | 0.625 |",

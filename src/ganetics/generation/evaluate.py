@@ -104,7 +104,7 @@ def compared(
     memory = Memory(train, seen.in_order)
     copies, control = memory.look(fake.images, features), memory.look(real.images, side.in_order)
     values |= _copies(memory, copies, control)
-    values["train_fid"] = _train_fid(side, seen.in_order, values["n"], seed)
+    values |= _of_training_images(side, seen.in_order, values["n"], seed)
     values["copy_rate_replayed"] = {
         name: memory.look(images, extractor(images)).rate for name, images in replayed(train.images).items()
     }
@@ -132,12 +132,13 @@ def _figures(side: Reference, features: Features, seed: int) -> dict[str, Any]:
     }
 
 
-def _train_fid(side: Reference, train: Features, n: int, seed: int) -> float | None:
-    """Return the Fréchet distance of ``n`` training images, drawn by the seed; None where there are fewer."""
+def _of_training_images(side: Reference, train: Features, n: int, seed: int) -> dict[str, float]:
+    """Return the distances of ``n`` training images, drawn by the seed; none where there are fewer."""
     if len(train) < n:
-        return None
-    drawn = numpy_generator(seed, "training images").permutation(len(train))[:n]
-    return frechet_distance(side.features, train[drawn])
+        return {}
+    drawn = train[numpy_generator(seed, "training images").permutation(len(train))[:n]]
+    kid, *_ = _kernel_distance(side.features, drawn, min(n, len(side.features)), seed)
+    return {"train_fid": frechet_distance(side.features, drawn), "train_kid": kid}
 
 
 def _kernel_distance(real: Features, fake: Features, smaller: int, seed: int) -> tuple[float, float, int]:

@@ -174,6 +174,8 @@ class Evaluation(Record):
     train_fid: float | None = None
     """Fréchet distance of ``n`` training images to the real ones, what a generator as good as real images of other
     groups would have; None without training images, or with fewer than ``n``."""
+    train_kid: float | None = None
+    """Their kernel distance to the real ones: about 0 where images of other groups are of the same kind."""
     copy_rate: float | None = None
     """Share of the generated images that are copies: near to one training image and to no other, by the measure of the
     training set itself (:mod:`ganetics.metrics.copies`); with training images."""

@@ -114,10 +114,18 @@ def figure_rows(found: Evaluation) -> list[Row]:
         "kid": f"{number(found.kid)} ± {number(found.kid_std)}",
         **{name: figure(getattr(found, name)) for name in ("precision", "recall", "density", "coverage")},
     }
+    beside = yardsticks(found)
+    return [(title, values[name], reading + beside.get(name, "")) for name, (title, reading) in READINGS.items()]
+
+
+def yardsticks(found: Evaluation) -> dict[str, str]:
+    """Return figure → what real images have, to be told behind how it is read."""
     floor = f"; real against real {number(found.floor)} at {found.floor_n:,} a side"
-    return [
-        (title, values[name], reading + (floor if name == "fid" else "")) for name, (title, reading) in READINGS.items()
-    ]
+    fid, kid = (
+        "" if value is None else f"; as many training images {number(value)}"
+        for value in (found.train_fid, found.train_kid)
+    )
+    return {"fid": floor + fid, "kid": kid}
 
 
 def copy_rate(found: Evaluation) -> str:

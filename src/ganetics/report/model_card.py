@@ -13,7 +13,7 @@ from markupsafe import Markup
 import ganetics
 from ganetics.generation.results import Evaluation
 from ganetics.report.charts import number
-from ganetics.report.evaluated import READINGS, copying, looks_told, utility_told
+from ganetics.report.evaluated import READINGS, copying, looks_told, utility_told, yardsticks
 from ganetics.report.markdown import code, escaped, fenced
 from ganetics.report.model_card_facts import NAMED, audit_text, data_rows, limits, model_rows, training_rows
 from ganetics.report.template import environment
@@ -93,12 +93,11 @@ def _evaluated(found: Evaluation) -> list[Row]:
         f"{found.n:,} generated, {found.n_real:,} real {found.split} images; {found.extractor.name} "
         f"{found.extractor.version}, resize: {found.resize}"
     )
-    floor = f"; real against real {number(found.floor)} ({found.floor_n:,} a side)"
-    train = "" if found.train_fid is None else f"; as many training images {number(found.train_fid)}"
     values = {name: number(getattr(found, name)) for name in READINGS}
     values["kid"] += f" ± {number(found.kid_std)}"
+    beside = yardsticks(found)
     return [
-        Row(f"{title}, {found.split}", values[name], reading + (floor + train if name == "fid" else ""), made_from)
+        Row(f"{title}, {found.split}", values[name], reading + beside.get(name, ""), made_from)
         for name, (title, reading) in READINGS.items()
     ]
 
