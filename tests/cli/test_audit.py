@@ -29,7 +29,7 @@ def test_images_are_audited_and_shown(command: Any, gray_images: Path) -> None:
     ended = command("doctor", "--data", gray_images, "--groups", GROUPS)
     assert ended.status == 0
     assert ended.err == ""
-    for words in ("images: 60 images", "30 groups; sizes: 24×24 (60); 8-bit gray (60)", "warning  few-groups: only 5 "):
+    for words in ("images: 60 images", "groups: 30 (21 train, 5 validation, 4 test); sizes: 24×24 (60); 8-bit gray (60)", "warning  few-groups: only 5 "):
         assert words in ended.out
     assert "device" not in ended.out
 

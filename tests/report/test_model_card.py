@@ -140,7 +140,7 @@ def test_what_the_audit_found_is_told_without_the_names_of_files(facts: CardFact
     knows = accepted.model_copy(update={"classes": ("a|b", "c")})  # then the names of its classes are no secret
     data = section(render_model_card(replace(facts, audit=AUDIT, config=knows)), "Data")
     assert "| class | train | test |\n| --- | --- | --- |\n| a\\|b | 20 | 10 |\n| c | 30 | 0 |\n" in data
-    assert "**Groups:** 30" in data
+    assert "**Groups (patients, sequences …):** 30" in data
     assert "The audit found 1 error" in section(card, "Limits")
     many = AUDIT.model_copy(update={"counts": {f"smith{i}": {"train": 2, "test": 1} for i in range(21)}})
     conditional = facts.config.model_copy(update={"classes": tuple(many.counts)})

@@ -103,7 +103,7 @@ def show(found: Audit) -> None:
     console.print(counts, markup=False)
     if len(found.counts) > MOST:
         console.print(f"and {len(found.counts) - MOST:,} more classes")
-    groups = "groups not given" if found.groups is None else f"{found.groups:,} groups"
+    groups = f"groups: {found.groups_told}"
     sizes, depths = (
         ", ".join(f"{name} ({count:,})" for name, count in part.items()) for part in (found.sizes, found.depths)
     )

@@ -6,10 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from ganetics.data.facts import Facts, Finding, Severity, columns
 from ganetics.data.findings import RULES
 from ganetics.data.listing import Listing
 from ganetics.data.measure import Measured
+from ganetics.data.splits import SHARES
 from ganetics.records import Record, write_json
 
 
@@ -24,12 +27,22 @@ class Audit(Record):
     """Class → split → images; one class "all" where there are none, one split "all" where it cannot be split."""
     groups: int | None
     """Patients, sequences …; None where they are not known."""
+    split_groups: dict[str, int] = Field(default_factory=dict)
+    """Split → groups in it; empty where groups are not known."""
     sizes: dict[str, int]
     """Width×height → images, the ten most common."""
     depths: dict[str, int]
     """Such as "8-bit RGB" → images."""
     findings: tuple[Finding, ...]
     """Errors first."""
+
+    @property
+    def groups_told(self) -> str:
+        """How many groups there are, in all and in each split."""
+        if self.groups is None:
+            return "not given"
+        each = ", ".join(f"{self.split_groups[name]:,} {name}" for name in SHARES if name in self.split_groups)
+        return f"{self.groups:,}" + (f" ({each})" if each else "")
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -74,6 +87,7 @@ def audit(listing: Listing, measured: Measured) -> Audit:
         unreadable=len(measured.unreadable),
         counts={name: dict(counts[name]) for name in (*listing.classes, "all") if name in counts},
         groups=None if listing.groups is None else len(set(listing.groups)),
+        split_groups=dict(Counter(split for split, _ in set(zip(splits, listing.groups or (), strict=False)))),
         sizes=dict(sizes.most_common(10)),
         depths=dict(depths.most_common()),
         findings=tuple(sorted(found, key=lambda finding: order.index(finding.severity))),

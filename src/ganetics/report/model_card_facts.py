@@ -70,7 +70,7 @@ def data_rows(facts: CardFacts) -> Rows:
     if audit is not None:
         sizes = ", ".join(f"{size} ({count:,})" for size, count in audit.sizes.items())
         depths = ", ".join(f"{depth} ({count:,})" for depth, count in audit.depths.items())
-        rows.append(("Groups", "not given" if audit.groups is None else f"{audit.groups:,} (patients, sequences …)"))
+        rows.append(("Groups (patients, sequences …)", audit.groups_told))
         rows.append(("Before they were cut and resized", f"{sizes}; {depths}"))
     if facts.config.skipped:
         rows.append(("Left out", f"{counted(len(facts.config.skipped), 'image')} that could not be read"))
