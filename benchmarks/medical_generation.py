@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/generation"))
     parser.add_argument("--seeds", type=int, default=5, help="of the two losses that are asked about")
     parser.add_argument("--further-seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=STEPS, help="some 5 minutes on one core, with penalties 9")
+    parser.add_argument("--steps", type=int, default=STEPS, help="some 4 minutes on one core, with penalties 9")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     # a trial of few updates lies apart: nothing of it is taken for the real one
