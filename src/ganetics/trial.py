@@ -215,8 +215,13 @@ def advance(
 
 
 def assessed(state: TrainingState, data: TrialData) -> Outcome:
-    """Score ``state`` as it is, and return the outcome."""
-    return _ended(state, data, lambda: score(state, data))
+    """Score ``state`` as it is, to choose by its kernel distance, and return the outcome.
+
+    Where there are few real images a subset is of as many generated ones: so many are drawn that all of them count.
+    """
+    size = min(KERNEL_SUBSET_SIZE, state.recipe.eval_samples, len(data.reference.features))
+    subsets = max(KERNEL_SUBSETS, state.recipe.eval_samples // size)
+    return _ended(state, data, lambda: score(state, data, subsets=subsets))
 
 
 def _ended(state: TrainingState, data: TrialData, work: Callable[[], dict[str, float]]) -> Outcome:
@@ -242,7 +247,12 @@ def _ended(state: TrainingState, data: TrialData, work: Callable[[], dict[str, f
 
 
 def score(
-    state: TrainingState, data: TrialData, *, samples: int | None = None, neighbours: int = 0
+    state: TrainingState,
+    data: TrialData,
+    *,
+    samples: int | None = None,
+    neighbours: int = 0,
+    subsets: int = KERNEL_SUBSETS,
 ) -> dict[str, float]:
     """Compare images sampled from the state's generator with the reference.
 
@@ -255,6 +265,7 @@ def score(
             many as the recipe says.
         neighbours: k of precision, recall, density and coverage (arXiv 2002.09797 has 5), less where there are too few
             images; 0: without them.
+        subsets: that the kernel distance is a mean over.
 
     Returns:
         ``fid`` (Fréchet distance, at least 0); without ``samples`` also ``kid`` (kernel distance, unbiased, can be
@@ -271,7 +282,7 @@ def score(
     features = data.extractor(images)
     metrics = {"fid": float(frechet_distance(data.reference.gaussian, features))}
     if samples is None:
-        metrics |= _further(state, data, images, labels, features)
+        metrics |= _further(state, data, images, labels, features, subsets)
     if neighbours:
         k = min(neighbours, len(features) - 1, len(data.reference.features) - 1)
         metrics |= asdict(neighbourhood_scores(data.reference.features, features, k=k))
@@ -290,13 +301,13 @@ def _drawn_labels(state: TrainingState, training: ImageSet, count: int) -> Tenso
 
 
 def _further(
-    state: TrainingState, data: TrialData, images: Tensor, labels: Tensor | None, features: Features
+    state: TrainingState, data: TrialData, images: Tensor, labels: Tensor | None, features: Features, subsets: int
 ) -> dict[str, float]:
     real = data.reference.features
     of_class = data.train.labels if state.recipe.classes else None
     size = min(KERNEL_SUBSET_SIZE, len(features), len(real))
     generator = numpy_generator(state.seed, "kernel distance")
-    kid = kernel_distance(real, features, generator=generator, subsets=KERNEL_SUBSETS, subset_size=size)
+    kid = kernel_distance(real, features, generator=generator, subsets=subsets, subset_size=size)
     return {
         "kid": float(kid.mean),
         "d_real": _mean_output(state, data.train.images[: state.recipe.train_size], of_class),
