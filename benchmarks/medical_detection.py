@@ -108,14 +108,15 @@ GANS = (
 )
 LARGE = ("--image-size", "128", "--set", "width=8", "--steps", "2000")
 """On fundus one loss at 128 pixels as well, at the rate of 64."""
+LARGE_SEEDS = 3
 FROZEN = ("neighbours", "neighbours-maps", "padim", "padim-mean")
 TRIVIAL = ("pixels", "colour", "brightness", "contrast")
 OTHERS = {"autoencoder": 3, **dict.fromkeys((*FROZEN, *TRIVIAL), 1)}
 """Detector → seeds."""
 TO_BEAT = (*FROZEN, *TRIVIAL)
 RULES = (
-    "penalty and rate of a GAN: the smallest kernel distance (GANomaly: pixel residual) to held-out normals, mean over "
-    "the seeds of the rates",
+    "penalty and rate of a GAN: the smallest kernel distance to held-out normals (GANomaly: pixel residual of these, "
+    "which ends its training, too), mean over its seeds of the rates",
     "score of f-AnoGAN, one for all losses: of the listed sums that with the highest AUROC of held-out normals and the "
     "calibration images, which are of no group that is tested, mean over one f-AnoGAN of each loss",
     "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
@@ -128,13 +129,17 @@ RULES = (
 
 def protocol(study: Study) -> dict[str, object]:
     """Return all that is decided before anything is fitted."""
+
+    def told(one: Variant) -> dict[str, object]:
+        return {"name": one.name, "options": one.options, "for_rates": one.for_rates, "rate_seeds": one.rate_seeds}
+
     return {
         "rules": list(RULES),
-        "gans": [{"variants": [[one.name, *one.options] for one in gan.variants], "seeds": gan.seeds} for gan in GANS],
+        "gans": [{"variants": [told(one) for one in gan.variants], "seeds": gan.seeds} for gan in GANS],
+        "large": {"options": LARGE, "seeds": LARGE_SEEDS, "where": "fundus"},
         "rates": [RATE * factor for factor in RATES],
         "widen": WIDEN,
-        "rate_seeds": list(RATE_SEEDS),
-        "rate_steps": list(HALF),
+        "rate_samples": SAMPLES,
         "scores": list(SCORES),
         "copies": COPIES[study.name],
         "others": OTHERS,
@@ -144,17 +149,19 @@ def protocol(study: Study) -> dict[str, object]:
 
 
 def declare(study: Study) -> None:
-    """Write the protocol down, once.
+    """Write the protocol down, once, beside what is published and beside what is fitted.
 
     Raises:
         SystemExit: the study was begun by another one.
     """
-    file, own = study.out / "protocol.json", json.loads(json.dumps(protocol(study)))
-    if not file.exists():
-        write_json(file, own)
-    elif (begun := json.loads(file.read_text())) != own:
-        other = next(name for name in {**begun, **own} if begun.get(name) != own.get(name))
-        raise SystemExit(f"{file}: the study was begun by another protocol: {other}")
+    own = json.loads(json.dumps(protocol(study)))
+    for file in (study.out / "protocol.json", study.work / "protocol.json"):
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_json(file, own)
+        elif (begun := json.loads(file.read_text())) != own:
+            other = next(name for name in {**begun, **own} if begun.get(name) != own.get(name))
+            raise SystemExit(f"{file}: the study was begun by another protocol: {other}")
 
 
 def fitted_as(study: Study) -> tuple[str, ...]:
@@ -275,7 +282,7 @@ def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], scor
             if seed < seeds[variant]:
                 label = f"{variant.name}-seed{seed}"
                 yield Run(label, study.fit(label, options, seed, *study.steps), not study.steps)
-            if variant.name.startswith("fanogan-ganetic") and not study.domain.mixed and seed < 3:
+            if variant.name.startswith("fanogan-ganetic") and not study.domain.mixed and seed < LARGE_SEEDS:
                 label = f"{variant.name}-128px-seed{seed}"
                 yield Run(label, study.fit(label, (*options, *LARGE), seed, *study.steps))
         for name in (one for one, count in OTHERS.items() if seed < count):

@@ -217,7 +217,7 @@ def advance(
 def assessed(state: TrainingState, data: TrialData) -> Outcome:
     """Score ``state`` as it is, to choose by its kernel distance, and return the outcome.
 
-    Where there are few real images a subset is of as many generated ones: so many are drawn that all of them count.
+    A subset is of as many generated images as there are real ones, if these are few: so many are drawn that most count.
     """
     size = min(KERNEL_SUBSET_SIZE, state.recipe.eval_samples, len(data.reference.features))
     subsets = max(KERNEL_SUBSETS, state.recipe.eval_samples // size)

@@ -47,7 +47,7 @@ def test_the_generator_of_f_anogan_is_its_moving_average(
     settings = tiny["fanogan"].model_copy(update={"steps": 6, "encoder_steps": 2, "check_every": 1})
     last, average = (
         build(settings.model_copy(update={"ema_half_life": half_life}), seed=1).fit_parts(x[:30], x[30:]).tensors()
-        for half_life in (None, 1e9)
+        for half_life in (1e-3, 1e9)
     )
     judged = [key for key in last if key.startswith("discriminator.")]
     assert judged

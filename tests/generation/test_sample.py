@@ -72,7 +72,13 @@ def test_images_of_classes_lie_in_their_folders_and_can_be_read_so(tmp_path: Pat
     with np.load(write_npz(samples, tmp_path / "out"), allow_pickle=False) as arrays:
         assert arrays["labels"].tolist() == [0, 1, 2, 0, 1, 2]
         assert arrays["classes"].tolist() == ["normal", "polyp", "a.b c"]
-    with pytest.raises(InputError, match="polyp: must hold no PNG files"):
+    others = Samples(images[:1], torch.tensor([0]), ("dog", "cat"))
+    for mixed in (Samples(images), others):
+        with pytest.raises(InputError, match="out: must hold no PNG files"):
+            write_images(mixed, tmp_path / "out")
+    further = Samples(images[:1], torch.tensor([0]), ("new", "polyp", "normal", "a.b c"))
+    assert write_images(further, tmp_path / "out") == [tmp_path / "out" / "new" / "0.png"]
+    with pytest.raises(InputError, match="out: must hold no PNG files"):
         write_images(Samples(images[1:2], torch.tensor([0]), ("polyp", "b")), tmp_path / "out")
 
 

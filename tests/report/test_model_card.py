@@ -234,7 +234,7 @@ def test_the_weights_of_a_run_that_failed_are_those_of_the_state_that_was_kept(r
     assert "| FID, test | 41.5 |" in card
     assert "Nobody has looked yet" not in card
     shutil.rmtree(run / "checkpoint")
-    assert "training failed, so these are of step 9" in render_model_card(card_facts(run))
+    assert "training failed, and no state was kept" in render_model_card(card_facts(run))
 
 
 @pytest.mark.parametrize(

@@ -210,15 +210,20 @@ def test_quality_is_told_in_words(run: Path) -> None:
     assert "and few real images have" in in_words(poor)
     assert "Whole kinds of images are missing" in in_words(poor)
     # a hundred images cannot be near to three hundred
-    assert "missing" not in in_words(poor.model_copy(update={"n": 100}))
+    assert "Whole kinds" not in in_words(poor.model_copy(update={"n": 100}))
+    assert "whether kinds of images are missing so few cannot say" in in_words(good.model_copy(update={"n": 100}))
     few = in_words(good.model_copy(update={"n": 45, "n_real": 45}))
     assert "With 45 real images to compare with all figures scatter" in few
 
 
 def test_the_verdict_on_copies(run: Path) -> None:
     shares = {"copy_rate_control": 0.02, "copy_rate_interval": (0.0, 0.01), "copy_rate_control_interval": (0.0, 0.05)}
-    found = changed(run).model_copy(update={"copy_rate_replayed": {"as they are": 1.0}, "precision": 0.9, **shares})
-    assert copying(found) == "No sign that training images are copied."
+    seen = {"copy_rate_replayed": {"as they are": 1.0}, "precision": 0.9, "copy_rate": 0.004}
+    found = changed(run).model_copy(update={**seen, **shares})
+    no_sign = "No sign that training images are copied: they count as copies no more often than held-out images do."
+    assert copying(found) == no_sign
+    more = copying(found.model_copy(update={"copy_rate": 0.03}))  # not beyond the control's interval
+    assert more.startswith("0.030 of the generated and 0.020 of the held-out images count as copies: with 1,000 and ")
     blurred = copying(found.model_copy(update={"precision": 0.3}))
     assert blurred.endswith("of a generator that is trained longer this says nothing.")
     unknown = "Whether training images are copied cannot be told here."

@@ -146,7 +146,8 @@ def _figures(
     fit, held_out = prepared.part(config.parts.fit), prepared.part(config.parts.held_out)
     # of one class alone nothing is told apart
     both = len(set(test.labels)) == 2
-    others = baseline_scores(fit, held_out, test.images, skip=config.name) if both else {}
+    copies = config.detector.copies
+    others = baseline_scores(fit, held_out, test.images, skip=config.name, copies=copies) if both else {}
     abnormal = {group for group, label in zip(test.images.groups, test.labels, strict=True) if label}
     pixel, overlap = _localised(test, seen, masks, resamples)
     sensitivity, specificity = _at_threshold(test, scores, frozen.threshold, resamples, options)

@@ -93,8 +93,8 @@ class FAnoGANSettings(_Trained):
     """Updates of the discriminator for one of the generator; the original has 5."""
     augment: Literal["none", "diffaugment", "adaptive"] = "none"
     """What happens to images before the discriminator sees them, in the GAN's training."""
-    ema_half_life: Positive | None = 5000.0
-    """The generator is a moving average that forgets half of a weight in so many images; None: as it was last."""
+    ema_half_life: Positive = 5000.0
+    """The generator is a moving average that forgets half of a weight in so many images; 1 is next to none."""
     encoder_steps: Count = 2000
     """Most updates of the encoder; held-out normals stop it."""
     encoder_rate: Positive = 5e-4

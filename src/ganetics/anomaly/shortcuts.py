@@ -32,7 +32,9 @@ NUMBERS: Mapping[str, Callable[[Tensor], Tensor]] = {
 """Trivial scores that are of one number, which may tell the classes apart in either direction."""
 
 
-def baseline_scores(fit: Images, held_out: Images, test: Images, *, skip: str = "") -> dict[str, Array]:
+def baseline_scores(
+    fit: Images, held_out: Images, test: Images, *, skip: str = "", copies: str = "none"
+) -> dict[str, Array]:
     """Return the scores of the trivial detectors, of file sizes and of the neighbours in frozen features.
 
     Args:
@@ -40,11 +42,13 @@ def baseline_scores(fit: Images, held_out: Images, test: Images, *, skip: str = 
         held_out: what it was chosen with.
         test: what is tested on.
         skip: the detector itself, if it is one of them.
+        copies: what the detector has learnt from beside the images: what is not trivial learns from these, too.
     """
+    beside = {name: NAMED[name].model_copy(update={"copies": copies if name in FROZEN else "none"})
+              for name in (*TRIVIAL, *FROZEN) if name != skip}  # fmt: skip
     found = {
-        name: build(NAMED[name]).fit_parts(fit.images, held_out.images).score_samples(test.images)
-        for name in (*TRIVIAL, *FROZEN)
-        if name != skip
+        name: build(settings).fit_parts(fit.images, held_out.images).score_samples(test.images)
+        for name, settings in beside.items()
     }
     return {**found, "file size": file_size_scores(fit.files, test.files)}
 

@@ -69,7 +69,7 @@ def checked(dataset: str, data_dir: Path | None, groups: str | None, *, accept: 
         given = ["--data-dir", str(data_dir)] if data_dir else []
         given += ["--groups", groups] if groups else []
         see = shlex.join(["ganetics", "doctor", "--data", dataset, *given])
-        lifts = "no option lifts this" if final else "--accept-audit trains all the same"
+        lifts = "--accept-audit does not lift this" if final else "--accept-audit trains all the same"
         raise InputError(f"{refused}; {see} --html audit.html shows them, {lifts}")
     for finding in (*found.errors, *found.warnings):
         warn(f"audit: {finding.severity}: {finding.message}")

@@ -27,7 +27,7 @@ MANY, SMALL = 12, 30
 """More folders than that, of fewer images than that in the middle, hold patients rather than kinds of images."""
 LISTED = 1000
 """Most sets of files that a finding lists."""
-FINAL = ("split", "group-leak", "unreadable")
+FINAL = ("split", "group-leak")
 """Rules whose errors nothing lifts: what reads the images stops at them."""
 Severity = Literal["error", "warning", "note"]
 

@@ -164,7 +164,7 @@ def generated(state: TrainingState, train: ImageSet, count: int, *, seed: int) -
 
 def _known_utility(run: Path, evaluation: Evaluation) -> Utility | None:
     """Return what an earlier evaluation has found on the same images, in the same state, by the same extractor."""
-    same = ("split", "step", "config", "extractor", "n_real")
+    same = ("split", "step", "config", "extractor", "n_real", "seed")
     known = (one for one in evaluations_of(run) if all(getattr(one, x) == getattr(evaluation, x) for x in same))
     return next((one.utility for one in known if one.utility is not None), None)
 
@@ -182,9 +182,12 @@ def _first(train: ImageSet, size: int | None) -> ImageSet:
 def _write(run: Path, evaluation: Evaluation, found: Compared, fake: Tensor, held: Held) -> None:
     text = (to_json(evaluation, indent=2) + "\n").encode()
     (run / KEPT).mkdir(exist_ok=True)
+    write_atomically(run / KEPT / f"{evaluation.split}-{evaluation.extractor.name}.json", text)
+    write_atomically(run / EVALUATION, text)
+    first = evaluations_of(run)[0]
+    if (first.split, first.extractor) != (evaluation.split, evaluation.extractor):
+        return  # pictures are of the evaluation that page and card begin with
     write_atomically(run / REAL, grid_png(to_8_bits(held.real.images[:SHOWN])))
     if found.fake is not None and found.control is not None:
         train, real = held.train.images, held.real.images
         write_atomically(run / SHEET, closest_pairs(fake, train, found.fake, real=real, control=found.control))
-    write_atomically(run / KEPT / f"{evaluation.split}-{evaluation.extractor.name}.json", text)
-    write_atomically(run / EVALUATION, text)

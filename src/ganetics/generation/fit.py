@@ -81,7 +81,7 @@ def _check_classes(classes: tuple[str, ...], images: ImageSet, recipe: Recipe) -
     absent = [name for number, name in enumerate(classes) if number not in seen]
     if absent:
         raise InputError(
-            f"conditional: each class must have training images, {absent[0]!r} has none: all of its groups are held out"
+            f"conditional: each class must have training images, {absent[0]!r} has none among those that are trained on"
         )
 
 

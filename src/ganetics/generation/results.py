@@ -237,7 +237,7 @@ def go_on(config: FitConfig, result: FitResult, run: str) -> str | None:
     if result.stopped is None or result.outcome.failure is not None or result.stopped != result.outcome.step:
         return None
     return (
-        "the kernel distance was lowest at the last step, so it may still fall: before the test images are looked at "
+        "The kernel distance was lowest at the last step, so it may still fall: before the test images are looked at "
         f"go on with ganetics train {run} --resume --steps {2 * config.recipe.steps}"
     )
 
@@ -249,7 +249,7 @@ def sampled_step(run: Path) -> int | None:
         if isinstance(step, int):
             return step
     ended = read_record_if_there(FitResult, run / "metrics.json")  # of a run whose states are not kept
-    return None if ended is None else ended.outcome.step
+    return None if ended is None or ended.outcome.failure is not None else ended.outcome.step
 
 
 def evaluations_of(run: Path) -> tuple[Evaluation, ...]:

@@ -104,7 +104,8 @@ def write_images(samples: Samples, out: Path) -> list[Path]:
     else:
         named = [out / name for name in folder_names(samples.classes)]
         folders = [named[label] for label in samples.labels.tolist()]
-    for folder in (out, *dict.fromkeys(folders)):
+    prepare_folder(out, apart=folder_names(samples.classes))
+    for folder in dict.fromkeys(folders):
         prepare_folder(folder)
     paths = [folder / f"{index:0{len(str(count - 1))}d}.png" for index, folder in enumerate(folders)]
     for path, image in zip(paths, images, strict=True):
@@ -155,14 +156,18 @@ def write_npz(samples: Samples, out: Path) -> Path:
     return path
 
 
-def prepare_folder(out: Path) -> None:
+def prepare_folder(out: Path, *, apart: tuple[str, ...] = ()) -> None:
     """Make a folder that pictures are to be written to, if it is not there.
 
+    Args:
+        out: it.
+        apart: names of folders in it that may hold some.
+
     Raises:
-        InputError: it is a file, or holds PNG files already.
+        InputError: it is a file, or holds PNG files already, or a folder in it does.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: must be a folder, got a file")
     out.mkdir(parents=True, exist_ok=True)
-    if any(out.glob("*.png")):
+    if any(file.parent not in {out / name for name in apart} for file in out.rglob("*.png")):
         raise InputError(f"{out}: must hold no PNG files, or old and new images would be mixed; name another folder")

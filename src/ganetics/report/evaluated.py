@@ -58,9 +58,11 @@ def beside_training_images(found: Evaluation) -> str | None:
 
 def likeness(found: Evaluation) -> str:
     """Return the verdict that the two shares come to."""
-    least = min(found.precision, found.coverage if found.n >= found.n_real else 1.0)
+    all_known = found.n >= found.n_real
+    least = min(found.precision, found.coverage) if all_known else found.precision
     how = "far from" if least < SHARES[1][0] else "some way from" if least < SHARES[2][0] else "near"
-    return f"Generated images are {how} real ones, to this network."
+    few = "" if all_known else "; whether kinds of images are missing so few cannot say"
+    return f"Generated images are {how} real ones, to this network{few}."
 
 
 def copied(found: Evaluation) -> bool:
@@ -157,7 +159,13 @@ def copying(found: Evaluation) -> str:
     missed = any(share < FOUND for share in (found.copy_rate_replayed or {}).values())
     if missed or (found.copy_rate_control or 0.0) > ALIKE:
         return "Whether training images are copied cannot be told here."
-    said = "No sign that training images are copied."
+    control = found.copy_rate_control or 0.0
+    if (found.copy_rate or 0.0) > control:
+        return (
+            f"{figure(found.copy_rate)} of the generated and {figure(control)} of the held-out images count as copies: "
+            f"with {found.looked_at:,} and {found.strangers:,} images that may be chance; look at the closest pairs."
+        )
+    said = "No sign that training images are copied: they count as copies no more often than held-out images do."
     if found.precision < SHARES[2][0]:
         said += " But what does not look real is no copy: of a generator that is trained longer this says nothing."
     return said
@@ -217,9 +225,9 @@ def utility_told(found: Evaluation) -> str | None:
     if gain.low is not None and gain.high is not None:
         interval = f" (95 % {signed(gain.low)} to {signed(gain.high)})"
     return (
-        f"Both against real images alone: {what}{of} {signed(gain.value)}{interval}. Tested on {utility.n_test:,} "
-        f"held-out real images of {len(utility.classes)} classes; of each class as many images generated as there are "
-        f"real ones. Intervals: 95 %, {utility.resamples:,} draws of {drawn}. The classifier is a linear probe, "
+        f"Both against real images alone: {what}{of} {signed(gain.value)}{interval}. Tested on {utility.n_test:,} real "
+        f"{found.split or 'held-out'} images of {len(utility.classes)} classes, features of {found.extractor.name}; of "
+        f"each class as many images generated as there are real ones. Intervals: 95 %, {utility.resamples:,} draws of {drawn}. The classifier is a linear probe, "
         "logistic regression on frozen, standardised features: with so few images a network trained from the start "
         "would mostly show its own chance. It says what the features see of the classes, not what such a network "
         "would learn."

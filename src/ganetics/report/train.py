@@ -133,7 +133,8 @@ def verdict(run: TrainRun) -> Iterator[str]:
             f"The state after step {run.result.outcome.step:,} was kept: the lowest KID on the validation images up to "
             f"step {run.result.stopped:,}. Figures made with these images are somewhat too good."
         )
-    if run.result is not None and (more := go_on(run.config, run.result, "RUN")) is not None:
+    looked = any(one.looks for one in run.evaluations)
+    if not looked and run.result is not None and (more := go_on(run.config, run.result, "RUN")) is not None:
         yield f"{more}."
     found = run.evaluation
     if found is None:
