@@ -102,7 +102,9 @@ def test_a_generator_that_replays_training_images_is_flagged(run: Path, monkeypa
 def test_test_images_are_looked_at_and_that_is_written_down(run: Path) -> None:
     first = evaluate_run(run, EXTRACTOR, split="test")
     assert (first.split, first.looks) == ("test", 1)
+    pictures = [(run / name).read_bytes() for name in ("closest.png", "real.png")]
     evaluate_run(run, EXTRACTOR)
+    assert [(run / name).read_bytes() for name in ("closest.png", "real.png")] == pictures  # of the test images still
     again = evaluate_run(run, EXTRACTOR, split="test")
     assert (again.looks, again.first_look) == (2, first.first_look)
     looks = json.loads((run / "looks.json").read_text())
