@@ -229,6 +229,6 @@ def utility_told(found: Evaluation) -> str | None:
         f"{found.split or 'held-out'} images of {len(utility.classes)} classes, features of {found.extractor.name}; of "
         f"each class as many images generated as there are real ones. Intervals: 95 %, {utility.resamples:,} draws of "
         f"{drawn}. The classifier is a linear probe, logistic regression on frozen, standardised features: with so few "
-        "images a network trained from the start would mostly show its own chance. It says what the features see of the "
-        "classes, not what such a network would learn."
+        "images a network trained from the start would mostly show its own chance. It says what the features see of "
+        "the classes, not what such a network would learn."
     )
