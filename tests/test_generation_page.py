@@ -29,9 +29,11 @@ def test_the_page_can_be_found_and_its_links_lead_somewhere() -> None:
     for target in targets:
         file, _, heading = target.partition("#")
         assert (ROOT / "docs" / file).exists(), target
+        if not heading:  # a picture, perhaps
+            continue
         titles = re.findall(r"^#+ (.+)$", (ROOT / "docs" / file).read_text(encoding="utf-8"), re.MULTILINE)
         anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
-        assert not heading or heading in anchors, target
+        assert heading in anchors, target
 
 
 @pytest.mark.parametrize("line", COMMANDS)

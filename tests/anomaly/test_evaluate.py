@@ -67,7 +67,7 @@ def test_what_is_written_agrees_with_itself(image_folder: Folder, tmp_path: Path
     stored = from_json(Evaluation, (run / "evaluation.json").read_text(), where="evaluation.json")
     assert stored == found
     names = ", ".join(one.name for one in found.baselines)
-    assert names == "pixels, colour, brightness, contrast, neighbours, file size"
+    assert names == "pixels, colour, brightness, contrast, neighbours, neighbours-maps, file size"
     both_ways = {one.name for one in found.shortcuts if one.separates is not None}
     assert both_ways == {"brightness", "contrast", "file size"}  # of one number
     assert {one.variant for one in found.shortcuts} == {"as it is", "colour normalised", "border masked", "both"}
