@@ -20,6 +20,6 @@ def test_skipped_images_and_few_real_ones_are_told(count: int, capsys: pytest.Ca
     dimension = data.reference.features.shape[1]
     few = (
         f"ganetics: only 49 real images to compare with: a Fréchet distance of {dimension} features against 49 images "
-        "is mostly noise"
+        "is mostly noise, at any quality: go by the kernel distance (KID)"
     )
     assert others == ([few] if count < 50 else [])
