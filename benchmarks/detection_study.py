@@ -7,17 +7,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from commands import Command, call
 from PIL import Image
-from torch import Tensor
 
 from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
-from ganetics.anomaly.detector import Array, Detector
+from ganetics.anomaly.detector import combined
 from ganetics.anomaly.fit import fitted_detector, prepared_again
 from ganetics.anomaly.images import list_of, read_images
 from ganetics.metrics.detection import auroc
@@ -183,7 +180,8 @@ class Study:
             known = set(config.parts.held_out)
             abnormal = abnormal.at([place for place, group in enumerate(abnormal.groups) if group in known])
         images = torch.cat([held_out.images, abnormal.images])
-        scores = detector.score_samples(images) if parts is None else rescored(detector, images, parts)
+        found = detector.results(images, maps=False)
+        scores = found.pred_score if parts is None else combined(found.components, parts, detector.frozen)
         labels = [0] * len(held_out) + [1] * len(abnormal)
         return {"auroc": auroc(labels, scores).value, "normal": len(held_out), "abnormal": len(abnormal)}
 
@@ -195,13 +193,6 @@ class Study:
                 for place, word in ((self.data, "DIR"), (self.work, "WORK"), (self.out.parent, "OUT")):
                     text = text.replace(str(place), word)
                 write_atomically(folder / name, text.encode())
-
-
-def rescored(detector: Detector[Any], images: Tensor, parts: Mapping[str, float]) -> Array:
-    """Return the scores ``[n]`` that a fitted detector would give with other weights."""
-    frozen, found = detector.frozen, detector.results(images, maps=False).components
-    standard = [weight * (found[name] - frozen.means[name]) / frozen.deviations[name] for name, weight in parts.items()]
-    return np.asarray(np.sum(standard, axis=0))
 
 
 def failed(run: Path) -> bool:

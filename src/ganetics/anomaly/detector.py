@@ -211,7 +211,7 @@ class Detector(ABC, Generic[S]):
         if tuple(X.shape[1:]) != frozen.shape:
             raise InputError(f"images must have the shape {list(frozen.shape)} fitted on, got {list(X.shape[1:])}")
         components, found = self._look_at_all(X, maps=maps)
-        score = self._combined(components, frozen)
+        score = combined(components, self.weights(), frozen)
         label = (score > frozen.threshold).astype(np.int64)
         if maps and found is None:
             found = np.broadcast_to(score.astype(np.float32)[:, None, None], (len(score), *X.shape[2:])).copy()
@@ -264,13 +264,6 @@ class Detector(ABC, Generic[S]):
         found = [one.maps.float().cpu().numpy() for one in seen if one.maps is not None]
         return components, np.concatenate(found) if found else None
 
-    def _combined(self, components: Mapping[str, Array], frozen: Frozen) -> Array:
-        parts = [
-            weight * (components[name] - frozen.means[name]) / frozen.deviations[name]
-            for name, weight in self.weights().items()
-        ]
-        return np.asarray(np.sum(parts, axis=0))
-
     def _freeze(self, held_out: Tensor, specificity: float) -> None:
         components, maps = self._look_at_all(held_out, maps=True)
         for name in self.weights():
@@ -289,11 +282,19 @@ class Detector(ABC, Generic[S]):
             map_high=0.0 if maps is None else max(float(np.quantile(maps, MAP_QUANTILE)), 0.0),
             held_out=len(held_out),
         )
-        score = self._combined(components, frozen)
+        score = combined(components, self.weights(), frozen)
         high = float(np.quantile(score, MAP_QUANTILE)) if maps is None else frozen.map_high
         self._frozen = frozen.model_copy(
             update={"threshold": threshold_at(score, specificity), "map_high": max(high, 0.0)}
         )
+
+
+def combined(components: Mapping[str, Array], weights: Mapping[str, float], frozen: Frozen) -> Array:
+    """Return the score ``[n]``: the sum of components ``[n]``, each standardised on held-out normals, by weight."""
+    parts = [
+        weight * (components[name] - frozen.means[name]) / frozen.deviations[name] for name, weight in weights.items()
+    ]
+    return np.asarray(np.sum(parts, axis=0))
 
 
 def with_copies(images: Tensor, copies: str) -> Tensor:

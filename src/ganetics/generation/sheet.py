@@ -67,9 +67,10 @@ def _height(part: Part) -> int:
 
 def nearest(copies: Copies, most: int) -> list[int]:
     """Return the images that are nearest to a training image, nearest first, one for each training image."""
-    order = np.argsort(copies.closeness, kind="stable").tolist()
-    first = {int(copies.row[index]): index for index in reversed(order)}
-    return sorted(first.values(), key=order.index)[:most]
+    first: dict[int, int] = {}
+    for index in np.argsort(copies.closeness, kind="stable").tolist():
+        first.setdefault(int(copies.row[index]), index)
+    return list(first.values())[:most]
 
 
 def _draw(canvas: Image.Image, top: int, part: Part, train: Tensor) -> None:
