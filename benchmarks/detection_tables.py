@@ -28,7 +28,7 @@ from ganetics.records import read_record
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "detection.md"
 DOMAINS = ("polyp", "fundus")
-FAMILIES = ("fanogan", "ganomaly", "chosen", "all")
+FAMILIES = ("fanogan", "ganomaly", "chosen", "added", "all")
 PARTS = ("residual", "image", "features", "code", "ratio", "ratio-gap")
 """Of f-AnoGAN's score."""
 SETTABLE = ("fanogan", "ganomaly", "autoencoder", "padim", "neighbours")

@@ -13,7 +13,8 @@
 4. Runs. Each GAN at its penalty and rate with five seeds (GANomaly and other sizes: three), and the detectors that need
    none or few. Of each, how well it tells held-out normals from the calibration images, then ``evaluate``, which looks
    at the labelled test images once. Polyps also pixel by pixel, on whole frames.
-5. ``chosen.json``: the best loss and the best GAN by the calibration images, as the protocol has it, never by the test.
+5. ``chosen.json``: the best loss, GAN and detector on frozen features by the calibration images, as the protocol has
+   it, never by the test.
 6. Comparisons, paired over the same test images.
 
 Killed and started again it goes on where it was, on another machine from what OUT holds (after kill -9 once its
@@ -26,8 +27,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -121,7 +123,9 @@ RULES = (
     "calibration images, which are of no group that is tested, mean over one f-AnoGAN of each loss",
     "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
     "normals and the calibration images; never by the test images",
-    "questions: the best loss against f-AnoGAN's original; the best GAN against what is to be beaten",
+    "best of the frozen features' detectors: in the same way",
+    "questions: the best loss against f-AnoGAN's original; the best GAN against what is to be beaten; whether the best "
+    "GAN's score added to that of the best of the frozen features' detectors is better than the latter alone",
     "mean AUROC over training seeds on the test images; 95 % interval by draws of groups and of seeds; p, by Holm, of "
     "ten groups and more, so none on polyps, which have nine",
 )
@@ -291,20 +295,32 @@ def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], scor
             yield Run(label, study.fit(label, ("--detector", name, *told), seed, *steps))
 
 
-def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str]) -> dict[str, object]:
+@dataclass(frozen=True)
+class Best:
+    """Rows that the calibration sets say are best, of each kind; None where none has ended."""
+
+    loss: str | None
+    """Of f-AnoGAN."""
+    gan: str | None
+    frozen: str | None
+
+
+def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str]) -> Best:
     """Return what the calibration sets say is best, and write it down."""
-    means: dict[str, float] = {}
-    for variant in (one for gan in gans for one in gan.variants):
-        of_seeds = [study.out / label / "calibration.json" for label in labels if seedless(label) == variant.name]
-        found = [json.loads(file.read_text())["auroc"] for file in of_seeds]
-        if found:
-            means[variant.name] = fmean(found)
-    best: dict[str, object] = {
-        "loss": max((name for name in means if name.startswith("fanogan")), key=lambda name: means[name]),
-        "gan": max(means, key=lambda name: means[name]),
-        "calibration": means,
-    }
-    write_json(study.out / "chosen.json", best)
+    variants = [variant.name for gan in gans for variant in gan.variants]
+    found: dict[str, list[float]] = defaultdict(list)
+    for label in labels:
+        if seedless(label) in (*variants, *FROZEN):
+            file = study.out / label / "calibration.json"
+            found[seedless(label)].append(json.loads(file.read_text())["auroc"])
+    means = {name: fmean(values) for name, values in found.items()}
+
+    def highest(names: Iterable[str]) -> str | None:
+        return max(filter(means.__contains__, names), key=lambda name: means[name], default=None)
+
+    losses = [name for name in variants if name.startswith("fanogan")]
+    best = Best(loss=highest(losses), gan=highest(variants), frozen=highest(FROZEN))
+    write_json(study.out / "chosen.json", {**asdict(best), "calibration": means})
     return best
 
 
@@ -312,7 +328,7 @@ def seedless(label: str) -> str:
     return label.rpartition("-seed")[0]
 
 
-def compared(study: Study, name: str, labels: Sequence[str], reference: str, *options: str) -> None:
+def compared(study: Study, name: str, labels: Sequence[str], reference: str | None, *options: str) -> None:
     """Compare runs with those of the row ``reference``, named as their folders are."""
     folders = [study.out / label for label in labels]
     rows = labels_of([read_run(folder) for folder in folders])
@@ -330,14 +346,16 @@ def comparisons(study: Study, gans: Sequence[Gan], ended: Sequence[str]) -> dict
     families = {family: [label for label in ended if label.startswith(family) and "128px" not in label]
                 for family in ("fanogan", "ganomaly")}  # fmt: skip
     originals = [variant.name for gan in gans if gan.role == "original" for variant in gan.variants]
-    best = str(named_best(study, gans, [label for labels in families.values() for label in labels])["gan"])
+    best = named_best(study, gans, [label for label in ended if "128px" not in label])
     made: dict[str, Callable[[], object]] = {}
     for family, labels in families.items():
         # where every training of it failed there is nothing to compare with: failures.json says it
         if original := next((name for name in map(seedless, labels) if name in originals), None):
             made[family] = partial(compared, study, family, labels, original)
-    asked = [label for label in ended if seedless(label) in (best, *TO_BEAT)]
-    made["chosen"] = partial(compared, study, "chosen", asked, best)
+    asked = [label for label in ended if seedless(label) in (best.gan, *TO_BEAT)]
+    made["chosen"] = partial(compared, study, "chosen", asked, best.gan)
+    asked = [label for label in ended if seedless(label) in (best.gan, best.frozen)]
+    made["added"] = partial(compared, study, "added", asked, best.frozen, "--added")
     made["all"] = partial(compared, study, "all", ended, "neighbours", "--ensembles")
     return made
 

@@ -78,6 +78,19 @@ def test_the_mean_score_of_the_seeds_is_a_row_where_it_is_asked_for(tmp_path: Pa
     assert together.difference is not None  # from the row of single seeds, the reference
 
 
+def test_what_is_added_to_the_reference_is_a_row_where_it_is_asked_for(tmp_path: Path) -> None:
+    good = [write(tmp_path / f"good-{seed}", "ganetic", seed, 1.0) for seed in range(2)]
+    references = [write(tmp_path / f"reference-{seed}", "hinge", seed, 1.0) for seed in range(2)]
+    found = compare([tmp_path], reference="fanogan, hinge", added=True, resamples=100)
+    rows = {row.label: row for row in found.rows}
+    assert set(rows) == {"fanogan, ganetic", "fanogan, hinge", "fanogan, ganetic, with fanogan, hinge"}
+    added = rows["fanogan, ganetic, with fanogan, hinge"]
+    areas = [roc_auc_score(LABELS, scores + np.mean(references, axis=0)) for scores in good]
+    assert added.auroc.value == pytest.approx(np.mean(areas))
+    assert added.seeds == (0, 1)
+    assert added.difference is not None
+
+
 def test_tables_of_the_documentation_are_comparisons(
     tmp_path: Path, benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

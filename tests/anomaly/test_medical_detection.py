@@ -82,9 +82,13 @@ def test_a_domain_from_images_to_comparisons(
         assert not summary["headline"]  # it is a rehearsal
         assert (rehearsed / run / "scores.csv").exists()
     chosen = json.loads((rehearsed / "chosen.json").read_text())
-    assert (chosen["loss"], chosen["gan"], list(chosen["calibration"])) == ("fanogan-hinge",) * 2 + (["fanogan-hinge"],)
+    assert (chosen["loss"], chosen["gan"], chosen["frozen"]) == ("fanogan-hinge", "fanogan-hinge", "neighbours")
+    assert set(chosen["calibration"]) == {"fanogan-hinge", "neighbours"}
     found = read_record(Comparison, rehearsed / "compared-chosen" / "comparison.json")
     assert (found.reference, len(found.rows)) == ("fanogan, hinge", 3)
+    added = read_record(Comparison, rehearsed / "compared-added" / "comparison.json")
+    assert (added.reference, len(added.rows)) == ("neighbours", 3)
+    assert "fanogan, hinge, with neighbours" in {row.label for row in added.rows}
     assert json.loads((rehearsed / "rates" / "fanogan-hinge-x1.json").read_text())["seeds"] == [1.0, 2.0]
     scores = json.loads((rehearsed / "scores" / "fanogan-hinge.json").read_text())
     assert set(scores) == set(script.SCORES)
@@ -213,14 +217,19 @@ def test_a_rehearsal_looks_at_no_test_image(script: Any, tmp_path: Path, monkeyp
 def test_the_best_is_named_by_calibration_images(script: Any, tmp_path: Path) -> None:
     made = study(script, tmp_path)
     values = {"fanogan-ganetic": (0.6, 0.8), "fanogan-non-saturating": (0.65, 0.65), "ganomaly-ganetic": (0.9, 0.7)}
+    values |= {"neighbours-maps": (0.95, 0.95), "padim": (0.7, 0.7)}
     labels = [f"{name}-seed{seed}" for name in values for seed in range(2)]
     for name, of_seeds in values.items():
         for seed, value in enumerate(of_seeds):
             (made.out / f"{name}-seed{seed}").mkdir()
             (made.out / f"{name}-seed{seed}" / "calibration.json").write_text(json.dumps({"auroc": value}))
     best = script.named_best(made, script.GANS, labels)
-    assert (best["loss"], best["gan"]) == ("fanogan-ganetic", "ganomaly-ganetic")
-    assert json.loads((made.out / "chosen.json").read_text()) == best
+    assert (best.loss, best.gan, best.frozen) == ("fanogan-ganetic", "ganomaly-ganetic", "neighbours-maps")
+    written = json.loads((made.out / "chosen.json").read_text())
+    assert written.pop("calibration").keys() == values.keys()
+    assert script.Best(**written) == best
+    none = script.named_best(made, script.GANS, [label for label in labels if "neighbours" in label])
+    assert (none.gan, none.frozen) == (None, "neighbours-maps")
 
 
 def test_patients_to_calibrate_with_are_not_tested(script: Any, tmp_path: Path) -> None:

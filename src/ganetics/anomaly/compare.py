@@ -87,7 +87,7 @@ def _setting(name: str, value: object) -> str:
 
 
 class Row(Record):
-    """A detector under a loss over its training seeds, or the mean of their scores."""
+    """A detector under a loss over its training seeds, the mean of their scores, or a sum with the reference's."""
 
     label: str
     seeds: tuple[int, ...]
@@ -117,7 +117,12 @@ class Comparison(Record):
 
 
 def compare(
-    folders: Sequence[Path], *, reference: str | None = None, ensembles: bool = False, resamples: int = RESAMPLES
+    folders: Sequence[Path],
+    *,
+    reference: str | None = None,
+    ensembles: bool = False,
+    added: bool = False,
+    resamples: int = RESAMPLES,
 ) -> Comparison:
     """Compare runs that were tested on the same images.
 
@@ -128,6 +133,8 @@ def compare(
         reference: row that the others are compared with; None: the first in alphabetical order.
         ensembles: whether the mean score of a row's seeds, each in standard deviations of held-out normals, is a row
             too.
+        added: whether a row's scores added to those of the reference (mean over its seeds) are a row, too: does it
+            know what the reference does not?
         resamples: of the intervals.
 
     Raises:
@@ -150,13 +157,18 @@ def compare(
     ordered = {label: sorted(members, key=lambda run: run.summary.seed) for label, members in rows.items()}
     scores = {label: np.stack([run.scores for run in members]) for label, members in ordered.items()}
     table = [_row(label, members, scores[label], labels, drawn) for label, members in ordered.items()]
-    if ensembles:
-        for label, members in ordered.items():
-            if len(members) > 1:
-                together = f"{label}, {len(members)} seeds together"
-                scores[together] = scores[label].mean(axis=0, keepdims=True)
-                table.append(_row(together, members, scores[together], labels, drawn))
+    made = {
+        f"{label}, {len(members)} seeds together": (label, scores[label].mean(axis=0, keepdims=True))
+        for label, members in ordered.items()
+        if ensembles and len(members) > 1
+    }
+    scores |= {name: values for name, (_, values) in made.items()}
     chosen = sorted(scores)[0] if reference is None else _check.one_of("reference", reference, scores)
+    for label in ordered if added else ():
+        if label != chosen:
+            made[f"{label}, with {chosen}"] = label, scores[label] + scores[chosen].mean(axis=0)
+    scores |= {name: values for name, (_, values) in made.items()}
+    table += [_row(name, ordered[label], values, labels, drawn) for name, (label, values) in made.items()]
     table = _compared(table, scores, chosen, labels, drawn)
     return Comparison(
         dataset=first.summary.dataset,

@@ -248,6 +248,10 @@ def compare(
     ensembles: Annotated[
         bool, typer.Option("--ensembles", help="a row, too, for the mean score of a row's seeds")
     ] = False,
+    added: Annotated[
+        bool,
+        typer.Option("--added", help="a row, too, for a row's scores added to the reference's"),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="folder for comparison.csv and comparison.json")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -256,7 +260,7 @@ def compare(
     from ganetics.anomaly.compare import compare as compare_runs
     from ganetics.anomaly.compare import to_csv
 
-    found = compare_runs(folders, reference=reference, ensembles=ensembles)
+    found = compare_runs(folders, reference=reference, ensembles=ensembles, added=added)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "comparison.csv", to_csv(found).encode())
