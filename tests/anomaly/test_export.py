@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import csv
+import importlib.util
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganetics._check import InputError, MissingDependencyError
 from ganetics.anomaly import export as module
@@ -66,15 +68,60 @@ def test_the_graph_and_the_script_score_as_the_detector_does(name: str, image_fo
     program = "import runpy, sys; sys.modules['torch'] = sys.modules['ganetics'] = None; sys.argv = sys.argv[1:]; " \
               "runpy.run_path(sys.argv[0], run_name='__main__')"  # fmt: skip
     for place in (bad, tmp_path / "images.npy"):
-        command = [sys.executable, "-c", program, out / "score.py", tmp_path / "scores.csv", place]
+        scores = tmp_path / f"{place.name}.csv"
+        command = [sys.executable, "-c", program, out / "score.py", scores, place]
         subprocess.run([str(part) for part in command], check=True)
-        with (tmp_path / "scores.csv").open(newline="") as stream:
+        with scores.open(newline="") as stream:
             rows = list(csv.DictReader(stream))
+        assert {row["note"] for row in rows} == {""}
         assert [float(row["pred_score"]) for row in rows] == pytest.approx(expected.pred_score.tolist(), abs=1e-3)
         assert [int(row["pred_label"]) for row in rows] == expected.pred_label.tolist()
     about = json.loads((out / "about.json").read_text())
     assert about["shape"] == [3, 16, 16]
     assert about["threshold"] == detector.frozen.threshold
+
+
+def test_the_script_says_in_one_line_what_is_wrong_and_loses_nothing(
+    image_folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    out = tmp_path / "out"
+    export(made(image_folder, tmp_path / "run", *NETWORKS["autoencoder"]), out)
+    spec = importlib.util.spec_from_file_location("score", out / "score.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    new = image_folder("new", range(2))
+    whole = sorted(new.iterdir())[0]
+    (new / "cut.png").write_bytes(whole.read_bytes()[:60])
+    (new / "text.png").write_text("no image")
+    with Image.open(whole) as opened:
+        opened.convert("L").resize((20, 20)).save(new / "gray.png")
+    script.main([str(tmp_path / "scores.csv"), str(new)])
+    assert "2 images could not be read, as the column note says" in capsys.readouterr().err
+    with (tmp_path / "scores.csv").open(newline="") as stream:
+        rows = {Path(row["path"]).name: row for row in csv.DictReader(stream)}
+    assert len(rows) == len(list(new.iterdir()))
+    for name in ("cut.png", "text.png"):
+        assert rows[name]["pred_score"] == ""
+        assert rows[name]["note"].startswith("cannot be read: ")
+    assert rows["gray.png"]["note"].startswith("is gray, fitted on images in colour; is 20×20, fitted on ")
+    before = (tmp_path / "scores.csv").read_bytes()
+    np.save(tmp_path / "wrong.npy", np.zeros((2, 3, 8, 8), dtype=np.uint8))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for name, place, rule in (
+        ("scores.csv", new, "scores.csv: is there already, name another file"),
+        ("a.csv", tmp_path / "absent", "absent: must be an image or a folder of images, got nothing there"),
+        ("a.csv", empty, "empty: must hold at least 1 image"),
+        ("a.csv", tmp_path / "wrong.npy", r"images must be uint8 \[n, 3, 16, 16\], got uint8 \[2, 3, 8, 8\]"),
+        ("a.csv", new / "text.png", "^1$"),
+    ):
+        with pytest.raises(SystemExit, match=rule):
+            script.main([str(tmp_path / name), str(place)])
+    assert (tmp_path / "scores.csv").read_bytes() == before
 
 
 def test_a_graph_that_differs_is_not_given_out(

@@ -15,7 +15,7 @@ from ganetics._check import InputError
 from ganetics.anomaly import score as module
 from ganetics.anomaly.detectors import build
 from ganetics.anomaly.images import list_of, read_images, seen_in
-from ganetics.anomaly.score import Counts, Scoring, score_files
+from ganetics.anomaly.score import Scoring, picture_of, score_files
 from ganetics.anomaly.settings import AutoEncoderSettings, NeighboursSettings, Preprocessing
 
 from .conftest import Folder
@@ -51,7 +51,10 @@ def test_every_image_gets_a_row_in_order(scoring: Scoring, image_folder: Folder,
     results = scoring.detector.results(images)
     assert [float(row["pred_score"]) for row in found] == pytest.approx(results.pred_score.tolist(), rel=1e-6)
     assert [int(row["pred_label"]) for row in found] == results.pred_label.tolist()
-    assert counts == Counts(scored=80, abnormal=int(results.pred_label.sum()))
+    highest = sorted(((float(row["pred_score"]), row["path"]) for row in found), reverse=True)
+    assert sorted(counts.highest, reverse=True) == highest
+    assert (counts.scored, counts.abnormal) == (80, int(results.pred_label.sum()))
+    assert (counts.unreadable, counts.unusual, counts.resumed) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
@@ -76,9 +79,9 @@ def test_what_is_interrupted_goes_on_to_the_same_file(
     counts = score_files(scoring, [folder], part, resume=True)
     assert part.read_bytes() == whole.read_bytes()
     assert counts.resumed == {0: 12, 7: 11, 10_000: 0}[torn]
-    assert counts.scored == 20 - counts.resumed
     again = score_files(scoring, [folder], part, resume=True)
-    assert (again.resumed, again.scored) == (20, 0)
+    assert again.resumed == counts.scored == again.scored == 20
+    assert sorted(again.highest) == sorted(counts.highest)
     assert part.read_bytes() == whole.read_bytes()
 
 
@@ -114,6 +117,32 @@ def test_maps_are_pictures_named_after_the_images(image_folder: Folder, tmp_path
     assert files == [f"deep/p00{i}_{eye}.png.png" for i in range(2) for eye in "ab"]
     with Image.open(tmp_path / "maps" / files[0]) as picture:
         assert picture.size == (2 * 192 + 4, 192)
+
+
+def test_images_of_two_folders_are_told_apart(image_folder: Folder, tmp_path: Path) -> None:
+    folders = [image_folder(name, range(2), seed=seed) for seed, name in enumerate(("left", "right"))]
+    listing = list_of(str(image_folder("normal", range(6))), r"p\d+", "normal")
+    preprocessing, maps = Preprocessing(image_size=16), tmp_path / "maps"
+    detector = build(QUICK).fit(read_images(listing, preprocessing).images)
+    scoring = Scoring(detector, preprocessing, maps=maps)
+    counts = score_files(scoring, folders, tmp_path / "s.csv")
+    paths = [row["path"] for row in rows(tmp_path / "s.csv")]
+    assert paths == [str(file) for folder in folders for file in sorted(folder.iterdir())]
+    assert all((maps / picture_of(path)).exists() for path in paths)
+    assert len(list(maps.rglob("*.png"))) == counts.scored == 8
+    with pytest.raises(InputError, match=r"maps: must be an empty folder or not be there yet, or go on with --resume$"):
+        score_files(scoring, folders, tmp_path / "other.csv")
+    assert not (tmp_path / "other.csv").exists()
+    score_files(scoring, folders, tmp_path / "s.csv", resume=True)
+
+
+def test_the_most_abnormal_are_remembered(
+    scoring: Scoring, image_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HIGHEST", 3)
+    counts = score_files(scoring, [image_folder("new", range(8), seed=3)], tmp_path / "s.csv")
+    every = sorted(((float(row["pred_score"]), row["path"]) for row in rows(tmp_path / "s.csv")), reverse=True)
+    assert sorted(counts.highest, reverse=True) == every[:3]
 
 
 def test_memory_holds_one_batch(scoring: Scoring, image_folder: Folder, tmp_path: Path, monkeypatch: Any) -> None:
@@ -154,7 +183,7 @@ def test_wrong_files_are_refused(scoring: Scoring, image_folder: Folder, tmp_pat
     (folder / "a.png").unlink()
     far = build(PIXELS.model_copy(update={"k": 1}))
     far.fit(read_images(list_of(str(folder), "p.*", "x"), Preprocessing(image_size=16)).images)
-    with pytest.raises(InputError, match=r"must be of this detector, which scores p002_b.png [^,]+, got"):
+    with pytest.raises(InputError, match=r"must be of this detector and of these images: p002_b\.png has .+ now, got"):
         score_files(Scoring(far, scoring.preprocessing), [folder], out, resume=True)
     out.write_text("path,pred_score,pred_label,note\nx,1\n")
     with pytest.raises(InputError, match=r"line 2 must be a row of scores, got b'x,1\\n'$"):
@@ -162,3 +191,8 @@ def test_wrong_files_are_refused(scoring: Scoring, image_folder: Folder, tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"must hold at least 1 image, got none$"):
         score_files(scoring, [tmp_path / "empty"], tmp_path / "none.csv")
+    (tmp_path / "a.png").write_text("no image")
+    with pytest.raises(
+        InputError, match=r"none\.csv: at least 1 image must be readable, got 1 that are not, as it says$"
+    ):
+        score_files(scoring, [tmp_path / "a.png"], tmp_path / "none.csv")

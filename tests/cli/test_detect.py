@@ -59,6 +59,7 @@ def test_fit_score_evaluate_report(command: Any, normal: Path, tmp_path: Path) -
     config = json.loads((run / "config.json").read_text())
     assert (config["seed"], config["dataset"], config["detector"]["width"]) == (3, "eyes", 2)
     assert config["preprocessing"]["sizes"] == ["18×18"]
+    assert "fitted, not tested yet" in Path(fitted["report"]).read_text()
 
     out = tmp_path / "scores.csv"
     scored = command("detect", "score", run, normal, "--out", out, "--maps", tmp_path / "maps", "--json").json
@@ -66,6 +67,8 @@ def test_fit_score_evaluate_report(command: Any, normal: Path, tmp_path: Path) -
     with out.open(newline="") as stream:
         assert list(next(csv.DictReader(stream))) == ["path", "pred_score", "pred_label", "note"]
     assert len(list((tmp_path / "maps").glob("*.png"))) == 40
+    assert scored["report"] == str(tmp_path / "maps" / "report.html")
+    assert Path(scored["report"]).read_text().count("data:image/png;base64,") == 40
     assert command("detect", "score", run, normal, "--out", out, "--resume", "--json").json["resumed"] == 40
 
     bad = write(tmp_path / "eyes" / "glaucoma", range(50, 58), bright=90)
@@ -93,7 +96,9 @@ def test_what_is_printed_says_what_comes_next(command: Any, normal: Path, tmp_pa
     words = " ".join(ended.out.split())
     assert "pixels fitted on 20 normal images of 10 groups; threshold" in words
     assert "6 groups kept for the test" in words
-    assert f"next: ganetics detect score {tmp_path / 'run'}" in words
+    assert f"report: {tmp_path / 'run' / 'report.html'}\n" in ended.out
+    # neighbours do not say where
+    assert ended.out.endswith(f"next: ganetics detect score {tmp_path / 'run'} FOLDER --out scores.csv\n")
     (normal / "p000_a.png").write_bytes(b"broken")
     for number in range(6):
         (normal / f"q{number}.png").write_bytes(b"broken")
@@ -161,7 +166,7 @@ BAD = {
     ),
     "nothing to resume": (["fit", "{run}", "--resume"], "run folder: no file at {run}/config.json"),
     "resume and more": (["fit", "{run}", "--resume", "--seed", "1"], "--seed: a run is gone on with as it was begun"),
-    "not a run": (["score", "{tmp}", "{normal}", "--out", "{tmp}/s.csv"], "run folder: no file at {tmp}/config.json"),
+    "not a run": (["score", "{tmp}", "{normal}", "--out", "{tmp}/s.csv"], "{tmp}: must be the folder of a fitted run"),
 }
 
 
@@ -233,4 +238,4 @@ def test_compare_and_export(command: Any, normal: Path, tmp_path: Path) -> None:
 
     ended = command("detect", "export", tmp_path / "runs" / "colour", tmp_path / "out", "--json")
     assert ended.json["files"] == ["detector.json", "detector.safetensors"]
-    assert "the detector is not one network: no ONNX graph was written" in ended.err
+    assert "no ONNX graph, ganetics.anomaly.detectors.load(" in ended.err

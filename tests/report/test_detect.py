@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from ganetics.anomaly.settings import DetectConfig, FAnoGANSettings, Parts, Prep
 from ganetics.metrics.detection import Difference, Figure
 from ganetics.records import DataIdentity, Failure, FailureKind, to_json
 from ganetics.report.detect import title, write_detect_report
+from ganetics.report.scores import Scored, write_scores_report
 from ganetics.report.write import write_report
 
 from .test_browser import browser, measured  # noqa: F401 - a fixture
@@ -139,6 +141,48 @@ def test_the_title_claims_no_more_than_was_shown(found: Evaluation | None, told:
     assert title(CONFIG, FIT, found).endswith(told)
 
 
+def test_what_is_not_tested_yet_shows_held_out_scores_and_what_is_next(run: Path) -> None:
+    (run / "evaluation.json").unlink()
+    assert "Scores of held-out normals" not in page_of(run)  # a fit of before they were kept
+    fit = FIT.model_copy(update={"held_out_scores": (-1.0, 0.0, 0.2, 2.5), "localises": True})
+    (run / "fit.json").write_text(to_json(fit))
+    words = " ".join(re.sub(r"<[^>]+>", " ", page_of(run)).split())
+    assert "4 held-out normal images" in words
+    assert "The threshold, 1.64, is from 200 held-out normals at specificity 0.95." in words
+    assert f"ganetics detect score {run} FOLDER --out scores.csv --maps maps scores images and shows where." in words
+    (run / "fit.json").write_text(to_json(fit.model_copy(update={"localises": False})))
+    assert "--maps" not in page_of(run)
+
+
+SCORED = Scored(
+    Path("<out>.csv"), images=250, above=12, unreadable=1, threshold=1.64, threshold_from="200 held-out normals",
+    map_high=0.25,
+)  # fmt: skip
+
+
+def scores_page(run: Path) -> str:
+    (run / "deep").mkdir(exist_ok=True)
+    (run / "deep" / "a.png.png").write_bytes(png())
+    highest = [(4.5, "deep/<a>.png", "deep/a.png.png"), (1.0, "b.png", "b.png.png"), (0.5, "c", "../outside.png")]
+    text = write_scores_report(run, CONFIG, SCORED, highest).read_text()
+    ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>").strip())
+    return text
+
+
+def test_the_page_of_scores_shows_the_most_abnormal_first(run: Path) -> None:
+    page = scores_page(run)
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    for told in (
+        "250 images scored by f-AnoGAN on &lt;eyes&gt;, 12 above the threshold", "The 3 highest scores",
+        "deep/&lt;a&gt;.png · above the threshold · 4.50", "b.png · below · 1.00", "strongest at 0.25 and above",
+        "1 file could not be read", "not a medical device", "All scores: &lt;out&gt;.csv",
+    ):  # fmt: skip
+        assert told in words, told
+    assert words.index("4.50") < words.index("1.00")
+    assert page.count("data:image/png;base64,") == 1  # of one there is no picture, one lies outside
+    assert not re.search(r"<script|https?://", page.replace("https://www.w3.org", ""))
+
+
 def test_a_page_of_one_class_and_of_unfinished_runs(run: Path) -> None:
     nothing = Figure(None, reason="all 9 test images are normal, and two classes are needed")
     bare = evaluation(
@@ -163,14 +207,22 @@ def test_a_page_of_one_class_and_of_unfinished_runs(run: Path) -> None:
 
 
 def test_it_imports_no_torch() -> None:
-    program = "import sys, ganetics.report.detect; sys.exit('torch' in sys.modules)"
+    program = "import sys, ganetics.report.detect, ganetics.report.scores; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("page", [page_of, scores_page], ids=["detector", "scores"])
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1200, "dark")])
-def test_page_in_a_browser(browser: str, run: Path, tmp_path: Path, width: int, scheme: str) -> None:  # noqa: F811
-    seen = measured(browser, page_of(run), tmp_path, width=width, scheme=scheme)
+def test_page_in_a_browser(
+    browser: str,  # noqa: F811
+    run: Path,
+    tmp_path: Path,
+    width: int,
+    scheme: str,
+    page: Callable[[Path], str],
+) -> None:
+    seen = measured(browser, page(run), tmp_path, width=width, scheme=scheme)
     assert seen["needed"] <= seen["width"] <= width
     assert seen["wide"] == []
     assert seen["pictures"] == [388]

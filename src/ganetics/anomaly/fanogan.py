@@ -167,9 +167,9 @@ class FAnoGAN(NetworkDetector[FAnoGANSettings]):
         state = _resumed(folder, recipe, self.seed) or start(recipe, self.seed)
         saved = time.monotonic()
 
-        def note(record: dict[str, float]) -> None:
+        def note(_: dict[str, float]) -> None:
             nonlocal saved
-            place.tell(state.step, total, f"GAN: D(real) {record['d_real']:.2f}, D(fake) {record['d_fake']:.2f}")
+            place.tell(state.step, total, "GAN")
             if folder is not None and time.monotonic() - saved >= CHECKPOINT_SECONDS:
                 checkpoint.save(folder, state)
                 saved = time.monotonic()

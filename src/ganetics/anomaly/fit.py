@@ -178,8 +178,10 @@ def fitted_detector(run: Path) -> tuple[DetectConfig, Detector[Any], Preprocessi
     """Return what a finished run has made.
 
     Raises:
-        InputError: it is not finished, its training failed, or a file is damaged or of another version.
+        InputError: there is none, it is not finished, its training failed, or a file is damaged or of another version.
     """
+    if not (run / "config.json").exists():
+        raise InputError(f"{run}: must be the folder of a fitted run: ganetics detect fit {run} --normal DIR makes one")
     config = stored_configuration(run)
     finished = run / "fit.json"
     if not finished.exists():
@@ -203,13 +205,20 @@ def _fitted(run: Path, prepared: Prepared, on_progress: Told | None) -> FitResul
     except Diverged as error:
         failure = Failure(kind=FailureKind.DIVERGED, message=str(error), step=error.step)
         return result.model_copy(update={"failure": failure})
+    normal = detector.score_samples(held_out.images)
     if calibration is not None:
-        normal, abnormal = (detector.score_samples(part.images) for part in (held_out, calibration))
+        abnormal = detector.score_samples(calibration.images)
         how = f"{len(held_out)} held-out normals and {len(calibration)} abnormal images, Youden's index"
         detector.set_threshold(threshold_between(normal, abnormal), how)
     save(run / "checkpoint", detector, config.preprocessing)
     frozen = detector.frozen
-    return result.model_copy(update={"threshold": frozen.threshold, "threshold_from": frozen.threshold_from})
+    found = {
+        "threshold": frozen.threshold,
+        "threshold_from": frozen.threshold_from,
+        "held_out_scores": tuple(normal.round(4).tolist()),
+        "localises": detector.localises,
+    }
+    return result.model_copy(update=found)
 
 
 def _groups_apart(normal: Listing, abnormal: Listing) -> tuple[str, ...]:

@@ -198,12 +198,16 @@ def masked(images: Tensor) -> Tensor:
 def files_in(places: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Yield the images among files and folders with what each is called: in order, without holding more than a folder.
 
+    An image of a folder is called as it is in there; where more is given than that folder, with the folder's name as
+    it was given.
+
     Raises:
         InputError: nothing there.
     """
+    alone = len(places) == 1
     for place in places:
         if place.is_dir():
-            yield from ((file, str(file.relative_to(place))) for file in _walk(place))
+            yield from ((file, str(file.relative_to(place) if alone else file)) for file in _walk(place))
         elif place.exists():
             yield place, str(place)
         else:

@@ -24,6 +24,9 @@ class FitResult(Record):
     """Abnormal images that the threshold was chosen with."""
     threshold: float | None = None
     threshold_from: str = ""
+    held_out_scores: tuple[float, ...] = ()
+    localises: bool = False
+    """Whether it says where an image is abnormal."""
     failure: Failure | None = None
 
 

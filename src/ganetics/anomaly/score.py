@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import heapq
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,21 +24,40 @@ from ganetics.anomaly.settings import Preprocessing
 from ganetics.records import to_json
 
 COLUMNS = ("path", "pred_score", "pred_label", "note")
+HIGHEST = 100
+"""Most abnormal images that are remembered."""
 SAME = 1e-3
 """A score that is made again may differ by this, in standard deviations of normal images: another batch, machine."""
 
 
 @dataclass
 class Counts:
-    """What was done."""
+    """What there is in the file."""
 
     scored: int = 0
     abnormal: int = 0
+    """Of these, above the threshold."""
     unreadable: int = 0
     unusual: int = 0
     """Of another size or kind than the images that were fitted on."""
     resumed: int = 0
-    """Found in the file already."""
+    """Rows that were there already."""
+    highest: list[tuple[float, str]] = field(default_factory=list)
+    """Score and path of the most abnormal images, at most :data:`HIGHEST`; a heap."""
+
+    def note(self, row: Mapping[str, Any]) -> None:
+        """Count a row."""
+        if row.get("pred_score") in (None, ""):
+            self.unreadable += 1
+            return
+        self.scored += 1
+        self.abnormal += int(row["pred_label"])
+        self.unusual += bool(row.get("note"))
+        scored = float(row["pred_score"]), row["path"]
+        if len(self.highest) < HIGHEST:
+            heapq.heappush(self.highest, scored)
+        else:
+            heapq.heappushpop(self.highest, scored)
 
 
 @dataclass(frozen=True)
@@ -48,7 +68,7 @@ class Scoring:
         detector: fitted.
         preprocessing: as recorded with it.
         strict: stop at an image that cannot be read, or is of another size or kind than those fitted on.
-        maps: folder for a picture of each image with its map; None: none is made.
+        maps: folder for a picture of each image with its map (:func:`picture_of`); None: none is made.
         on_warning: called with a line about an image.
         on_progress: called with the number of images done.
     """
@@ -73,23 +93,31 @@ def score_files(scoring: Scoring, places: Sequence[Path], out: Path, *, resume: 
         resume: go on behind the rows that are there already; they must be of the same images and detector.
 
     Raises:
-        InputError: another ending; the file is there and ``resume`` is false; it is of other images or of another
-            detector; with ``strict``, an image that cannot be read or is unusual.
+        InputError: another ending; the file is there, or there is something in the folder of the maps, and ``resume``
+            is false; it is of other images or of another detector; no image can be read; with ``strict``, an image that
+            cannot be read or is unusual.
         OSError: the disk is full or the file not writable; whole rows stay.
     """
     rows = _rows_of(out)
     if out.exists() and not resume:
         raise InputError(f"{out}: is there already: --resume goes on with it, or name another file")
+    if scoring.maps is not None and not resume and scoring.maps.exists() and any(scoring.maps.iterdir()):
+        raise InputError(f"{scoring.maps}: must be an empty folder or not be there yet, or go on with --resume")
     files = files_in(places)
     counts = Counts()
     if out.exists():
         _skip_done(scoring, rows, files, out, counts)
     while batch := list(islice(files, BATCH)):
-        rows.append(_scored(scoring, batch, counts))
+        found = _scored(scoring, batch)
+        rows.append(found)
+        for row in found:
+            counts.note(row)
         if scoring.on_progress is not None:
-            scoring.on_progress(counts.resumed + counts.scored + counts.unreadable)
-    if not counts.scored + counts.unreadable + counts.resumed:
+            scoring.on_progress(counts.scored + counts.unreadable)
+    if not counts.scored + counts.unreadable:
         raise InputError(f"{', '.join(map(str, places))}: must hold at least 1 image, got none")
+    if not counts.scored:
+        raise InputError(f"{out}: at least 1 image must be readable, got {counts.unreadable} that are not, as it says")
     return counts
 
 
@@ -165,6 +193,7 @@ def _skip_done(scoring: Scoring, rows: _Csv, files: Iterator[tuple[Path, str]], 
                     "other images, name another file"
                 )
             counts.resumed += 1
+            counts.note(row)
             last = (file, row) if row.get("pred_score") not in (None, "") else last
     os.truncate(out, whole)
     if last is not None:
@@ -175,10 +204,13 @@ def _check_same(scoring: Scoring, file: Path, row: dict[str, Any], out: Path) ->
     image, _ = read_one(file, scoring.preprocessing)
     again, before = float(scoring.detector.score_samples(image[None])[0]), float(row["pred_score"])
     if abs(again - before) > SAME * max(1.0, abs(before)):
-        raise InputError(f"{out}: must be of this detector, which scores {row['path']} {again:.6g}, got {before:.6g}")
+        raise InputError(
+            f"{out}: must be of this detector and of these images: {row['path']} has a score of {again:.6g} now, "
+            f"got {before:.6g}"
+        )
 
 
-def _scored(scoring: Scoring, batch: Sequence[tuple[Path, str]], counts: Counts) -> list[dict[str, Any]]:
+def _scored(scoring: Scoring, batch: Sequence[tuple[Path, str]]) -> list[dict[str, Any]]:
     """Return a row for each file of a batch, in order."""
     rows: list[dict[str, Any]] = []
     images: list[Tensor] = []
@@ -188,13 +220,11 @@ def _scored(scoring: Scoring, batch: Sequence[tuple[Path, str]], counts: Counts)
         try:
             image, unusual = read_one(file, scoring.preprocessing)
         except InputError as error:
-            counts.unreadable += 1
             row["note"] = _written(str(error))
         else:
             images.append(image)
             row["pred_score"] = None
             if unusual:
-                counts.unusual += 1
                 row["note"] = "; ".join(unusual)
         if "note" in row:
             if scoring.strict:
@@ -208,8 +238,6 @@ def _scored(scoring: Scoring, batch: Sequence[tuple[Path, str]], counts: Counts)
         for place, row in enumerate(with_score):
             row["pred_score"] = float(f"{found.pred_score[place]:.9g}")
             row["pred_label"] = int(found.pred_label[place])
-        counts.scored += len(images)
-        counts.abnormal += int(found.pred_label.sum())
         _draw(scoring, [row["path"] for row in with_score], stacked, found)
     return rows
 
@@ -219,10 +247,19 @@ def _draw(scoring: Scoring, paths: Sequence[str], images: Tensor, found: Results
         return
     high = scoring.detector.frozen.map_high
     for path, image, values in zip(paths, images, found.anomaly_map, strict=True):
-        inside = Path(*(part for part in Path(path).parts if part not in ("/", "..")))
-        target = scoring.maps / f"{inside}.png"  # the whole name: a.png and a.jpg may both be there
+        target = scoring.maps / picture_of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(overlay(image, values, high=high))
+
+
+def picture_of(path: str) -> str:
+    """Return what an image's picture is called in the folder of the maps.
+
+    >>> picture_of("../left/a.jpg")  # the whole name: a.png may be there as well
+    'left/a.jpg.png'
+    """
+    inside = Path(*(part for part in Path(path).parts if part not in ("/", "..")))
+    return f"{inside}.png"
 
 
 def _written(name: str | None) -> str:

@@ -95,6 +95,7 @@ def fit(
     from ganetics.anomaly.settings import Preprocessing
     from ganetics.execution.process import prepare
     from ganetics.records import from_values
+    from ganetics.report.detect import write_detect_report
 
     prepare()
     own = {
@@ -130,14 +131,16 @@ def fit(
     warn_of_skipped(prepared.config.skipped, option="--normal")
     with progress("fitting") as report:
         result = fit_run(run, prepared, resume=resume, on_progress=report)
+    page = write_detect_report(run)
     if as_json:
         parts = prepared.config.parts
         print_json({
-            "run": str(run), "detector": prepared.config.name, **result.model_dump(mode="json"),
+            "run": str(run), "detector": prepared.config.name, "report": str(page),
+            **result.model_dump(mode="json", exclude={"held_out_scores"}),
             "groups": {"fit": len(parts.fit), "held_out": len(parts.held_out), "test": len(parts.test)},
         })  # fmt: skip
     else:
-        _show_fit(run, prepared.config, result)
+        _show_fit(run, prepared.config, result, page)
     if result.failure is not None:
         raise typer.Exit(1)
 
@@ -156,8 +159,9 @@ def score(
 ) -> None:
     """Score images: higher is more abnormal; pred_label is 1 above the threshold. One image or a million."""
     from ganetics.anomaly.fit import fitted_detector
-    from ganetics.anomaly.score import Scoring, score_files
+    from ganetics.anomaly.score import Scoring, picture_of, score_files
     from ganetics.execution.process import prepare
+    from ganetics.report.scores import Scored, write_scores_report
 
     prepare()
     config, fitted, preprocessing = fitted_detector(run)
@@ -176,16 +180,25 @@ def score(
         counts = score_files(scoring, places, out, resume=resume)
     if told > WARNINGS:
         warn(f"{told - WARNINGS} more images were unusual or unreadable; the column note says which")
+    page = None
+    if maps is not None:
+        frozen = fitted.frozen
+        every = Scored(out, counts.scored, counts.abnormal, counts.unreadable, frozen.threshold, frozen.threshold_from,
+                       frozen.map_high)  # fmt: skip
+        highest = [(score, path, picture_of(path)) for score, path in sorted(counts.highest, reverse=True)]
+        page = write_scores_report(maps, config, every, highest)
     if as_json:
-        print_json({"run": str(run), "out": str(out), **vars(counts)})
+        plain = {name: value for name, value in vars(counts).items() if name != "highest"}
+        print_json({"run": str(run), "out": str(out), **plain, "report": None if page is None else str(page)})
         return
     console.print(
         f"{counts.scored:,} images scored, {counts.abnormal:,} above the threshold {fitted.frozen.threshold:.3g}; "
         f"{counts.unreadable:,} could not be read, {counts.unusual:,} unlike those fitted on"
         + (f"; {counts.resumed:,} were there already" if counts.resumed else ""),
         markup=False,
+        soft_wrap=True,
     )
-    console.print(f"scores: {out}" + (f"; pictures: {maps}" if maps else ""), markup=False)
+    console.print(f"scores: {out}" + (f"; pictures: {page}" if page else ""), markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -297,11 +310,13 @@ def export(
     prepare()
     files = export_run(run, out)
     if "model.onnx" not in files:
-        warn("the detector is not one network: no ONNX graph was written")
+        warn(f"the detector is not one network: no ONNX graph, ganetics.anomaly.detectors.load({str(out)!r}) reads it")
     if as_json:
         print_json({"run": str(run), "out": str(out), "files": files})
     else:
-        console.print(f"{', '.join(files)} in {out}", markup=False)
+        console.print(f"{', '.join(files)} in {out}", markup=False, soft_wrap=True)
+        if "score.py" in files:
+            console.print(f"next: python {out / 'score.py'} scores.csv FOLDER", markup=False, soft_wrap=True)
 
 
 def _only_resume(own: Mapping[str, object]) -> None:
@@ -310,7 +325,7 @@ def _only_resume(own: Mapping[str, object]) -> None:
             raise InputError(f"{name}: a run is gone on with as it was begun, leave it out, or give --normal, too")
 
 
-def _show_fit(run: Path, config: DetectConfig, result: FitResult) -> None:
+def _show_fit(run: Path, config: DetectConfig, result: FitResult, page: Path) -> None:
     if result.failure is not None:
         console.print(f"{config.name}: {result.failure.kind}: {result.failure.message}", markup=False)
         return
@@ -319,8 +334,11 @@ def _show_fit(run: Path, config: DetectConfig, result: FitResult) -> None:
         f"{config.name} fitted on {result.fit:,} normal images of {len(parts.fit):,} groups; threshold "
         f"{result.threshold:.3g} from {result.threshold_from}; {len(parts.test):,} groups kept for the test",
         markup=False,
+        soft_wrap=True,
     )
-    console.print(f"next: ganetics detect score {run} FOLDER --out scores.csv --maps maps", markup=False)
+    console.print(f"report: {page}", markup=False, soft_wrap=True)
+    maps = " --maps maps" if result.localises else ""
+    console.print(f"next: ganetics detect score {run} FOLDER --out scores.csv{maps}", markup=False, soft_wrap=True)
 
 
 def _show_evaluation(found: Evaluation) -> None:

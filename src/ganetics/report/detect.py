@@ -23,6 +23,8 @@ from ganetics.report.words import counted, figure, signed, words
 
 LEVEL = 0.05
 """Of the tests against all baselines together."""
+BINS = 40
+"""Of a histogram."""
 PLACES = np.linspace(0.0, 1.0, 101)
 NAMES: Mapping[str, str] = {
     "fanogan": "f-AnoGAN",
@@ -92,6 +94,9 @@ def _content(
         "facts_of": card(config, fit),
         "version": ganetics.__version__,
         "command": shlex.join(["ganetics", "report", str(run)]),
+        "run": shlex.quote(str(run)),
+        "localises": fit is not None and fit.localises,
+        "held_out": Markup("") if fit is None else held_out(fit),
     }
     if found is not None:
         content |= {
@@ -172,16 +177,28 @@ def precision(found: Points | None, prevalence: float) -> Markup:
 def scores(found: Histogram, threshold: float) -> Markup:
     """Return the plot of the shares of images over their scores."""
     rows = {"c2": found.held_out, "thick rival": found.normal, "thick found": found.abnormal}
+    return _shares(found.edges, rows, threshold)
+
+
+def held_out(fit: FitResult) -> Markup:
+    """Return the plot of the scores of held-out normals; empty of a fit that has none."""
+    if not fit.held_out_scores or fit.threshold is None:
+        return Markup("")
+    counts, edges = np.histogram(fit.held_out_scores, bins=BINS)
+    return _shares(edges.tolist(), {"c2": counts.tolist()}, fit.threshold)
+
+
+def _shares(edges: Sequence[float], rows: Mapping[str, Sequence[int]], threshold: float) -> Markup:
     shares = {kind: np.array(counts) / max(1, sum(counts)) for kind, counts in rows.items()}
     highest = max(float(row.max()) for row in shares.values())
-    low, high = min(found.edges[0], threshold), max(found.edges[-1], threshold)
+    low, high = min(edges[0], threshold), max(edges[-1], threshold)
     chart = Chart(
         linear_axis(low, high, "score, in standard deviations of held-out normals"),
         linear_axis(0.0, 1.05 * highest or 1.0, "share of the images of its kind, in each of 40 bins"),
         240,
     )
-    edges = np.repeat(found.edges, 2)[1:-1]
-    curves = [chart.curve(edges, np.repeat(row, 2), kind) for kind, row in shares.items()]
+    corners = np.repeat(edges, 2)[1:-1]
+    curves = [chart.curve(corners, np.repeat(row, 2), kind) for kind, row in shares.items()]
     line = chart.line((threshold, 0.0), (threshold, chart.y.high), "baseline")
     return chart.draw([line, *curves], "histograms of the scores")
 

@@ -30,10 +30,10 @@ def environment() -> Environment:
     return found
 
 
-def picture(folder: Path, name: str) -> str | None:
-    """Return a picture of a run's folder as a data: URI; None where there is none, or it lies outside ``previews/``."""
+def picture(folder: Path, name: str, *, within: str = "previews") -> str | None:
+    """Return a picture of a run's folder as a data: URI; None where there is none, or it lies outside ``within``."""
     path = (folder / name).resolve()
-    if not path.is_relative_to((folder / "previews").resolve()) or not path.is_file():
+    if not path.is_relative_to((folder / within).resolve()) or not path.is_file():
         return None
     content = path.read_bytes()
     return "data:image/png;base64," + base64.b64encode(content).decode() if content.startswith(PNG) else None
