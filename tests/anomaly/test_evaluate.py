@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ganetics._check import InputError
+from ganetics.anomaly import shortcuts
 from ganetics.anomaly.evaluate import chosen, evaluate, histogram
 from ganetics.anomaly.fit import fit, fitted_detector, prepare_run
 from ganetics.anomaly.images import list_of
@@ -287,3 +288,34 @@ def test_the_real_sets_are_split_by_sequence_and_by_patient(
         with pytest.raises(InputError, match=r"^abnormal: group 'seq\d+' is among those that the run was fitted on"):
             evaluate(tmp_path / "run", quick(abnormal=str(sick)))
         assert not (tmp_path / "run" / "looks.json").exists()
+
+
+def test_scores_of_frozen_features_are_kept_and_made_again_where_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANETICS_CACHE", str(tmp_path / "cache"))
+    sets = [textures(8, 1), textures(6, 2), textures(4, 3, abnormal=True)]
+    settings = NeighboursSettings(k=2)
+    made: list[Settings] = []
+    really = shortcuts._scores
+    monkeypatch.setattr(shortcuts, "_scores", lambda one, *rest: (made.append(one), really(one, *rest))[1])
+    first = shortcuts.kept_scores(settings, *sets)
+    assert first.tolist() == really(settings, *sets).tolist()
+    assert shortcuts.kept_scores(settings, *sets).tolist() == first.tolist()
+    assert len(made) == 1
+    shortcuts.kept_scores(settings.model_copy(update={"k": 3}), *sets)
+    shortcuts.kept_scores(settings, *sets[:2], sets[2].flip(0))
+    assert len(made) == 3  # of other settings, of other images
+    (kept,) = [file for file in (tmp_path / "cache" / "baselines").iterdir() if first.tolist() == _kept(file)]
+    for damage in ('{"scores": [1, 2, 3, 4], "sha256": "x"}', '{"scores": 1}', "[]", "{"):
+        kept.write_text(damage)
+        assert shortcuts.kept_scores(settings, *sets).tolist() == first.tolist()
+        assert _kept(kept) == first.tolist()
+    assert len(made) == 7
+    monkeypatch.setenv("GANETICS_CACHE", str(kept))  # a file: nothing can be kept
+    assert shortcuts.kept_scores(settings, *sets).tolist() == first.tolist()
+
+
+def _kept(file: Path) -> list[float]:
+    found: list[float] = json.loads(file.read_text())["scores"]
+    return found

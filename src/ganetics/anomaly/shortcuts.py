@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ganetics._files import write_atomically
 from ganetics.anomaly.detectors import build
 from ganetics.anomaly.images import Images, masked, normalised
 from ganetics.anomaly.neighbours import brightness, contrast
 from ganetics.anomaly.results import Baseline, Shortcut, Variant
-from ganetics.anomaly.settings import FROZEN, NAMED, TRIVIAL
+from ganetics.anomaly.settings import FROZEN, NAMED, TRIVIAL, Settings
+from ganetics.data.cache import cache_folder, private
+from ganetics.data.imageset import hash_of
+from ganetics.features import load_extractor
 from ganetics.metrics.detection import Resamples, auroc, paired_difference
 from ganetics.metrics.significance import holm
+from ganetics.records import to_json
 
 Array = npt.NDArray[np.float64]
 VARIANTS: Mapping[Variant, Callable[[Tensor], Tensor]] = {
@@ -25,6 +33,8 @@ VARIANTS: Mapping[Variant, Callable[[Tensor], Tensor]] = {
     "both": lambda images: masked(normalised(images)),
 }
 NEAREST = 5
+FORMAT = 1
+"""Of scores that are kept, and of how they are made; a change makes old ones unused."""
 NUMBERS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "brightness": lambda images: brightness(images)[:, 0],
     "contrast": lambda images: contrast(images).mean(dim=1),
@@ -37,6 +47,9 @@ def baseline_scores(
 ) -> dict[str, Array]:
     """Return the scores of the trivial detectors, of file sizes and of the neighbours in frozen features.
 
+    What is no trivial one's is kept in ``cache_folder()/baselines``, as runs that are compared are tested on the same
+    images; what is damaged there is made again.
+
     Args:
         fit: what the detector was fitted on.
         held_out: what it was chosen with.
@@ -46,11 +59,42 @@ def baseline_scores(
     """
     beside = {name: NAMED[name].model_copy(update={"copies": copies if name in FROZEN else "none"})
               for name in (*TRIVIAL, *FROZEN) if name != skip}  # fmt: skip
+    sets = [part.images for part in (fit, held_out, test)]
     found = {
-        name: build(settings).fit_parts(fit.images, held_out.images).score_samples(test.images)
+        name: kept_scores(settings, *sets) if name in FROZEN else _scores(settings, *sets)
         for name, settings in beside.items()
     }
     return {**found, "file size": file_size_scores(fit.files, test.files)}
+
+
+def _scores(settings: Settings, fit: Tensor, held_out: Tensor, test: Tensor) -> Array:
+    return build(settings).fit_parts(fit, held_out).score_samples(test)
+
+
+def kept_scores(settings: Settings, fit: Tensor, held_out: Tensor, test: Tensor) -> Array:
+    """Return the scores ``[n]`` of a detector, from the cache if they were made before."""
+    key = {
+        "format": FORMAT,
+        "settings": settings.model_dump(mode="json"),
+        "extractor": load_extractor("efficientnet-lite0").identity.model_dump(mode="json"),
+        "images": [hash_of(part.numpy()) for part in (fit, held_out, test)],
+    }
+    file = cache_folder() / "baselines" / f"{hashlib.sha256(to_json(key).encode()).hexdigest()[:32]}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        scores = np.array(found["scores"], dtype=np.float64)
+        if len(scores) == len(test) and _digest(scores) == found["sha256"]:
+            return scores
+    scores = _scores(settings, fit, held_out, test)
+    with suppress(OSError):  # without a cache it only takes longer
+        private(file.parent)
+        kept = {"scores": scores.tolist(), "sha256": _digest(scores)}
+        write_atomically(file, to_json(kept).encode())
+    return scores
+
+
+def _digest(scores: Array) -> str:
+    return hashlib.sha256(scores.astype(np.float64).tobytes()).hexdigest()
 
 
 def file_size_scores(fit: Sequence[Path], test: Sequence[Path]) -> Array:
@@ -85,7 +129,7 @@ def shortcuts(
     for variant, change in VARIANTS.items():
         sets = [change(part.images) for part in (fit, held_out, test)]
         for name in TRIVIAL:
-            scores = build(NAMED[name]).fit_parts(*sets[:2]).score_samples(sets[2])
+            scores = _scores(NAMED[name], *sets)
             value = NUMBERS[name](sets[2]).numpy() if name in NUMBERS else None
             found.append(_shortcut(name, variant, labels, scores, value, resamples))
     scores, value = file_size_scores(fit.files, test.files), _log_sizes(test.files)
