@@ -24,6 +24,8 @@ CALIBRATION_PATIENTS = 50
 """Set aside where normal and abnormal images are of different patients."""
 FRAME_SCALE, STRIDE = 2, 32
 """Patches were cut from frames of twice the size, found by laying them over each other; pixels between windows."""
+FRAME_SEEDS = 3
+"""Of each detector, whose maps are tested on whole frames."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Run:
     label: str
     fit: Command
     headline: bool = False
+    frames: bool = False
+    """Whether it is tested on whole frames as well, where there are some."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ class Study:
     def test(self, run: Run) -> None:
         """Look at the labelled test images; of polyps at whole frames as well."""
         call(self.evaluate(run.label, run.headline))
-        if self.domain.frames is not None and fitted_detector(self.work / run.label)[1].localises:
+        if run.frames and self.domain.frames is not None and fitted_detector(self.work / run.label)[1].localises:
             frames = self.frames(run.label)
             call(frames)
             self.clean(frames.done.parent)

@@ -35,7 +35,7 @@ from pathlib import Path
 from statistics import fmean
 
 from commands import Command, call, carry_out
-from detection_study import CALIBRATION_PATIENTS, DOMAINS, Run, Study, failed
+from detection_study import CALIBRATION_PATIENTS, DOMAINS, FRAME_SEEDS, Run, Study, failed
 
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.anomaly.compare import labels_of, read_run
@@ -56,8 +56,8 @@ SAMPLES = 1000
 """Generated images that held-out normals are compared with."""
 RATE_SEEDS = (100, 101)
 """No other run has them."""
-HALF = ("--steps", "1500")
-"""Of f-AnoGAN's 3,000, where its rate is looked for."""
+WHOLE, HALF = ("--steps", "2000"), ("--steps", "1000")
+"""Of f-AnoGAN's generator, so that no fit takes more than some eight minutes; and where its rate is looked for."""
 SCORES = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
 """Sums of parts that f-AnoGAN's score may be, the original first."""
 COPIES = {"polyp": "turned", "fundus": "mirrored"}
@@ -89,7 +89,7 @@ def fanogan(loss: str, *penalties: str, further: Sequence[str] = ()) -> Variant:
     """Return f-AnoGAN with a loss and penalties."""
     given = [word for penalty in penalties or ("none",) for word in ("--penalty", penalty)]
     name = "-".join(("fanogan", loss, *(penalty.replace(":", "") for penalty in penalties)))
-    options = ("--detector", "fanogan", "--loss", loss, *given, *further)
+    options = ("--detector", "fanogan", "--loss", loss, *given, *WHOLE, *further)
     return Variant(name, options, (*HALF, "--set", "encoder_steps=1"))
 
 
@@ -108,7 +108,7 @@ GANS = (
     Gan((ganomaly("least-squares"),), 3),
     Gan((ganomaly("ganetic"),), 3),
 )
-LARGE = ("--image-size", "128", "--set", "width=8", "--steps", "2000")
+LARGE = ("--image-size", "128", "--set", "width=8")
 """On fundus one loss at 128 pixels as well, at the rate of 64."""
 LARGE_SEEDS = 3
 FROZEN = ("neighbours", "neighbours-maps", "padim", "padim-mean")
@@ -147,6 +147,7 @@ def protocol(study: Study) -> dict[str, object]:
         "scores": list(SCORES),
         "copies": COPIES[study.name],
         "others": OTHERS,
+        "frame_seeds": FRAME_SEEDS,
         "to_beat": list(TO_BEAT),
         "calibration": f"polyps of held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside",
     }
@@ -285,14 +286,15 @@ def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], scor
             options = (*variant.options, *fitted_as(study), *of_score, "--rate", f"{rate:g}")
             if seed < seeds[variant]:
                 label = f"{variant.name}-seed{seed}"
-                yield Run(label, study.fit(label, options, seed, *study.steps), not study.steps)
+                fit = study.fit(label, options, seed, *study.steps)
+                yield Run(label, fit, headline=not study.steps, frames=seed < FRAME_SEEDS)
             if variant.name.startswith("fanogan-ganetic") and not study.domain.mixed and seed < LARGE_SEEDS:
                 label = f"{variant.name}-128px-seed{seed}"
                 yield Run(label, study.fit(label, (*options, *LARGE), seed, *study.steps))
         for name in (one for one, count in OTHERS.items() if seed < count):
             label, steps = f"{name}-seed{seed}", study.steps if name == "autoencoder" else ()
             told = () if name in TRIVIAL else fitted_as(study)
-            yield Run(label, study.fit(label, ("--detector", name, *told), seed, *steps))
+            yield Run(label, study.fit(label, ("--detector", name, *told), seed, *steps), frames=seed < FRAME_SEEDS)
 
 
 @dataclass(frozen=True)
