@@ -12,7 +12,7 @@ import torch
 from commands import Command, call
 from PIL import Image
 
-from ganetics._files import write_atomically
+from ganetics._files import in_place_of, write_atomically
 from ganetics._random import numpy_generator
 from ganetics.anomaly.detector import combined
 from ganetics.anomaly.fit import fitted_detector, prepared_again
@@ -20,6 +20,8 @@ from ganetics.anomaly.images import list_of, read_images
 from ganetics.metrics.detection import auroc
 from ganetics.records import write_json
 
+DONE, LOOKS = "fit.json", "looks.json"
+"""Published last: where it is, a run is through. And how often test images were looked at."""
 CALIBRATION_PATIENTS = 50
 """Set aside where normal and abnormal images are of different patients."""
 FRAME_SCALE, STRIDE = 2, 32
@@ -141,32 +143,42 @@ class Study:
             folder.mkdir(parents=True, exist_ok=True)
             for file in sorted((source / kind).glob("*.png")):
                 if not (folder / file.name).exists():
-                    with Image.open(file) as opened:
+                    with Image.open(file) as opened, in_place_of(folder / file.name) as written:
                         size = (opened.width * FRAME_SCALE, opened.height * FRAME_SCALE)
-                        opened.resize(size, resample).save(folder / file.name)
+                        opened.resize(size, resample).save(written, "PNG")
 
     def carry_through(self, run: Run) -> None:
         """Fit, calibrate, test and publish."""
         fitted, out = self.work / run.label, self.out / run.label
+        looks = out / LOOKS
+        before = looks.read_bytes() if looks.exists() else None
         if not run.fit.done.exists():  # what another machine has said of another fit
             for said in (out, self.frames(run.label).done.parent):
                 shutil.rmtree(said, ignore_errors=True)
+            if before is not None:
+                looks.parent.mkdir()
+                write_atomically(looks, before)
         call(run.fit)
+        if before is not None and not (fitted / LOOKS).exists():
+            write_atomically(fitted / LOOKS, before)
         out.mkdir(parents=True, exist_ok=True)
         if not failed(fitted):
             write_json(out / "calibration.json", self.calibrated(fitted))
             if self.looks:
                 self.test(run)
-            shutil.copy(fitted / "config.json", out)
+            publish(fitted / "config.json", out)
             self.clean(out)
-        shutil.copy(fitted / "fit.json", out)
+        publish(fitted / "environment.json", out)
+        publish(fitted / DONE, out)
 
     def test(self, run: Run) -> None:
         """Look at the labelled test images; of polyps at whole frames as well."""
         call(self.evaluate(run.label, run.headline))
+        publish(self.work / run.label / LOOKS, self.out / run.label)
         if run.frames and self.domain.frames is not None and fitted_detector(self.work / run.label)[1].localises:
             frames = self.frames(run.label)
             call(frames)
+            publish(self.work / run.label / LOOKS, self.out / run.label)
             self.clean(frames.done.parent)
 
     def calibrated(self, run: Path, parts: Mapping[str, float] | None = None) -> dict[str, float | None]:
@@ -197,6 +209,11 @@ class Study:
                 for place, word in ((self.data, "DIR"), (self.work, "WORK"), (self.out.parent, "OUT")):
                     text = text.replace(str(place), word)
                 write_atomically(folder / name, text.encode())
+
+
+def publish(file: Path, folder: Path) -> None:
+    """Copy a file into a folder, whole or not at all."""
+    write_atomically(folder / file.name, file.read_bytes())
 
 
 def failed(run: Path) -> bool:

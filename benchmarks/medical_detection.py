@@ -35,7 +35,7 @@ from pathlib import Path
 from statistics import fmean
 
 from commands import Command, call, carry_out
-from detection_study import CALIBRATION_PATIENTS, DOMAINS, FRAME_SEEDS, Run, Study, failed
+from detection_study import CALIBRATION_PATIENTS, DOMAINS, DONE, FRAME_SEEDS, Run, Study, failed
 
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.anomaly.compare import labels_of, read_run
@@ -124,10 +124,11 @@ RULES = (
     "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
     "normals and the calibration images; never by the test images",
     "best of the frozen features' detectors: in the same way",
+    "the original of f-AnoGAN: Wasserstein with a gradient penalty, whose weight is chosen by the first rule",
     "questions: the best loss against f-AnoGAN's original; the best GAN against what is to be beaten; whether the best "
     "GAN's score added to that of the best of the frozen features' detectors is better than the latter alone",
-    "mean AUROC over training seeds on the test images; 95 % interval by draws of groups and of seeds; p, by Holm, of "
-    "ten groups and more, so none on polyps, which have nine",
+    "mean AUROC over training seeds on the test images; 95 % interval by draws of groups and of seeds; p by "
+    "Holm within each table, of all rows but the reference; of ten groups and more, so none on polyps, which have nine",
 )
 
 
@@ -140,7 +141,7 @@ def protocol(study: Study) -> dict[str, object]:
     return {
         "rules": list(RULES),
         "gans": [{"variants": [told(one) for one in gan.variants], "seeds": gan.seeds} for gan in GANS],
-        "large": {"options": LARGE, "seeds": LARGE_SEEDS, "where": "fundus"},
+        "large": {"loss": "ganetic", "options": LARGE, "seeds": LARGE_SEEDS, "where": "fundus"},
         "rates": [RATE * factor for factor in RATES],
         "widen": WIDEN,
         "rate_samples": SAMPLES,
@@ -149,7 +150,7 @@ def protocol(study: Study) -> dict[str, object]:
         "others": OTHERS,
         "frame_seeds": FRAME_SEEDS,
         "to_beat": list(TO_BEAT),
-        "calibration": f"polyps of held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside",
+        "calibration": f"polyps of six held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside",
     }
 
 
@@ -385,9 +386,9 @@ def main() -> None:
     rates = chosen_rates(study, GANS, given.workers)
     every = list(runs(study, GANS, rates, chosen_score(study, rates, given.workers)))
     missing = {run.label: partial(study.carry_through, run) for run in every
-               if not (study.out / run.label / "fit.json").exists()}  # fmt: skip
+               if not (study.out / run.label / DONE).exists()}  # fmt: skip
     carry_out(missing, workers=given.workers, title="runs")
-    failures = {run.label: json.loads((study.out / run.label / "fit.json").read_text())["failure"] for run in every}
+    failures = {run.label: json.loads((study.out / run.label / DONE).read_text())["failure"] for run in every}
     write_json(study.out / "failures.json", {label: str(one["message"]) for label, one in failures.items() if one})
     if study.looks:
         made = comparisons(study, GANS, [label for label, one in failures.items() if not one])

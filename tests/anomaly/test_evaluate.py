@@ -268,7 +268,7 @@ def test_the_histogram_counts_everything_once() -> None:
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     ("folder", "abnormal", "groups", "shared"),
-    # every sequence has polyps; no patient has a healthy eye and one with glaucoma
+    # nearly every sequence has polyps; no patient has a healthy eye and one with glaucoma
     [("polyp-patches", "polyp", r"seq\d+", True), ("fundus", "glaucoma", r"patient\d+", False)],
 )
 def test_the_real_sets_are_split_by_sequence_and_by_patient(

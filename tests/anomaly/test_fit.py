@@ -47,7 +47,8 @@ def test_a_run_leaves_what_is_needed_and_nothing_else(image_folder: Folder, tmp_
     run, ready = tmp_path / "run", prepared(image_folder)
     result = fit(run, ready)
     assert set(files(run)) == {
-        "config.json", "places.json", "fit.json", "checkpoint/detector.json", "checkpoint/detector.safetensors",
+        "config.json", "places.json", "environment.json", "fit.json",
+        "checkpoint/detector.json", "checkpoint/detector.safetensors",
     }  # fmt: skip
     assert stored_configuration(run) == ready.config
     assert ready.config.dataset == tmp_path.name
@@ -57,8 +58,21 @@ def test_a_run_leaves_what_is_needed_and_nothing_else(image_folder: Folder, tmp_
     assert preprocessing == ready.config.preprocessing
     assert result.threshold == detector.frozen.threshold
     assert (result.fit, result.held_out) == (30, 12)
+    held_out = detector.score_samples(ready.part(config.parts.held_out).images)
+    assert result.held_out_scores == pytest.approx(held_out.tolist(), abs=1e-4)
+    assert (result.localises, detector.localises) == (False, False)
     assert fit(run, ready, resume=True) == result
     assert prepared_again(run).config == ready.config
+
+
+def test_a_sum_of_parts_is_in_standard_deviations_of_held_out_normals(image_folder: Folder, tmp_path: Path) -> None:
+    ready = prepared(image_folder, GAN.model_copy(update={"score": {"residual": 1.0, "image": 2.0}, "steps": 4}))
+    result = fit(tmp_path / "run", ready)
+    config, detector, _ = fitted_detector(tmp_path / "run")
+    scores = detector.score_samples(ready.part(config.parts.held_out).images)
+    assert (scores.mean(), scores.std()) == pytest.approx((0.0, 1.0), abs=1e-6)
+    assert detector.frozen.deviation > 2.0  # of parts that hang together
+    assert result.localises
 
 
 @pytest.mark.parametrize("settings", [GAN, GANOMALY], ids=["fanogan", "ganomaly"])

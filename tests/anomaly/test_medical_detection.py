@@ -167,6 +167,9 @@ def test_headlines_are_gans_at_64_pixels_each_seed_once(script: Any, tmp_path: P
     assert len(set(labels)) == len(labels) == 4 * 5 + 3 * 3 + 3 + sum(script.OTHERS.values())
     headlines = {run.label for run in made if run.headline}
     assert len(headlines) == 29
+    assert {run.frames == (int(run.label[-1]) < script.FRAME_SEEDS) for run in made if "128px" not in run.label} == {
+        True
+    }
     assert not [label for label in headlines if "128px" in label or label.startswith(tuple(script.OTHERS))]
     large = next(run for run in made if run.label == "fanogan-ganetic-r10.05-128px-seed0")
     assert large.fit.arguments[large.fit.arguments.index("--image-size") + 1] == "128"
@@ -208,10 +211,36 @@ def test_a_rehearsal_looks_at_no_test_image(script: Any, tmp_path: Path, monkeyp
         made = script.Study("polyp", tmp_path, tmp_path / "out", tmp_path / "work", ("--steps", "2"), looks=looks)
         run = script.Run("a-seed0", made.fit("a-seed0", (), 0))
         (made.work / "a-seed0").mkdir(parents=True, exist_ok=True)
-        (made.work / "a-seed0" / "config.json").write_text("{}")
+        for name in ("config.json", "environment.json"):
+            (made.work / "a-seed0" / name).write_text("{}")
         (made.work / "a-seed0" / "fit.json").write_text('{"failure": null}')  # so nothing is fitted
         made.carry_through(run)
         assert asked == ["a-seed0"] * looks
+
+
+def test_looks_of_a_run_that_is_fitted_again_are_not_forgotten(
+    script: Any, benchmark: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after it was tested and before it was published as done, on a machine that is gone."""
+    module = benchmark("detection_study")
+    made = study(script, tmp_path)
+    out, fitted = made.out / "a-seed0", made.work / "a-seed0"
+    out.mkdir()
+    (out / "looks.json").write_text("once")
+    (out / "scores.csv").write_text("of another fit")
+
+    def call(command: Any) -> None:
+        fitted.mkdir(parents=True)
+        for name, text in (("config.json", "{}"), ("environment.json", "{}"), ("fit.json", '{"failure": null}')):
+            (fitted / name).write_text(text)
+
+    monkeypatch.setattr(module, "call", call)
+    monkeypatch.setattr(module.Study, "calibrated", lambda self, run: {"auroc": 0.5})
+    monkeypatch.setattr(module.Study, "test", lambda self, run: None)
+    module.Study.carry_through(made, script.Run("a-seed0", made.fit("a-seed0", (), 0)))
+    assert (fitted / "looks.json").read_text() == "once"
+    assert not (out / "scores.csv").exists()
+    assert (out / "fit.json").exists()
 
 
 def test_the_best_is_named_by_calibration_images(script: Any, tmp_path: Path) -> None:

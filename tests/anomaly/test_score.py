@@ -52,7 +52,7 @@ def test_every_image_gets_a_row_in_order(scoring: Scoring, image_folder: Folder,
     assert [float(row["pred_score"]) for row in found] == pytest.approx(results.pred_score.tolist(), rel=1e-6)
     assert [int(row["pred_label"]) for row in found] == results.pred_label.tolist()
     highest = sorted(((float(row["pred_score"]), row["path"]) for row in found), reverse=True)
-    assert sorted(counts.highest, reverse=True) == highest
+    assert sorted(counts.highest, reverse=True) == [(*one, folder / one[1]) for one in highest]
     assert (counts.scored, counts.abnormal) == (80, int(results.pred_label.sum()))
     assert (counts.unreadable, counts.unusual, counts.resumed) == (0, 0, 0)
 
@@ -130,10 +130,21 @@ def test_images_of_two_folders_are_told_apart(image_folder: Folder, tmp_path: Pa
     assert paths == [str(file) for folder in folders for file in sorted(folder.iterdir())]
     assert all((maps / picture_of(path)).exists() for path in paths)
     assert len(list(maps.rglob("*.png"))) == counts.scored == 8
-    with pytest.raises(InputError, match=r"maps: must be an empty folder or not be there yet, or go on with --resume$"):
-        score_files(scoring, folders, tmp_path / "other.csv")
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"maps: must be an empty folder or not be there yet$"):
+            score_files(scoring, folders, tmp_path / "other.csv", resume=resume)
     assert not (tmp_path / "other.csv").exists()
+    # pictures of what has a row already are drawn where they are not there
+    pictures = {file.relative_to(maps): file.read_bytes() for file in maps.rglob("*.png")}
+    shutil.rmtree(maps)
     score_files(scoring, folders, tmp_path / "s.csv", resume=True)
+    again = {file.relative_to(maps): file.read_bytes() for file in maps.rglob("*.png")}
+    assert again.keys() == pictures.keys()
+
+
+def test_pictures_stay_inside_and_apart() -> None:
+    names = [picture_of(path) for path in ("a/x.png", "../a/x.png", "../../a/x.png", "/a/x.png")]
+    assert names == ["a/x.png.png", "_up/a/x.png.png", "_up/_up/a/x.png.png", "_root/a/x.png.png"]
 
 
 def test_the_most_abnormal_are_remembered(
@@ -142,7 +153,7 @@ def test_the_most_abnormal_are_remembered(
     monkeypatch.setattr(module, "HIGHEST", 3)
     counts = score_files(scoring, [image_folder("new", range(8), seed=3)], tmp_path / "s.csv")
     every = sorted(((float(row["pred_score"]), row["path"]) for row in rows(tmp_path / "s.csv")), reverse=True)
-    assert sorted(counts.highest, reverse=True) == every[:3]
+    assert [one[:2] for one in sorted(counts.highest, reverse=True)] == every[:3]
 
 
 def test_memory_holds_one_batch(scoring: Scoring, image_folder: Folder, tmp_path: Path, monkeypatch: Any) -> None:
@@ -188,6 +199,14 @@ def test_wrong_files_are_refused(scoring: Scoring, image_folder: Folder, tmp_pat
     out.write_text("path,pred_score,pred_label,note\nx,1\n")
     with pytest.raises(InputError, match=r"line 2 must be a row of scores, got b'x,1\\n'$"):
         score_files(scoring, [folder], out, resume=True)
+    for row in ("p000_a.png,much,0,", "p000_a.png,0.5,,"):
+        out.write_text(f"path,pred_score,pred_label,note\n{row}\n")
+        with pytest.raises(InputError, match=r"line 2 must be a row of scores, got b'p000_a.png"):
+            score_files(scoring, [folder], out, resume=True)
+    lines = tmp_path / "scores.jsonl"
+    lines.write_text('{"path": "p000_a.png", "pred_score": 0.5}\n')
+    with pytest.raises(InputError, match=r"line 1 must be a row of scores, got "):
+        score_files(scoring, [folder], lines, resume=True)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"must hold at least 1 image, got none$"):
         score_files(scoring, [tmp_path / "empty"], tmp_path / "none.csv")

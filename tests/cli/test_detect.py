@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,12 @@ def test_fit_score_evaluate_report(command: Any, normal: Path, tmp_path: Path) -
         assert list(next(csv.DictReader(stream))) == ["path", "pred_score", "pred_label", "note"]
     assert len(list((tmp_path / "maps").glob("*.png"))) == 40
     assert scored["report"] == str(tmp_path / "maps" / "report.html")
-    assert Path(scored["report"]).read_text().count("data:image/png;base64,") == 40
+    page = Path(scored["report"]).read_text()
+    assert page.count("data:image/png;base64,") == 40
+    shown = re.findall(r"<figcaption>(\S+) ", page)
+    with out.open(newline="") as stream:
+        found = {row["path"]: float(row["pred_score"]) for row in csv.DictReader(stream)}
+    assert [found[path] for path in shown] == sorted(found.values(), reverse=True)
     assert command("detect", "score", run, normal, "--out", out, "--resume", "--json").json["resumed"] == 40
 
     bad = write(tmp_path / "eyes" / "glaucoma", range(50, 58), bright=90)

@@ -66,6 +66,8 @@ class Frozen(Record):
     means: dict[str, float]
     """Component → mean over the held-out normals."""
     deviations: dict[str, float]
+    deviation: float = 1.0
+    """Of the sum of the standardised components, by which it is divided."""
     threshold: float
     """Of the score; what is above it is abnormal."""
     specificity: Share
@@ -282,6 +284,9 @@ class Detector(ABC, Generic[S]):
             map_high=0.0 if maps is None else max(float(np.quantile(maps, MAP_QUANTILE)), 0.0),
             held_out=len(held_out),
         )
+        # parts hang together, so their sum is not in standard deviations
+        spread = float(combined(components, self.weights(), frozen).std()) or 1.0
+        frozen = frozen.model_copy(update={"deviation": spread})
         score = combined(components, self.weights(), frozen)
         high = float(np.quantile(score, MAP_QUANTILE)) if maps is None else frozen.map_high
         self._frozen = frozen.model_copy(
@@ -290,11 +295,13 @@ class Detector(ABC, Generic[S]):
 
 
 def combined(components: Mapping[str, Array], weights: Mapping[str, float], frozen: Frozen) -> Array:
-    """Return the score ``[n]``: the sum of components ``[n]``, each standardised on held-out normals, by weight."""
+    """Return the score ``[n]``: the sum of components ``[n]``, each standardised on held-out normals, by weight; in
+    standard deviations of held-out normals itself.
+    """
     parts = [
         weight * (components[name] - frozen.means[name]) / frozen.deviations[name] for name, weight in weights.items()
     ]
-    return np.asarray(np.sum(parts, axis=0))
+    return np.asarray(np.sum(parts, axis=0)) / frozen.deviation
 
 
 def with_copies(images: Tensor, copies: str) -> Tensor:

@@ -41,7 +41,8 @@ class Exported(nn.Module):
         self.threshold = detector.frozen.threshold
         frozen, weights = detector.frozen, detector.weights()
         rows = [
-            (frozen.means[name], weights.get(name, 0.0) / frozen.deviations[name]) for name in self.scorer.components
+            (frozen.means[name], weights.get(name, 0.0) / frozen.deviations[name] / frozen.deviation)
+            for name in self.scorer.components
         ]
         self.register_buffer("scales", torch.tensor(rows, dtype=torch.float64))
 

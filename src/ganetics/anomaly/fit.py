@@ -1,6 +1,7 @@
 """Fit a detector in a run folder that can be left and come back to.
 
-A run folder holds ``config.json``, ``places.json`` (where the images lie here), ``checkpoint/`` (the fitted detector),
+A run folder holds ``config.json``, ``places.json`` (where the images lie here), ``environment.json`` (what machine),
+``checkpoint/`` (the fitted detector),
 ``fit.json`` (how it ended) and, while it is made, ``unfinished/``. An evaluation adds ``scores.csv``, ``run.json``,
 ``evaluation.json``, ``looks.json``, ``previews/`` and ``report.html``.
 """
@@ -22,6 +23,7 @@ from ganetics.anomaly.results import FitResult
 from ganetics.anomaly.settings import DetectConfig, Parts, Places, Preprocessing, Settings
 from ganetics.data.listing import Listing, channels_in
 from ganetics.execution.log import RunFolder, read_config_as
+from ganetics.execution.process import environment
 from ganetics.records import Failure, FailureKind, from_values, read_record, write_json
 from ganetics.training import Diverged
 
@@ -163,6 +165,7 @@ def fit(run: Path, prepared: Prepared, *, resume: bool = False, on_progress: Tol
     config = prepared.config
     with RunFolder(run) as folder:
         folder.begin(config.model_dump(mode="json"), resume=resume)
+        folder.note_environment(environment())
         write_json(run / "places.json", prepared.places)
         finished = run / "fit.json"
         if finished.exists():

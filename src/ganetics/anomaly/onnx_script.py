@@ -60,7 +60,8 @@ def files_in(place: Path) -> "list[Path]":
         sys.exit(f"{place}: must be an image or a folder of images, got nothing there")
     found = [place]
     if place.is_dir():
-        found = sorted(file for file in place.rglob("*") if file.suffix.lower() in ENDINGS)
+        files = sorted(file for file in place.rglob("*") if file.suffix.lower() in ENDINGS)
+        found = [file for file in files if not any(part.startswith(".") for part in file.relative_to(place).parts)]
     if not found:
         sys.exit(f"{place}: must hold at least 1 image ({', '.join(ENDINGS)}), got none")
     return found
@@ -70,8 +71,8 @@ def arrays(place: Path, shape: "list[int]") -> "np.ndarray[Any, Any]":
     """Return the images [n, c, side, side] of a .npy file."""
     try:
         images: np.ndarray[Any, Any] = np.load(place, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        sys.exit(f"{place}: must be an array of images, got {str(error).splitlines()[0]}")
+    except (OSError, ValueError, EOFError) as error:
+        sys.exit(f"{place}: must be an array of images, got {' '.join(str(error).split())}")
     if images.dtype != np.uint8 or list(images.shape[1:]) != shape:
         wanted = ", ".join(map(str, shape))
         sys.exit(f"{place}: images must be uint8 [n, {wanted}], got {images.dtype} {list(images.shape)}")
@@ -93,7 +94,7 @@ def batches(places: "list[Path]", about: "dict[str, Any]") -> "Iterator[list[tup
             for file in files[start : start + BATCH]:
                 try:
                     rows.append((str(file), *read(file, about)))
-                except (OSError, ValueError, SyntaxError) as error:  # Pillow's SyntaxError is of damaged PNG
+                except Exception as error:  # noqa: BLE001 - readers of damaged files raise anything
                     rows.append((str(file), None, f"cannot be read: {' '.join(str(error).split())}"))
             yield rows
 
@@ -110,7 +111,10 @@ def main(arguments: "list[str]") -> None:
     about = json.loads((here / "about.json").read_text(encoding="utf-8"))
     places = [Path(place) for place in arguments[1:]]
     for place in places:  # before anything is written
-        arrays(place, about["shape"]) if place.suffix == ".npy" else files_in(place)
+        if place.suffix == ".npy":
+            arrays(place, about["shape"])
+        else:
+            files_in(place)
     session = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
     scored = unreadable = 0
     with out.open("w", encoding="utf-8", newline="") as stream:

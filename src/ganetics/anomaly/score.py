@@ -24,6 +24,8 @@ from ganetics.anomaly.settings import Preprocessing
 from ganetics.records import to_json
 
 COLUMNS = ("path", "pred_score", "pred_label", "note")
+OUTSIDE = {"/": "_root", "..": "_up"}
+"""What leads out of a folder → what it is called inside."""
 HIGHEST = 100
 """Most abnormal images that are remembered."""
 SAME = 1e-3
@@ -42,18 +44,18 @@ class Counts:
     """Of another size or kind than the images that were fitted on."""
     resumed: int = 0
     """Rows that were there already."""
-    highest: list[tuple[float, str]] = field(default_factory=list)
-    """Score and path of the most abnormal images, at most :data:`HIGHEST`; a heap."""
+    highest: list[tuple[float, str, Path]] = field(default_factory=list)
+    """Score, path and file of the most abnormal images, at most :data:`HIGHEST`; a heap."""
 
-    def note(self, row: Mapping[str, Any]) -> None:
-        """Count a row."""
+    def note(self, row: Mapping[str, Any], file: Path) -> None:
+        """Count a row, which is of this file."""
         if row.get("pred_score") in (None, ""):
             self.unreadable += 1
             return
         self.scored += 1
         self.abnormal += int(row["pred_label"])
         self.unusual += bool(row.get("note"))
-        scored = float(row["pred_score"]), row["path"]
+        scored = float(row["pred_score"]), row["path"], file
         if len(self.highest) < HIGHEST:
             heapq.heappush(self.highest, scored)
         else:
@@ -93,16 +95,16 @@ def score_files(scoring: Scoring, places: Sequence[Path], out: Path, *, resume: 
         resume: go on behind the rows that are there already; they must be of the same images and detector.
 
     Raises:
-        InputError: another ending; the file is there, or there is something in the folder of the maps, and ``resume``
-            is false; it is of other images or of another detector; no image can be read; with ``strict``, an image that
-            cannot be read or is unusual.
+        InputError: another ending; the file is there, and ``resume`` is false; it is not and there is something in the
+            folder of the maps; it is of other images or of another detector; no image can be read; with ``strict``, an
+            image that cannot be read or is unusual.
         OSError: the disk is full or the file not writable; whole rows stay.
     """
     rows = _rows_of(out)
     if out.exists() and not resume:
         raise InputError(f"{out}: is there already: --resume goes on with it, or name another file")
-    if scoring.maps is not None and not resume and scoring.maps.exists() and any(scoring.maps.iterdir()):
-        raise InputError(f"{scoring.maps}: must be an empty folder or not be there yet, or go on with --resume")
+    if scoring.maps is not None and not out.exists() and scoring.maps.exists() and any(scoring.maps.iterdir()):
+        raise InputError(f"{scoring.maps}: must be an empty folder or not be there yet")
     files = files_in(places)
     counts = Counts()
     if out.exists():
@@ -110,14 +112,15 @@ def score_files(scoring: Scoring, places: Sequence[Path], out: Path, *, resume: 
     while batch := list(islice(files, BATCH)):
         found = _scored(scoring, batch)
         rows.append(found)
-        for row in found:
-            counts.note(row)
+        for row, (file, _) in zip(found, batch, strict=True):
+            counts.note(row, file)
         if scoring.on_progress is not None:
             scoring.on_progress(counts.scored + counts.unreadable)
     if not counts.scored + counts.unreadable:
         raise InputError(f"{', '.join(map(str, places))}: must hold at least 1 image, got none")
     if not counts.scored:
         raise InputError(f"{out}: at least 1 image must be readable, got {counts.unreadable} that are not, as it says")
+    _draw_missing(scoring, counts)
     return counts
 
 
@@ -181,8 +184,8 @@ def _skip_done(scoring: Scoring, rows: _Csv, files: Iterator[tuple[Path, str]], 
                 break
             whole += len(raw)
             try:
-                row = rows.read(raw.decode("utf-8"))
-            except ValueError:
+                row = _whole(rows.read(raw.decode("utf-8")))
+            except (ValueError, KeyError, TypeError):
                 raise InputError(f"{out}: line {number} must be a row of scores, got {raw[:60]!r}") from None
             if row is None:
                 continue
@@ -193,11 +196,22 @@ def _skip_done(scoring: Scoring, rows: _Csv, files: Iterator[tuple[Path, str]], 
                     "other images, name another file"
                 )
             counts.resumed += 1
-            counts.note(row)
+            counts.note(row, file)
             last = (file, row) if row.get("pred_score") not in (None, "") else last
     os.truncate(out, whole)
     if last is not None:
         _check_same(scoring, *last, out)
+
+
+def _whole(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a row that has what it needs.
+
+    Raises:
+        ValueError, KeyError or TypeError: it has not.
+    """
+    if row is not None and row.get("pred_score") not in (None, ""):
+        float(row["pred_score"]), int(row["pred_label"])
+    return row
 
 
 def _check_same(scoring: Scoring, file: Path, row: dict[str, Any], out: Path) -> None:
@@ -245,20 +259,27 @@ def _scored(scoring: Scoring, batch: Sequence[tuple[Path, str]]) -> list[dict[st
 def _draw(scoring: Scoring, paths: Sequence[str], images: Tensor, found: Results) -> None:
     if scoring.maps is None or found.anomaly_map is None:
         return
-    high = scoring.detector.frozen.map_high
     for path, image, values in zip(paths, images, found.anomaly_map, strict=True):
         target = scoring.maps / picture_of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(overlay(image, values, high=high))
+        target.write_bytes(overlay(image, values, high=scoring.detector.frozen.map_high))
+
+
+def _draw_missing(scoring: Scoring, counts: Counts) -> None:
+    """Draw the most abnormal images of those that had a row, but no picture in this folder."""
+    for _, path, file in counts.highest:
+        if scoring.maps is not None and not (scoring.maps / picture_of(path)).exists():
+            image = read_one(file, scoring.preprocessing)[0][None]
+            _draw(scoring, [path], image, scoring.detector.results(image))
 
 
 def picture_of(path: str) -> str:
     """Return what an image's picture is called in the folder of the maps.
 
     >>> picture_of("../left/a.jpg")  # the whole name: a.png may be there as well
-    'left/a.jpg.png'
+    '_up/left/a.jpg.png'
     """
-    inside = Path(*(part for part in Path(path).parts if part not in ("/", "..")))
+    inside = Path(*(OUTSIDE.get(part, part) for part in Path(path).parts))
     return f"{inside}.png"
 
 

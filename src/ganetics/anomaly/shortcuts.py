@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
+import ganetics
 from ganetics._files import write_atomically
 from ganetics.anomaly.detectors import build
 from ganetics.anomaly.images import Images, masked, normalised
@@ -34,7 +36,7 @@ VARIANTS: Mapping[Variant, Callable[[Tensor], Tensor]] = {
 }
 NEAREST = 5
 FORMAT = 1
-"""Of scores that are kept, and of how they are made; a change makes old ones unused."""
+"""Of scores that are kept, and of how detectors on frozen features make them; a change makes old ones unused."""
 NUMBERS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "brightness": lambda images: brightness(images)[:, 0],
     "contrast": lambda images: contrast(images).mean(dim=1),
@@ -75,6 +77,7 @@ def kept_scores(settings: Settings, fit: Tensor, held_out: Tensor, test: Tensor)
     """Return the scores ``[n]`` of a detector, from the cache if they were made before."""
     key = {
         "format": FORMAT,
+        "versions": [ganetics.__version__, torch.__version__],
         "settings": settings.model_dump(mode="json"),
         "extractor": load_extractor("efficientnet-lite0").identity.model_dump(mode="json"),
         "images": [hash_of(part.numpy()) for part in (fit, held_out, test)],

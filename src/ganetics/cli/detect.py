@@ -185,7 +185,7 @@ def score(
         frozen = fitted.frozen
         every = Scored(out, counts.scored, counts.abnormal, counts.unreadable, frozen.threshold, frozen.threshold_from,
                        frozen.map_high)  # fmt: skip
-        highest = [(score, path, picture_of(path)) for score, path in sorted(counts.highest, reverse=True)]
+        highest = [(score, path, picture_of(path)) for score, path, _ in sorted(counts.highest, reverse=True)]
         page = write_scores_report(maps, config, every, highest)
     if as_json:
         plain = {name: value for name, value in vars(counts).items() if name != "highest"}
