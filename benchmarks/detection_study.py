@@ -156,7 +156,7 @@ class Study:
             for said in (out, self.frames(run.label).done.parent):
                 shutil.rmtree(said, ignore_errors=True)
             if before is not None:
-                looks.parent.mkdir()
+                looks.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(looks, before)
         call(run.fit)
         if before is not None and not (fitted / LOOKS).exists():
