@@ -34,6 +34,8 @@ bench: $(VENV)/.development  ## speed, as ratios measured side by side
 	$(BIN)/python benchmarks/frechet.py
 	$(BIN)/python benchmarks/losses.py
 	$(BIN)/python benchmarks/allocator.py
+	$(BIN)/python benchmarks/generation.py --rounds 4
+	$(BIN)/python benchmarks/detection.py
 
 bench-keras: $(VENV)/.development .venv-keras-tensorflow/.ready  ## the paper's networks, ours beside Keras on TensorFlow
 	$(BIN)/python benchmarks/paper_step.py --keras-python .venv-keras-tensorflow/bin/python
