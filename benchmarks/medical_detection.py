@@ -49,8 +49,8 @@ from ganetics.training.sampling import decode, latents
 
 RATE = 2e-4
 """What the factors of learning rates are of."""
-RATES = (0.3, 1.0)
-WIDEN = 1
+RATES = (1.0, 3.0)
+WIDEN = 2
 """Most further rates of a variant that is best at an edge."""
 SAMPLES = 1000
 """Generated images that held-out normals are compared with."""

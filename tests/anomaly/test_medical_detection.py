@@ -150,7 +150,7 @@ def test_a_rate_that_is_best_at_an_edge_is_followed_and_the_best_variant_kept(
         found = {variant.name: rate for variant, rate in rates.items()}
         assert found == pytest.approx({"fanogan-ganetic": 3 * script.RATE, "ganomaly-ganetic": script.RATE})
     assert [name for name in asked if "fanogan-ganetic" in name] == [
-        f"fanogan-ganetic-x{factor}" for factor in ("0.3", "1", "3")
+        f"fanogan-ganetic-x{factor}" for factor in ("1", "3", "9")
     ]
     assert len(asked) == 3 + 3 + 3
     best["ganomaly-ganetic"] = (0.0, 0.0)

@@ -2,8 +2,9 @@
 
 After Schlegl et al. 2019 (Med. Image Anal. 54, 30 to 44), who take the residual networks of Gulrajani et al. 2017
 (arXiv 1704.00028, appendix C). Cheaper here: the image is halved in the first layer, and each block changes its size
-between its two convolutions. The discriminator and the encoder have layer normalisation, never batch normalisation: an
-image's logit, gradient and code depend on that image alone.
+between its two convolutions. Sizes are doubled bilinearly: by nearest neighbours, and by a last transposed convolution,
+a short training leaves a grid in images and heat maps. The discriminator and the encoder have layer normalisation,
+never batch normalisation: an image's logit, gradient and code depend on that image alone.
 """
 
 from __future__ import annotations
@@ -122,7 +123,8 @@ def generator(size: Size) -> nn.Module:
         *blocks,
         nn.BatchNorm2d(size.width),
         nn.ReLU(),
-        nn.ConvTranspose2d(size.width, size.channels, 4, stride=2, padding=1),
+        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.Conv2d(size.width, size.channels, 3, padding=1),
         nn.Tanh(),
     )
 
@@ -134,7 +136,7 @@ def initialise_(net: nn.Module, generator: torch.Generator) -> None:
     Biases are 0, scales of normalisation 1.
     """
     for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear | nn.ConvTranspose2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -159,4 +161,4 @@ def _layer_norm(channels: int) -> nn.Module:
 
 
 def _doubled(x: Tensor) -> Tensor:
-    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear")
