@@ -6,7 +6,6 @@ import ast
 import importlib
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +31,6 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANETICS_CACHE", str(shared / "cache"))
         yield shared / "cache"
-
-
-@pytest.fixture(autouse=True)
-def subnormal_numbers() -> Iterator[None]:
-    """Take back what a command that ran in this process has set: Hypothesis refuses to draw floats without them."""
-    yield
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

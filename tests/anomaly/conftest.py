@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,13 @@ from ganetics.anomaly.settings import (
 )
 
 SIDE = 16
+
+
+@pytest.fixture(autouse=True)
+def subnormal_numbers() -> Iterator[None]:
+    """Take back what a script that ran in this process has set: Hypothesis refuses to draw floats without them."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 def textures(count: int, seed: int, *, abnormal: bool = False) -> Tensor:
