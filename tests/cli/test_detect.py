@@ -213,9 +213,9 @@ def test_wrong_input_to_a_fitted_run_is_one_line(command: Any, normal: Path, tmp
         "other.png: is gray, fitted on images in colour; is 9×9, fitted on 18×18 (--strict)"
     )
     file = run / "checkpoint" / "detector.json"
-    file.write_text(file.read_text().replace('"schema_version": 1', '"schema_version": 9'))
+    file.write_text(file.read_text().replace('"schema_version": 2', '"schema_version": 9'))
     ended = command("detect", "score", run, normal, "--out", tmp_path / "t.csv")
-    assert ended.complaint.endswith("detector.json: schema_version: Input should be 1, got '9'")
+    assert ended.complaint.endswith("detector.json: schema_version: Input should be 2, got '9'")
 
 
 def test_training_that_diverges_ends_with_status_1(command: Any, normal: Path, tmp_path: Path) -> None:

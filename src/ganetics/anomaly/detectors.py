@@ -48,7 +48,7 @@ MAKE: Mapping[str, Callable[..., Detector[Any]]] = {
 class Saved(Record):
     """A fitted detector but for its tensors."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     settings: Settings
     seed: int
     frozen: Frozen
