@@ -4,7 +4,7 @@
 
 1. ``protocol.json`` says what is compared and how the best is named, before anything is fitted; a study that another
    protocol was written for is refused.
-2. Rates. Each loss of f-AnoGAN with two penalties (or none), as many trials for each, with half the steps and two seeds
+2. Rates. Each loss of f-AnoGAN with two penalties (or none), as many trials for each, with half the steps and a seed
    of their own, judged by held-out *normals* alone: by the kernel distance of what the generator makes from them
    (before there is an encoder, so that no discriminator's features have a say). GANomaly by the mean residual of their
    pixels. A rate that is best at an edge is followed.
@@ -54,8 +54,8 @@ WIDEN = 2
 """Most further rates of a variant that is best at an edge."""
 SAMPLES = 1000
 """Generated images that held-out normals are compared with."""
-RATE_SEEDS = (100, 101)
-"""No other run has them."""
+RATE_SEED = 100
+"""Of the trials that choose rates and the score; no other run has it."""
 WHOLE, HALF = ("--steps", "2000"), ("--steps", "1000")
 """Of f-AnoGAN's generator, so that no fit takes more than some eight minutes; and where its rate is looked for."""
 SCORES = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
@@ -72,7 +72,6 @@ class Variant:
     options: tuple[str, ...]
     for_rates: tuple[str, ...] = ()
     """Further options where only its rate is looked for."""
-    rate_seeds: tuple[int, ...] = RATE_SEEDS
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def fanogan(loss: str, *penalties: str, further: Sequence[str] = ()) -> Variant:
 
 def ganomaly(loss: str) -> Variant:
     # a run ends when held-out normals say so, and so does that which judges a rate
-    return Variant(f"ganomaly-{loss}", ("--detector", "ganomaly", "--loss", loss), (), RATE_SEEDS[:1])
+    return Variant(f"ganomaly-{loss}", ("--detector", "ganomaly", "--loss", loss))
 
 
 GANS = (
@@ -118,7 +117,7 @@ OTHERS = {"autoencoder": 3, **dict.fromkeys((*FROZEN, *TRIVIAL), 1)}
 TO_BEAT = (*FROZEN, *TRIVIAL)
 RULES = (
     "penalty and rate of a GAN: the smallest kernel distance to held-out normals (GANomaly: pixel residual of these, "
-    "which ends its training, too), mean over its seeds of the rates",
+    "which ends its training, too)",
     "score of f-AnoGAN, one for all losses: of the listed sums that with the highest AUROC of held-out normals and the "
     "calibration images, which are of no group that is tested, mean over one f-AnoGAN of each loss",
     "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
@@ -136,7 +135,7 @@ def protocol(study: Study) -> dict[str, object]:
     """Return all that is decided before anything is fitted."""
 
     def told(one: Variant) -> dict[str, object]:
-        return {"name": one.name, "options": one.options, "for_rates": one.for_rates, "rate_seeds": one.rate_seeds}
+        return {"name": one.name, "options": one.options, "for_rates": one.for_rates}
 
     return {
         "rules": list(RULES),
@@ -144,6 +143,7 @@ def protocol(study: Study) -> dict[str, object]:
         "large": {"loss": "ganetic", "options": LARGE, "seeds": LARGE_SEEDS, "where": "fundus"},
         "rates": [RATE * factor for factor in RATES],
         "widen": WIDEN,
+        "rate_seed": RATE_SEED,
         "rate_samples": SAMPLES,
         "scores": list(SCORES),
         "copies": COPIES[study.name],
@@ -177,32 +177,29 @@ def fitted_as(study: Study) -> tuple[str, ...]:
 
 def tried(study: Study, variant: Variant, factor: float) -> None:
     """Fit at a rate, and write down what it is judged by; None if a training failed."""
-    name, values = rate_name(variant, factor), []
+    name = rate_name(variant, factor)
     options = (*variant.options, *fitted_as(study), *variant.for_rates, "--rate", f"{RATE * factor:g}")
-    for seed in variant.rate_seeds:
-        call(study.fit(f"rates/{name}-seed{seed}", options, seed, *study.steps))
-        run = study.work / "rates" / f"{name}-seed{seed}"
-        values.append(None if failed(run) else judged(run, seed))
-    known = [value for value in values if value is not None]
+    call(study.fit(f"rates/{name}", options, RATE_SEED, *study.steps))
+    run = study.work / "rates" / name
     (study.out / "rates").mkdir(parents=True, exist_ok=True)
-    mean = fmean(known) if len(known) == len(values) else None
-    write_json(study.out / "rates" / f"{name}.json", {"rate": RATE * factor, "judged": mean, "seeds": values})
+    value = None if failed(run) else judged(run)
+    write_json(study.out / "rates" / f"{name}.json", {"rate": RATE * factor, "judged": value})
 
 
 def rate_name(variant: Variant, factor: float) -> str:
     return f"{variant.name}-x{factor:.3g}"
 
 
-def judged(run: Path, seed: int) -> float:
+def judged(run: Path) -> float:
     """Return what a rate is judged by, smaller is better."""
     config, detector, _ = fitted_detector(run)
     if not isinstance(detector, FAnoGAN):
         return detector.frozen.means["image"]
     held_out = prepared_again(run).part(config.parts.held_out).images
-    z = latents(SAMPLES, detector.settings.latent_dim, generator=torch_generator(seed, "rates"))
+    z = latents(SAMPLES, detector.settings.latent_dim, generator=torch_generator(RATE_SEED, "rates"))
     extractor = load_extractor("efficientnet-lite0")
     made, real = extractor(decode(detector.generator, z)), extractor(held_out)
-    return float(kernel_distance(real, made, generator=numpy_generator(seed, "rates")).mean)
+    return float(kernel_distance(real, made, generator=numpy_generator(RATE_SEED, "rates")).mean)
 
 
 def chosen_rates(study: Study, gans: Sequence[Gan], workers: int) -> dict[Variant, float]:
@@ -244,8 +241,8 @@ def best_of(values: Mapping[float, float | None]) -> float | None:
 
 def scored(study: Study, variant: Variant, rate: float) -> None:
     """Fit an f-AnoGAN with all its steps, and write down what each score would tell of the calibration images."""
-    name, seed = f"scores/{variant.name}", RATE_SEEDS[0]
-    call(study.fit(name, (*variant.options, *fitted_as(study), "--rate", f"{rate:g}"), seed, *study.steps))
+    name = f"scores/{variant.name}"
+    call(study.fit(name, (*variant.options, *fitted_as(study), "--rate", f"{rate:g}"), RATE_SEED, *study.steps))
     run = study.work / name
     (study.out / "scores").mkdir(parents=True, exist_ok=True)
     found = {} if failed(run) else {score: study.calibrated(run, parts(score))["auroc"] for score in SCORES}
