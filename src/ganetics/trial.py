@@ -35,6 +35,8 @@ from ganetics.training.sampling import decode, fixed_labels, fixed_latents, grid
 Features = npt.NDArray[np.float32]
 TIMEOUT = 20.0
 """Times the expected time of a trial: then something hangs."""
+SCORING = {"efficientnet-lite0": 0.02, "inception": 0.5}
+"""Extractor → seconds that an image takes at most, on a slow core; with the others it is next to none."""
 KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 10, 1000
 LOOKED_AT = 500
 """Images of each kind that d_real and d_fake are means over."""
@@ -89,6 +91,8 @@ class TrialJob:
     """k of precision, recall, density and coverage in the last score; 0: they are not asked for."""
     state: str | None = None
     """Folder of a checkpoint to go on from, and to leave one in for who goes on: a cache, nothing depends on it."""
+    groups: str | None = None
+    """How the dataset's files are split, where they are read here."""
     shared: Shared[TrialData] | None = None
     """The data, read once for all jobs; None: they are read from the dataset's files, with the validation images."""
     device: str = "cpu"
@@ -148,8 +152,13 @@ def load_trial_data(
 
 
 @lru_cache(maxsize=2)
-def _kept_trial_data(dataset: str, data_dir: str | None, recipe: Recipe, device: str) -> TrialData:
-    return load_trial_data(dataset, data_dir, recipe, device=device)
+def _kept_trial_data(dataset: str, data_dir: str | None, recipe: Recipe, groups: str | None, device: str) -> TrialData:
+    return load_trial_data(dataset, data_dir, recipe, groups=groups, device=device)
+
+
+def time_limit(recipe: Recipe, *, scores: int = 1) -> float:
+    """Return the seconds after which a trial hangs, whatever extractor it is scored with, so many times."""
+    return TIMEOUT * recipe.seconds + scores * recipe.eval_samples * SCORING.get(recipe.extractor, 0.0)
 
 
 def run_trial(
@@ -331,7 +340,8 @@ def data_of(job: TrialJob) -> TrialData:
     if job.shared is not None:
         return job.shared.get()
     # of one rate, so that runs that differ in it share what was loaded
-    return _kept_trial_data(job.dataset, job.data_dir, job.recipe.model_copy(update={"learning_rate": 1.0}), job.device)
+    recipe = job.recipe.model_copy(update={"learning_rate": 1.0})
+    return _kept_trial_data(job.dataset, job.data_dir, recipe, job.groups, job.device)
 
 
 def run_job(job: TrialJob) -> TrialReply:

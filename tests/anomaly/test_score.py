@@ -119,6 +119,17 @@ def test_maps_are_pictures_named_after_the_images(image_folder: Folder, tmp_path
         assert picture.size == (2 * 192 + 4, 192)
 
 
+def test_maps_inside_of_the_folder_are_not_scored(image_folder: Folder, tmp_path: Path) -> None:
+    normal = image_folder("normal", range(6))
+    preprocessing = Preprocessing(image_size=16)
+    detector = build(QUICK).fit(read_images(list_of(str(normal), r"p\d+", "normal"), preprocessing).images)
+    scoring = Scoring(detector, preprocessing, maps=normal / "maps")
+    for resume in (False, True):
+        counts = score_files(scoring, [normal], tmp_path / "s.csv", resume=resume)
+        assert (counts.scored, len(rows(tmp_path / "s.csv"))) == (12, 12)
+        assert len(list((normal / "maps").iterdir())) == 12
+
+
 def test_images_of_two_folders_are_told_apart(image_folder: Folder, tmp_path: Path) -> None:
     folders = [image_folder(name, range(2), seed=seed) for seed, name in enumerate(("left", "right"))]
     listing = list_of(str(image_folder("normal", range(6))), r"p\d+", "normal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from functools import cache
 
 import numpy as np
@@ -65,6 +66,13 @@ def test_images_of_16_bits_are_taken_with_8(extractor: Extractor) -> None:
 def test_same_input_same_output(extractor: Extractor) -> None:
     batch = images(extractor, 4)
     np.testing.assert_array_equal(extractor(batch), extractor(batch))
+
+
+def test_a_copy_in_another_process_makes_the_same(extractor: Extractor) -> None:
+    batch = images(extractor, 2)
+    copy = pickle.loads(pickle.dumps(extractor))
+    assert copy.identity == extractor.identity
+    np.testing.assert_array_equal(copy(batch), extractor(batch))
 
 
 def test_different_images_different_features(extractor: Extractor) -> None:

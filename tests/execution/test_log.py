@@ -256,11 +256,13 @@ def test_a_damaged_configuration_is_named(tmp_path: Path, content: str) -> None:
 
 def test_what_differs_from_the_first_environment_is_told(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as run:
-        assert run.note_environment({"cpu": "a", "torch": "2"}) == []
-        assert run.note_environment({"cpu": "a", "torch": "2"}) == []
-        assert run.note_environment({"cpu": "b", "torch": "2", "numpy": "2"}) == ["cpu", "numpy"]
+        assert run.note_environment({"cpu": "a", "torch": "2"}) is None
+        assert run.note_environment({"cpu": "a", "torch": "2"}) is None
+        warning = run.note_environment({"cpu": "b", "torch": "2", "numpy": "2"})
+        assert warning is not None
+        assert warning.startswith("cpu, numpy not as where this run began: ")
         (tmp_path / "environment.json").write_text("damaged")
-        assert run.note_environment({"cpu": "b"}) == []
+        assert run.note_environment({"cpu": "b"}) is None
     assert json.loads((tmp_path / "environment.json").read_text()) == {"cpu": "b"}
 
 

@@ -20,6 +20,7 @@ class Pixels:
 
     def __init__(self, version: str = "1") -> None:
         self.calls = 0
+        self.device = "cpu"
         self.identity = ExtractorIdentity(
             name="pixels", version=version, weights_sha256="", resize="none", dimension=16
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from ganetics._check import InputError
 from ganetics.losses import GANLoss, RelativisticAverage, RelativisticPairing, Wasserstein, r1
 from ganetics.records import Penalty, Recipe
-from ganetics.training import TrainingState, start, train
+from ganetics.training import TrainingState, start, steps, train
 from ganetics.training.batches import Batches
 from ganetics.training.steps import discriminator_step, generator_step, latents
 
@@ -79,6 +79,16 @@ def test_lazy_clipping_projects_to_the_same_limit(recipe: Recipe, images: Tensor
     }
     assert largest[4] == pytest.approx(0.01)
     assert largest[3] > 0.02
+
+
+def test_what_is_lazy_counts_updates_of_the_discriminator(
+    recipe: Recipe, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(steps, "project_", lambda _, penalties: seen.append(len(penalties)))
+    lazy = {"discriminator_steps": 3, "penalties": (Penalty(kind="r1", every=4),)}
+    train(start(recipe.model_copy(update=lazy), 0), Wasserstein(), images, until=3)
+    assert seen == [1, 0, 0, 0, 1, 0, 0, 0, 1]
 
 
 def test_the_penalty_is_added_to_the_loss(recipe: Recipe, images: Tensor) -> None:

@@ -141,7 +141,7 @@ class Detector(ABC, Generic[S]):
         return self._frozen
 
     def fit(self, X: Tensor, groups: Sequence[str] | None = None, *, specificity: float = 0.95) -> Self:
-        """Learn from normal images; two fifths of the groups are held out to choose with.
+        """Learn from normal images; half of the groups are held out to choose with.
 
         Args:
             X: uint8 ``[n, c, h, w]``, normal images alone.

@@ -25,6 +25,7 @@ from ganetics.anomaly.settings import DetectConfig
 from ganetics.anomaly.shortcuts import baseline_scores, baselines, shortcuts
 from ganetics.anomaly.sliding import slide, windows_of
 from ganetics.anomaly.testset import Options, TestSet, assembled, note_look
+from ganetics.execution.log import RunFolder
 from ganetics.metrics.curves import precision_recall, roc
 from ganetics.metrics.detection import Figure, Resamples, auroc, average_precision, share_above
 from ganetics.metrics.localisation import pixel_auroc, region_overlap
@@ -60,10 +61,18 @@ def evaluate(
         on_progress: called while images are read and scored.
 
     Raises:
-        InputError: what was given is wrong; says what, where, the rule and the value.
+        InputError: what was given is wrong; says what, where, the rule and the value; the run is at work.
         OSError: the disk is full or the folder not writable.
     """
     config, detector, _ = fitted_detector(run)
+    with RunFolder(run):  # so that no look is lost
+        return _evaluate(run, config, detector, options, run if out is None else out, on_progress)
+
+
+def _evaluate(
+    run: Path, config: DetectConfig, detector: Detector[Any], options: Options, folder: Path,
+    on_progress: Progress | None,
+) -> Evaluation:  # fmt: skip
     if options.masks is not None and not detector.localises:
         raise InputError(f"masks: the detector must say where an image is abnormal, {config.name} does not")
     prepared = prepared_again(run, on_progress=on_progress)
@@ -74,7 +83,6 @@ def evaluate(
     look = note_look(run, test)
     seen = _look(detector, config, test, options, on_progress)
     resamples = Resamples(test.images.groups, generator=numpy_generator(0, "bootstrap"), resamples=options.resamples)
-    folder = run if out is None else out
     folder.mkdir(parents=True, exist_ok=True)
     found = _figures(detector, prepared, test, seen, masks, resamples, options).model_copy(update=look)
     if options.pictures and detector.localises:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import ganetics
-from ganetics._check import InputError
+from ganetics._check import InputError, MissingDependencyError
 from ganetics._random import torch_generator
 from ganetics.anomaly import onnx_script
 from ganetics.anomaly.detectors import FILE, TENSORS
@@ -54,28 +54,31 @@ class Exported(nn.Module):
         return score, (score > self.threshold).long(), maps
 
 
-def export(run: Path, out: Path) -> list[str]:
-    """Write a run's detector to a folder and return the names of the files.
+def export(run: Path, out: Path) -> tuple[list[str], str | None]:
+    """Write a run's detector to a folder.
 
-    Always ``detector.json`` and ``detector.safetensors``; for detectors that are one network also ``model.onnx``, after
-    it was found equal on random images, ``about.json`` and ``score.py``.
+    Always ``detector.json`` and ``detector.safetensors``; where ONNX is installed, of detectors that are one network,
+    also ``model.onnx``, after it was found equal on random images, ``about.json`` and ``score.py``.
+
+    Returns:
+        The names of the files, and what is missing for a graph; None if nothing is.
 
     Raises:
         InputError: the run has no detector, or the folder is not empty.
-        MissingDependencyError: ONNX is not installed.
         RuntimeError: the graph gives other scores than the detector.
     """
     config, detector, preprocessing = fitted_detector(run)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: must be an empty folder or not be there yet")
-    network = isinstance(detector, NetworkDetector)
-    if network:
-        runtime()  # before anything is written
     out.mkdir(parents=True, exist_ok=True)
     for name in (FILE, TENSORS):
         shutil.copy(run / "checkpoint" / name, out / name)
     if not isinstance(detector, NetworkDetector):
-        return [FILE, TENSORS]
+        return [FILE, TENSORS], f"an ONNX graph: {config.name} is not one network"
+    try:
+        runtime()
+    except MissingDependencyError as error:
+        return [FILE, TENSORS], str(error)
     module = Exported(detector, preprocessing).eval()
     write_onnx(module, detector.frozen.shape, out / "model.onnx")
     about = {
@@ -91,7 +94,7 @@ def export(run: Path, out: Path) -> list[str]:
     }
     write_json(out / "about.json", about)
     shutil.copy(onnx_script.__file__, out / "score.py")
-    return [FILE, TENSORS, "model.onnx", "about.json", "score.py"]
+    return [FILE, TENSORS, "model.onnx", "about.json", "score.py"], None
 
 
 def differences(model: Path, module: nn.Module, images: Tensor) -> tuple[float, float, int]:

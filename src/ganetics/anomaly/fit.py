@@ -152,11 +152,15 @@ def prepared_again(run: Path, *, on_progress: Progress | None = None, calibratio
     return Prepared(config, places, images, chosen_with)
 
 
-def fit(run: Path, prepared: Prepared, *, resume: bool = False, on_progress: Told | None = None) -> FitResult:
+def fit(
+    run: Path, prepared: Prepared, *, resume: bool = False, on_progress: Told | None = None,
+    on_warning: Callable[[str], None] | None = None,
+) -> FitResult:  # fmt: skip
     """Fit the detector, choose its threshold, save it.
 
     With ``resume`` an interrupted fit goes on from some 15 seconds before it was, to the same detector as if it had
     not been interrupted. A finished run is returned as it is. Training that does not stay finite is a result, too.
+    ``on_warning`` is called with a line, where the machine is not the one that the run began on.
 
     Raises:
         InputError: the folder holds a run and ``resume`` is false, or another one, or none and ``resume`` is true.
@@ -165,7 +169,8 @@ def fit(run: Path, prepared: Prepared, *, resume: bool = False, on_progress: Tol
     config = prepared.config
     with RunFolder(run) as folder:
         folder.begin(config.model_dump(mode="json"), resume=resume)
-        folder.note_environment(environment())
+        if (warning := folder.note_environment(environment())) and on_warning is not None:
+            on_warning(warning)
         write_json(run / "places.json", prepared.places)
         finished = run / "fit.json"
         if finished.exists():

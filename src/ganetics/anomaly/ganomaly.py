@@ -14,11 +14,10 @@ from ganetics.anomaly.networks import NetworkDetector, Scorer, Size, adam, drawn
 from ganetics.anomaly.settings import GANomalySettings
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.losses.contract import GANLoss
-from ganetics.losses.penalties import clip_weights_, gradient_penalty, r1, r2
 from ganetics.models import fanogan
 from ganetics.models.fanogan import Discriminator
-from ganetics.records import Penalty
 from ganetics.training.batches import scaled
+from ganetics.training.penalties import due, project_, with_penalties
 
 
 class GANomalyScorer(Scorer):
@@ -158,26 +157,12 @@ class _Game:
         return self.loss.generator(fake_logits=of_features(body(image)), real_logits=real_logits)
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
-        optimizer, step = self.learning.adams["discriminator"], self.learning.step
+        optimizer = self.learning.adams["discriminator"]
         value = self.loss.discriminator(real_logits=self.discriminator(real), fake_logits=self.discriminator(fake))
-        due = [penalty for penalty in self.settings.penalties if step % penalty.every == 0]
-        for penalty in due:
-            value = value + penalty.weight * penalty.every * self._penalty(penalty, real, fake)
+        penalties = due(self.settings.penalties, self.learning.step)
+        random = self.learning.random["penalty"]
+        value = with_penalties(value, penalties, self.discriminator, real=real, fake=fake, generator=random)
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        for penalty in due:
-            if penalty.kind == "clip":
-                clip_weights_(self.discriminator, penalty.weight)
-
-    def _penalty(self, penalty: Penalty, real: Tensor, fake: Tensor) -> Tensor | float:
-        match penalty.kind:
-            case "r1":
-                return r1(self.discriminator, real=real)
-            case "r2":
-                return r2(self.discriminator, fake=fake)
-            case "gradient":
-                random = self.learning.random["penalty"]
-                return gradient_penalty(self.discriminator, real=real, fake=fake, generator=random)
-            case "clip":
-                return 0.0
+        project_(self.discriminator, penalties)

@@ -195,31 +195,31 @@ def masked(images: Tensor) -> Tensor:
     return images.masked_fill(outside, MASKED)
 
 
-def files_in(places: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+def files_in(places: Sequence[Path], *, without: Path | None = None) -> Iterator[tuple[Path, str]]:
     """Yield the images among files and folders with what each is called: in order, without holding more than a folder.
 
     An image of a folder is called as it is in there; where more is given than that folder, with the folder's name as
-    it was given.
+    it was given. The folder ``without`` is passed over.
 
     Raises:
         InputError: nothing there.
     """
-    alone = len(places) == 1
+    alone, skipped = len(places) == 1, None if without is None else without.resolve()
     for place in places:
         if place.is_dir():
-            yield from ((file, str(file.relative_to(place) if alone else file)) for file in _walk(place))
+            yield from ((file, str(file.relative_to(place) if alone else file)) for file in _walk(place, skipped))
         elif place.exists():
             yield place, str(place)
         else:
             raise InputError(f"{place}: must be an image or a folder of images, got nothing there")
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, skipped: Path | None) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))  # there may be a million
     for name in names:
         path = folder / name
         if is_image(path):
             yield path
-        elif path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
+        elif path.is_dir() and not path.is_symlink() and path.resolve() != skipped:
+            yield from _walk(path, skipped)

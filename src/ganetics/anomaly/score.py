@@ -90,7 +90,7 @@ def score_files(scoring: Scoring, places: Sequence[Path], out: Path, *, resume: 
 
     Args:
         scoring: how.
-        places: images and folders of images.
+        places: images and folders of images; the folder of the maps may be inside of one, it is passed over.
         out: ``.csv`` or ``.jsonl``: path, pred_score (higher is more abnormal), pred_label (1: above the threshold).
         resume: go on behind the rows that are there already; they must be of the same images and detector.
 
@@ -105,7 +105,7 @@ def score_files(scoring: Scoring, places: Sequence[Path], out: Path, *, resume: 
         raise InputError(f"{out}: is there already: --resume goes on with it, or name another file")
     if scoring.maps is not None and not out.exists() and scoring.maps.exists() and any(scoring.maps.iterdir()):
         raise InputError(f"{scoring.maps}: must be an empty folder or not be there yet")
-    files = files_in(places)
+    files = files_in(places, without=scoring.maps)
     counts = Counts()
     if out.exists():
         _skip_done(scoring, rows, files, out, counts)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 import ganetics
@@ -22,6 +21,7 @@ from ganetics.anomaly.results import Baseline, Shortcut, Variant
 from ganetics.anomaly.settings import FROZEN, NAMED, TRIVIAL, Settings
 from ganetics.data.cache import cache_folder, private
 from ganetics.data.imageset import hash_of
+from ganetics.execution.process import environment
 from ganetics.features import load_extractor
 from ganetics.metrics.detection import Resamples, auroc, paired_difference
 from ganetics.metrics.significance import holm
@@ -77,7 +77,7 @@ def kept_scores(settings: Settings, fit: Tensor, held_out: Tensor, test: Tensor)
     """Return the scores ``[n]`` of a detector, from the cache if they were made before."""
     key = {
         "format": FORMAT,
-        "versions": [ganetics.__version__, torch.__version__],
+        "versions": {"ganetics": ganetics.__version__, **environment()},
         "settings": settings.model_dump(mode="json"),
         "extractor": load_extractor("efficientnet-lite0").identity.model_dump(mode="json"),
         "images": [hash_of(part.numpy()) for part in (fit, held_out, test)],

@@ -16,7 +16,7 @@ from ganetics.benchmark.results import Results, preview_name, write_results
 from ganetics.catalogue import CATALOGUE, expression_of, loss_named_or_parsed
 from ganetics.execution import Completed, Executor, RunFolder
 from ganetics.expressions.text import to_text
-from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
+from ganetics.trial import TrialData, TrialJob, TrialReply, data_digest, run_job, settled, time_limit
 
 NEIGHBOURS = 5
 """k of precision, recall, density and coverage (the value of Naeem et al., arXiv 2002.09797)."""
@@ -107,9 +107,10 @@ class _Driver:
 
     def carry_out(self, rest: Sequence[Run]) -> None:
         total = self._plan().total
-        longest = max(recipe_of(self.config, run).seconds for run in rest)
+        scores = len(self.config.score_at) + 1
+        longest = max(time_limit(recipe_of(self.config, run), scores=scores) for run in rest)
         jobs = map(self._job, rest)
-        completed = self.executor.map_in_order(self.job, jobs, seconds=TIMEOUT * longest)
+        completed = self.executor.map_in_order(self.job, jobs, seconds=longest)
         for run, one in zip(rest, completed, strict=True):
             self._take(run, one)
             failed = sum(line["failure"] is not None for line in self.lines)

@@ -311,10 +311,8 @@ def carry_out(run: Path, begun: Prepared, *, place: Place, resume: bool) -> Resu
         floors = {split: _floor(one) for split, one in begun.data.items()}
         # beside the configuration, not in it: its last digits may differ on another machine
         write_json(run / "reference.json", floors)
-        if changes := folder.note_environment(environment(place.device)):
-            warn(
-                f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
-            )
+        if warning := folder.note_environment(environment(place.device)):
+            warn(warning)
         warn(cost(config, executor.workers, folder.archive.replay(), where=folder.archive.path))
         return run_bench(
             folder, config, executor, data=begun.data, device=place.device, on_progress=_shown_by(report, run)

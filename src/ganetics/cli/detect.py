@@ -16,6 +16,7 @@ from ganetics.cli.console import console, help_if_alone, print_json, progress, w
 from ganetics.cli.detector_given import given_settings
 from ganetics.cli.images import warn_of_skipped
 from ganetics.cli.options import GROUPS, AsJson, Groups
+from ganetics.cli.pages import page_at_end
 from ganetics.records import write_json
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def fit(
     from ganetics.anomaly.fit import fit as fit_run
     from ganetics.anomaly.fit import prepare_run, prepared_again
     from ganetics.anomaly.settings import Preprocessing
+    from ganetics.execution.log import check_new
     from ganetics.execution.process import prepare
     from ganetics.records import from_values
     from ganetics.report.detect import write_detect_report
@@ -119,8 +121,8 @@ def fit(
             rate=rate, others=option,
         )  # fmt: skip
         values = {"image_size": image_size or 64, "normalise_colour": normalise_colour, "mask_border": mask_border}
-        if not resume and (run / "config.json").exists():
-            raise InputError(f"run folder {run}: it holds a run already, --resume goes on with it, or name another")
+        if not resume:
+            check_new(run)
         with progress("reading images") as report:
             prepared = prepare_run(
                 normal, settings, groups=groups, dataset=dataset, abnormal=abnormal, calibration=calibration,
@@ -130,12 +132,12 @@ def fit(
             )  # fmt: skip
     warn_of_skipped(prepared.config.skipped, option="--normal")
     with progress("fitting") as report:
-        result = fit_run(run, prepared, resume=resume, on_progress=report)
-    page = write_detect_report(run)
+        result = fit_run(run, prepared, resume=resume, on_progress=report, on_warning=warn)
+    page = page_at_end(lambda: write_detect_report(run), again=f"ganetics report {run}")
     if as_json:
         parts = prepared.config.parts
         print_json({
-            "run": str(run), "detector": prepared.config.name, "report": str(page),
+            "run": str(run), "detector": prepared.config.name, "report": page and str(page),
             **result.model_dump(mode="json", exclude={"held_out_scores"}),
             "groups": {"fit": len(parts.fit), "held_out": len(parts.held_out), "test": len(parts.test)},
         })  # fmt: skip
@@ -186,10 +188,12 @@ def score(
         every = Scored(out, counts.scored, counts.abnormal, counts.unreadable, frozen.threshold, frozen.threshold_from,
                        frozen.map_high)  # fmt: skip
         highest = [(score, path, picture_of(path)) for score, path, _ in sorted(counts.highest, reverse=True)]
-        page = write_scores_report(maps, config, every, highest)
+        page = page_at_end(
+            lambda: write_scores_report(maps, config, every, highest), again="the same command with --resume"
+        )
     if as_json:
         plain = {name: value for name, value in vars(counts).items() if name != "highest"}
-        print_json({"run": str(run), "out": str(out), **plain, "report": None if page is None else str(page)})
+        print_json({"run": str(run), "out": str(out), **plain, "report": page and str(page)})
         return
     console.print(
         f"{counts.scored:,} images scored, {counts.abnormal:,} above the threshold {fitted.frozen.threshold:.3g}; "
@@ -239,17 +243,18 @@ def evaluate(
     )  # fmt: skip
     with progress("looking") as report:
         found = evaluate_run(run, options, out=out, on_progress=report)
-    page = write_detect_report(run, out)
+    page = page_at_end(lambda: write_detect_report(run, out), again=f"ganetics report {out or run}")
     if found.unreadable:
         warn(f"{found.unreadable} files could not be read and are not among the test images")
     if found.looks > 1:
         warn(f"labelled test images were looked at {found.looks} times, first on {found.first_look}")
     if as_json:
         plain = found.model_dump(mode="json", exclude={"roc", "precision_recall", "histogram", "pictures"})
-        print_json({"run": str(run), **plain, "report": str(page)})
+        print_json({"run": str(run), **plain, "report": page and str(page)})
     else:
         _show_evaluation(found)
-        console.print(f"\nreport: {page}", markup=False)
+        if page is not None:
+            console.print(f"\nreport: {page}", markup=False)
 
 
 @app.command()
@@ -300,7 +305,7 @@ def compare(
 @app.command()
 def export(
     run: Run,
-    out: Annotated[Path, typer.Argument(help="folder to write to; made if missing")],
+    out: Annotated[Path, typer.Option(help="folder to write to; made if missing, else empty")],
     as_json: AsJson = False,
 ) -> None:
     """Write the detector to a folder: weights, an ONNX graph, and a script that scores with it without PyTorch."""
@@ -308,9 +313,11 @@ def export(
     from ganetics.execution.process import prepare
 
     prepare()
-    files = export_run(run, out)
-    if "model.onnx" not in files:
-        warn(f"the detector is not one network: no ONNX graph, ganetics.anomaly.detectors.load({str(out)!r}) reads it")
+    files, missing = export_run(run, out)
+    if missing is not None:
+        warn(
+            f"{missing}; written without it: {', '.join(files)}; ganetics.anomaly.detectors.load({str(out)!r}) reads it"
+        )
     if as_json:
         print_json({"run": str(run), "out": str(out), "files": files})
     else:
@@ -325,7 +332,7 @@ def _only_resume(own: Mapping[str, object]) -> None:
             raise InputError(f"{name}: a run is gone on with as it was begun, leave it out, or give --normal, too")
 
 
-def _show_fit(run: Path, config: DetectConfig, result: FitResult, page: Path) -> None:
+def _show_fit(run: Path, config: DetectConfig, result: FitResult, page: Path | None) -> None:
     if result.failure is not None:
         console.print(f"{config.name}: {result.failure.kind}: {result.failure.message}", markup=False)
         return
@@ -336,7 +343,8 @@ def _show_fit(run: Path, config: DetectConfig, result: FitResult, page: Path) ->
         markup=False,
         soft_wrap=True,
     )
-    console.print(f"report: {page}", markup=False, soft_wrap=True)
+    if page is not None:
+        console.print(f"report: {page}", markup=False, soft_wrap=True)
     maps = " --maps maps" if result.localises else ""
     console.print(f"next: ganetics detect score {run} FOLDER --out scores.csv{maps}", markup=False, soft_wrap=True)
 

@@ -8,8 +8,8 @@ from typing import Any
 from ganetics import _check
 from ganetics._check import InputError
 from ganetics.anomaly.settings import Settings, named
-from ganetics.cli.losses_given import loss_text, penalties_given
-from ganetics.records import from_values
+from ganetics.cli.losses_given import loss_and_penalties, penalties_given
+from ganetics.records import Penalty, from_values
 
 
 def given_settings(
@@ -30,14 +30,17 @@ def given_settings(
 
     >>> given_settings("fanogan", penalties=["none"], others=["kappa=0.5"]).kappa
     0.5
+    >>> given_settings("fanogan", loss="hinge+r1:0.5").penalties
+    (Penalty(kind='r1', weight=0.5, every=1),)
     >>> given_settings("colour", steps=5)
     Traceback (most recent call last):
     ganetics._check.InputError: --steps: the detector colour has no such setting
     """
     settings = named(detector)
+    text, behind = (None, ()) if loss is None else loss_and_penalties(loss)
     given: dict[str, tuple[str, Any]] = {
-        "loss": ("--loss", None if loss is None else loss_text(loss)),
-        "penalties": ("--penalty", None if not penalties else _penalties(penalties)),
+        "loss": ("--loss", text),
+        "penalties": ("--penalty", _penalties(penalties or (), behind) if penalties or behind else None),
         "adversarial": ("--adversarial", adversarial),
         "score": ("--score", None if score is None else _score(score)),
         "steps": ("--steps", steps),
@@ -63,10 +66,12 @@ def given_settings(
     return from_values(type(settings), {**settings.model_dump(), **changes}, where=f"detector {detector}")
 
 
-def _penalties(texts: Sequence[str]) -> list[dict[str, Any]]:
+def _penalties(texts: Sequence[str], behind: Sequence[Penalty]) -> list[dict[str, Any]]:
+    """Return what options say, and what stands behind the loss."""
     if "none" in texts and len(texts) > 1:
         raise InputError(f"--penalty: none must stand alone, got {', '.join(texts)}")
-    return [] if list(texts) == ["none"] else [one.model_dump() for one in penalties_given(texts)]
+    given = () if list(texts) == ["none"] else penalties_given(texts)
+    return [one.model_dump() for one in (*given, *behind)]
 
 
 def _score(text: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,27 @@ def penalised(text: str, *, what: str) -> tuple[str, tuple[Penalty, ...]]:
             f"{what}: {text!r}: penalty {kind!r} needs a weight, such as {name}+{kind}:{WEIGHTS[kind]}, got none"
         )
     return loss, tuple(penalties)
+
+
+def loss_and_penalties(
+    given: str, *, what: str = "loss", known: Mapping[str, str] | None = None
+) -> tuple[str, tuple[Penalty, ...]]:
+    """Return the text of a loss that was named, written or lies in a file, and the penalties behind it and in there.
+
+    Args:
+        given: as :func:`loss_text` has it, with what :func:`penalised` takes behind it.
+        what: what asks for it, for messages.
+        known: further names → losses.
+
+    Raises:
+        InputError: no such file or row, or as :func:`penalised`.
+
+    >>> loss_and_penalties("hinge+r1:0.5", what="loss")
+    ('hinge', (Penalty(kind='r1', weight=0.5, every=1),))
+    """
+    named, penalties = penalised(given, what=what)
+    text, further = penalised((known or {}).get(named) or loss_text(named), what=what)  # a file may have some, too
+    return text, (*penalties, *further)
 
 
 def penalties_given(texts: Sequence[str]) -> tuple[Penalty, ...]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from ganetics.cli.console import warn
 
+Page = TypeVar("Page")
 REFRESH_SECONDS = 30.0
 """At least, between two writings."""
 SHARE = 0.02
 """Of the time, at most: what is written last takes seconds where there are many bootstraps."""
 
 
-def page_at_end(write: Callable[[], object], *, again: str) -> None:
-    """Call ``write`` for the page of a run that has ended; a fault of the page does not hide that it has.
+def page_at_end(write: Callable[[], Page], *, again: str) -> Page | None:
+    """Call ``write`` for the page of a run that has ended, and return what it does.
+
+    A fault of the page does not hide that the run has ended: then None is returned.
 
     Args:
         write: writes the page.
@@ -24,7 +28,7 @@ def page_at_end(write: Callable[[], object], *, again: str) -> None:
         OSError: the disk is full or the folder not writable.
     """
     try:
-        write()
+        return write()
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - a fault of the page alone
@@ -32,6 +36,7 @@ def page_at_end(write: Callable[[], object], *, again: str) -> None:
             f"page: not written, but the run has ended and all of it is kept: {type(error).__name__}: {error}; "
             f"{again} writes it"
         )
+        return None
 
 
 def now_and_then(write: Callable[[], object]) -> Callable[[], None]:

@@ -64,8 +64,14 @@ def checked_device(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.split(":")[0] not in ("cpu", "cuda"):
         raise InputError(f"device must be cpu, cuda or auto, got {device!r}")
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        raise InputError(f"device must be cpu, without a number, got {device!r}")
     if not torch.cuda.is_available():
         raise InputError(f"device {device} needs a GPU that PyTorch can use; there is none here")
+    count = torch.cuda.device_count()
+    if number and not (number.isdecimal() and int(number) < count):
+        raise InputError(f"device must be cuda:0 to cuda:{count - 1} here, got {device!r}")
     return device
 
 

@@ -247,10 +247,8 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
         # beside the configuration, not in it: its last digits may differ on another machine
         facts = {"floor": reference.floor, "floor_n": reference.floor_count}
         write_json(run / "reference.json", facts, indent=None)
-        if changes := folder.note_environment(environment(place.device)):
-            warn(
-                f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
-            )
+        if warning := folder.note_environment(environment(place.device)):
+            warn(warning)
         if executor.workers > 1 and AHEAD * executor.workers > config.lag:
             warn(
                 f"workers wait for one another with a lag below {AHEAD} for each, got {executor.workers} and "

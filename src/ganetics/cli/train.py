@@ -12,7 +12,7 @@ from ganetics._check import InputError
 from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
 from ganetics.cli.images import warn_of_data
-from ganetics.cli.losses_given import loss_text, penalised
+from ganetics.cli.losses_given import loss_and_penalties
 from ganetics.cli.model_card import write_model_card
 from ganetics.cli.options import AcceptAudit, AsJson, DataDir, Dataset, Device, Groups, Precision, RecipeName
 from ganetics.cli.pages import page_at_end
@@ -162,6 +162,7 @@ def train(
             devices=devices,
             tensorboard=tensorboard,
             on_progress=report,
+            on_warning=warn,
         )
     if ended is not None and ended == _metrics(run) and result.outcome.failure is None:
         warn(f"{run}: had ended already, nothing was trained; more --steps go on with it")
@@ -184,10 +185,7 @@ def _loss(given: str, recipe: Recipe) -> tuple[str, tuple[Penalty, ...]]:
     """Return the loss that a command line says, and all penalties: the recipe's, and those behind the loss."""
     from ganetics.models import BASELINES
 
-    named, penalties = penalised(given, what="loss")
-    text = BASELINES[recipe.model] if named == "baseline" else loss_text(named)
-    text, further = penalised(text, what="loss")  # a file may have some, too
-    penalties += further
+    text, penalties = loss_and_penalties(given, known={"baseline": BASELINES[recipe.model]})
     # a run that is gone on with has them already
     return text, (*recipe.penalties, *(penalty for penalty in penalties if penalty not in recipe.penalties))
 

@@ -89,15 +89,18 @@ class RunFolder:
         )
         self.archive.append(*(line for line, _ in done))
 
-    def note_environment(self, environment: Mapping[str, str]) -> list[str]:
-        """Write ``environment.json`` where there is none; return the names of the entries that differ from it."""
+    def note_environment(self, environment: Mapping[str, str]) -> str | None:
+        """Write ``environment.json`` where there is none; return a warning if what is there differs from it."""
         path = self.path / "environment.json"
         try:
             stored = dict(json.loads(path.read_text(encoding="utf-8")))
         except (FileNotFoundError, TypeError, ValueError):
             write_json(path, dict(environment), indent=2)
-            return []
-        return sorted(name for name, value in environment.items() if stored.get(name) != value)
+            return None
+        changes = sorted(name for name, value in environment.items() if stored.get(name) != value)
+        if not changes:
+            return None
+        return f"{', '.join(changes)} not as where this run began: equality with an uninterrupted run is not promised"
 
     def close(self) -> None:
         """Give the folder free."""

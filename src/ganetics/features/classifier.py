@@ -109,7 +109,7 @@ class ClassifierExtractor:
             name=name, version=VERSION, weights_sha256=digest, resize="none", dimension=DIMENSION
         )
         self._network = network.eval().requires_grad_(False).to(device)
-        self._device = device
+        self.device = device
 
     def __call__(self, images: Tensor, *, on_progress: Progress | None = None) -> npt.NDArray[np.float32]:
         """Return float32 features ``[n, 64]`` of uint8 images ``[n, c, h, w]``.
@@ -127,7 +127,7 @@ class ClassifierExtractor:
             images,
             dimension=DIMENSION,
             batch_size=BATCH_SIZE,
-            device=self._device,
+            device=self.device,
             on_progress=on_progress,
         )
 

@@ -52,7 +52,7 @@ class EfficientNetExtractor:
         path = locate() if weights is None else weights
         content = _files.read_known(path, "weights of efficientnet-lite0", sha256=WEIGHTS_SHA256)
         self._network = _build(content).to(device)
-        self._device = device
+        self.device = device
         self.identity = ExtractorIdentity(
             name="efficientnet-lite0",
             version="1",
@@ -72,7 +72,7 @@ class EfficientNetExtractor:
             images,
             dimension=DIMENSION,
             batch_size=BATCH_SIZE,
-            device=self._device,
+            device=self.device,
             on_progress=on_progress,
         )
 
@@ -89,7 +89,7 @@ class EfficientNetExtractor:
         found: list[list[Tensor]] = [[] for _ in MAPS]
         for part in torch.split(to_8_bits(images), BATCH_SIZE):
             net = self._network
-            x = net._swish(net._bn0(net._conv_stem(self._scaled(part.to(self._device)))))  # type: ignore[operator]
+            x = net._swish(net._bn0(net._conv_stem(self._scaled(part.to(self.device)))))  # type: ignore[operator]
             for number, block in enumerate(net._blocks[: MAPS[-1] + 1]):  # type: ignore[index]
                 x = block(x)
                 if number in MAPS:

@@ -24,6 +24,8 @@ class Extractor(Protocol):
 
     identity: ExtractorIdentity
     """Name, version, hash of the weights, resize filter: figures of different ones are never compared."""
+    device: str
+    """Where it computes."""
 
     def __call__(self, images: Tensor, *, on_progress: Progress | None = None) -> npt.NDArray[np.float32]:
         """Return float32 ``[n, d]`` for uint8 images ``[n, c, h, w]``; batches inside, no gradients.

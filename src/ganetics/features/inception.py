@@ -69,7 +69,8 @@ class InceptionExtractor:
             warnings.filterwarnings("ignore", message=".*torch.jit.load.*", category=DeprecationWarning)
             network = torch.jit.load(io.BytesIO(content), map_location=device)  # type: ignore[no-untyped-call]
         self._network = network.eval()
-        self._device = device
+        self.device = device
+        self._made_of = weights, device, scaling
         name, self._scaled = SCALINGS[scaling]
         self.identity = ExtractorIdentity(
             name=name,
@@ -78,6 +79,10 @@ class InceptionExtractor:
             resize=f"bilinear (TensorFlow 1.x grid, not antialiased) to {SIDE}x{SIDE}",
             dimension=DIMENSION,
         )
+
+    def __reduce__(self) -> tuple[Callable[..., InceptionExtractor], tuple[Path | None, str, Scaling]]:
+        """TorchScript does not pickle: whoever gets a copy, a worker, reads the file itself."""
+        return _again, self._made_of
 
     def __call__(self, images: Tensor, *, on_progress: Progress | None = None) -> npt.NDArray[np.float32]:
         """Return float32 features ``[n, 2048]`` of uint8 images ``[n, c, h, w]``, c 1 or 3.
@@ -90,7 +95,7 @@ class InceptionExtractor:
             images,
             dimension=DIMENSION,
             batch_size=BATCH_SIZE,
-            device=self._device,
+            device=self.device,
             on_progress=on_progress,
         )
 
@@ -98,6 +103,10 @@ class InceptionExtractor:
         scaled = self._scaled(resize_bilinear(images.float(), SIDE))
         features: Tensor = self._network(scaled.expand(-1, 3, -1, -1).contiguous())
         return features
+
+
+def _again(weights: Path | None, device: str, scaling: Scaling) -> InceptionExtractor:
+    return InceptionExtractor(weights=weights, device=device, scaling=scaling)
 
 
 def locate() -> Path:

@@ -17,6 +17,7 @@ from ganetics._files import write_atomically
 from ganetics._random import numpy_generator
 from ganetics.data import ImageSet
 from ganetics.data.cache import cache_folder, private
+from ganetics.execution.process import environment
 from ganetics.features._batches import Progress
 from ganetics.features._files import to_safetensors
 from ganetics.features.extractor import Extractor
@@ -59,8 +60,8 @@ def reference(images: ImageSet, extractor: Extractor, *, count: int, on_progress
     """Return the features, Gaussian and floor of ``count`` images, or of all if there are fewer.
 
     The images are the first of a permutation that depends on their number alone. Features and floor are kept
-    in ``cache_folder()/features`` under the identities of data and extractor and the count; a damaged file is
-    made again.
+    in ``cache_folder()/features`` under the identities of data and extractor, the count and what machine and
+    versions they were made with; a damaged file is made again.
 
     Args:
         images: real images; at least four.
@@ -81,6 +82,8 @@ def reference(images: ImageSet, extractor: Extractor, *, count: int, on_progress
         "data": images.identity.model_dump(mode="json"),
         "extractor": extractor.identity.model_dump(mode="json"),
         "count": used,
+        # on another machine the same network gives other last digits, and a run promises bytes
+        "machine": {**environment(extractor.device), "threads": torch.get_num_threads()},
     }
     name = hashlib.sha256(to_json(key).encode()).hexdigest()[:32]
     path = cache_folder() / "features" / f"{name}.safetensors"

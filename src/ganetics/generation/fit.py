@@ -8,7 +8,7 @@ are then sampled from. ``timings.jsonl`` and ``environment.json`` say where and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -104,6 +104,7 @@ def fit(
     devices: int = 1,
     tensorboard: bool = False,
     on_progress: Progress | None = None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> FitResult:
     """Train to the end of the recipe, saving on the way, and score.
 
@@ -124,6 +125,7 @@ def fit(
         devices: more than 1: as many processes with a device each share each batch (:mod:`ganetics.training.ranks`).
         tensorboard: write events to ``run/tensorboard``.
         on_progress: called with step, steps in all, and a note; of several devices by another process: it must pickle.
+        on_warning: called with a line, where the machine is not the one that the run began on.
 
     Raises:
         InputError: the folder holds a run and ``resume`` is false; it holds another configuration (names the
@@ -145,7 +147,8 @@ def fit(
             write_about(run, about)
         if finished.exists():
             return read_record(FitResult, finished)
-        folder.note_environment(environment())
+        if (warning := folder.note_environment(environment(device))) and on_warning is not None:
+            on_warning(warning)
         job = (run, config, data, tensorboard, on_progress)
         if devices == 1:
             result = _fit(Ranks(), torch.device(device), *job)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import PurePath
 from typing import Any
 
 from ganetics.report.charts import number
@@ -189,7 +190,7 @@ def configuration(run: SearchRun) -> list[tuple[str, Rows]]:
     search = config.model_dump(mode="json", exclude=NOT_SEARCH)
     real = floor(run)
     data = [
-        ("dataset", config.dataset),
+        ("dataset", PurePath(config.dataset).name),
         ("trained on", identity(config.data)),
         ("compared with", identity(config.reference)),
         ("extractor", extractor(config.extractor)),
@@ -205,9 +206,12 @@ def configuration(run: SearchRun) -> list[tuple[str, Rows]]:
 
 
 def command(run: SearchRun) -> str:
-    """Return the command that makes this search again; one that ended by the clock by the number of its trials."""
+    """Return the command that makes this search again; one that ended by the clock by the number of its trials.
+
+    Of images of one's own the last part of their path is named alone: a page is there to be published.
+    """
     config, recipe = run.config, run.config.recipe
-    words = ["ganetics", "search", "RUN", "--dataset", config.dataset]
+    words = ["ganetics", "search", "RUN", "--dataset", PurePath(config.dataset).name]
     if config.groups is not None:
         words += ["--groups", config.groups]
     if config.accept_audit:

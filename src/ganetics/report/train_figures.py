@@ -26,6 +26,8 @@ AUGMENT: Mapping[str, tuple[str, str]] = {
     "augment_p": ("thick found", "probability of each augmentation"),
     "rank_signal": ("thick rival", "signal that it follows"),
 }
+LEAST_KID = 1e-6
+"""Of a logarithmic axis."""
 Names = Mapping[str, tuple[str, str]]
 
 
@@ -71,13 +73,15 @@ def _axis(lines: Sequence[Mapping[str, float]], names: Names, label: str) -> Axi
 
 def _held_out(run: TrainRun, x: Axis) -> list[Markup]:
     """Return the plot of the kernel distance on held-out images, with a ring at the best; none without evaluations."""
-    points = [(one.step, max(one.metrics["kid"], 1e-6)) for one in run.held_out if one.metrics is not None]
+    points = [(one.step, one.metrics["kid"]) for one in run.held_out if one.metrics is not None]
     if not points:
         return []
-    y = log_axis([value for _, value in points], "KID on held-out images (lower is better; log scale)", most=5)
+    # the estimate is without bias and may be below 0, a logarithm not
+    height = {step: max(value, LEAST_KID) for step, value in points}
+    y = log_axis([*height.values()], "KID on held-out images (lower is better; log scale)", most=5)
     chart = Chart(x, y, HEIGHT)
     best = min(points, key=lambda point: point[1])
-    marks = [chart.curve([step for step, _ in points], [value for _, value in points], "thick found")]
-    marks += [chart.dot(step, value, "found", f"step {step:,}: KID {number(value)}") for step, value in points]
-    marks.append(chart.dot(*best, "ring", f"best: step {best[0]:,}", radius=8.0))
+    marks = [chart.curve([*height], [*height.values()], "thick found")]
+    marks += [chart.dot(step, height[step], "found", f"step {step:,}: KID {number(value)}") for step, value in points]
+    marks.append(chart.dot(best[0], height[best[0]], "ring", f"best: step {best[0]:,}", radius=8.0))
     return [chart.draw(marks, f"KID over {len(points)} evaluations, the best {number(best[1])} at step {best[0]:,}")]

@@ -29,7 +29,7 @@ from ganetics.search.lines import LINES
 from ganetics.search.pairs import trained_as
 from ganetics.search.rungs import Candidate, Trial
 from ganetics.search.toy import run_gated_job
-from ganetics.trial import TIMEOUT, TrialData, TrialJob, TrialReply, data_digest, run_job, settled
+from ganetics.trial import TrialData, TrialJob, TrialReply, data_digest, run_job, settled, time_limit
 
 TIDY_EVERY = 50
 """Trials between two looks for states that nobody will go on from."""
@@ -212,12 +212,13 @@ class _Driver:
                 self.data_dir,
                 final.seed,
                 preview=PREVIEW if final.preview else 0,
+                groups=self.config.groups,
                 shared=self.shared,
                 device=self.device,
             )
             for final in rest
         )
-        completed = self.executor.map_in_order(self.job, jobs, seconds=TIMEOUT * recipe.seconds)
+        completed = self.executor.map_in_order(self.job, jobs, seconds=time_limit(recipe))
         for final, reply in zip(rest, completed, strict=True):
             outcome, preview = self._outcome(reply, final.seed, recipe.at_rate(final.rate))
             self._save_preview(final, preview)
@@ -258,6 +259,7 @@ class _Driver:
             until=trial.steps,
             samples=self.config.rungs[trial.rung].samples,
             state=str(self.states / f"{trial.candidate.number}" / f"{trial.run[1]}") if goes_on else None,
+            groups=self.config.groups,
             shared=self.shared,
             device=self.device,
         )
@@ -266,7 +268,7 @@ class _Driver:
         job = self._trial_job(trial)
         gated = self.config.toy_gate and trial.born and trial.candidate.origin == "random" and self.job is run_job
         function = run_gated_job if gated else self.job
-        return self.executor.submit(function, job, seconds=TIMEOUT * job.recipe.seconds)
+        return self.executor.submit(function, job, seconds=time_limit(job.recipe))
 
     def _take(self, waiting: deque[tuple[Trial, Future[Completed]]]) -> None:
         """Commit the oldest trial when it is done, and with it, for one wait for the disk, those next that are, too."""

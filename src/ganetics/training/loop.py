@@ -72,7 +72,7 @@ def train(
             number = state.step * recipe.discriminator_steps + turn
             real = state.ranks.part(batches.at(number)).contiguous(memory_format=memory_format)
             told = None if classes is None else state.ranks.part(classes[batches.indices(number)])
-            d_loss, real_logits, fake_logits = discriminator_step(state, loss, real, told)
+            d_loss, real_logits, fake_logits = discriminator_step(state, loss, real, told, turn=turn)
         g_loss = generator_step(state, loss, real, told)
         state.step += 1
         if state.step % RECORD_EVERY == 0:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ganetics.losses.contract import GANLoss
-from ganetics.losses.penalties import clip_weights_, gradient_penalty, r1, r2
-from ganetics.records import Penalty
 from ganetics.training.augment import DRAWS, adjusted, augmented, rank_signal
+from ganetics.training.penalties import due, project_, with_penalties
 from ganetics.training.state import TrainingState
 
 
@@ -25,13 +24,14 @@ def latents(state: TrainingState, count: int) -> Tensor:
 
 
 def discriminator_step(
-    state: TrainingState, loss: GANLoss, real: Tensor, labels: Tensor | None = None
+    state: TrainingState, loss: GANLoss, real: Tensor, labels: Tensor | None = None, *, turn: int = 0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Update the discriminator on a real batch ``[n, c, h, w]`` and as many generated images, in place.
 
     Real and generated images pass separately, so that batch normalisation sees one kind at a time. With classes the
     generated ones are of the real ones' ``labels``, ``[n]``. Penalties are taken at the images that the discriminator
-    has seen, augmented if they were. Of several ranks each is given its slice of the batch.
+    has seen, augmented if they were. Of several ranks each is given its slice of the batch. ``turn`` counts the updates
+    since the generator's last.
 
     Returns:
         The loss without penalties (a scalar), and the logits ``[n]`` of the real and of the generated images.
@@ -43,17 +43,14 @@ def discriminator_step(
         real, fake = _augmented(state, real), _augmented(state, fake)
         real_logits, fake_logits = discriminator(real), discriminator(fake)
     value = loss.discriminator(real_logits=real_logits, fake_logits=fake_logits)
-    total = value
-    due = [penalty for penalty in state.recipe.penalties if state.step % penalty.every == 0]
-    for penalty in due:
-        total = total + _penalty(penalty, state, discriminator, real, fake)
+    penalties = due(state.recipe.penalties, state.step * state.recipe.discriminator_steps + turn)
+    random = state.random["penalty"]
+    total = with_penalties(value, penalties, discriminator, real=real, fake=fake, generator=random)
     state.discriminator_optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     state.ranks.average_gradients_(state.gan.discriminator.parameters())
     state.discriminator_optimizer.step()
-    for penalty in due:
-        if penalty.kind == "clip":
-            clip_weights_(state.gan.discriminator, penalty.weight)
+    project_(state.gan.discriminator, penalties)
     if state.augment_p is not None:
         signal = state.ranks.mean(rank_signal(real_logits.detach(), fake_logits.detach()))
         state.augment_p = adjusted(state.augment_p, signal, images=len(real) * state.ranks.count)
@@ -111,22 +108,6 @@ def _augmented(state: TrainingState, images: Tensor) -> Tensor:
         return images
     draws = torch.rand(len(images) * state.ranks.count, DRAWS, generator=state.random["augment"])
     return augmented(images, state.ranks.part(draws).to(images.device), state.augment_p)
-
-
-def _penalty(
-    penalty: Penalty, state: TrainingState, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
-) -> Tensor | float:
-    weight = penalty.weight * penalty.every
-    match penalty.kind:
-        case "r1":
-            return weight * r1(discriminator, real=real)
-        case "r2":
-            return weight * r2(discriminator, fake=fake.float())
-        case "gradient":
-            random = state.random["penalty"]
-            return weight * gradient_penalty(discriminator, real=real, fake=fake.float(), generator=random)
-        case "clip":
-            return 0.0
 
 
 @torch.no_grad()
