@@ -89,7 +89,7 @@ def test_figures_of_the_search_are_those_of_the_results() -> None:
     fame = json.loads((ROOT / "results/search-mnist-tied/hall_of_fame.json").read_text())
     by_name = {entry["name"] or f"candidate {entry['candidate']}": entry["finals"] for entry in fame}
     rows = table("rate ×0.3")
-    assert len(rows) == 6
+    assert len(rows) == 7
     for name, *cells in rows:
         runs = by_name[re.sub(r"^evolved, (candidate \d+): .*", r"\1", name)]
         means = [geometric_mean([run["fid"] for run in runs if run["rate"] == rate]) for rate in (0.3, 1.0, 3.0)]
