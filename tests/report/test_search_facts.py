@@ -13,6 +13,7 @@ import pytest
 
 from ganetics.cli import main
 from ganetics.cli import search as command_line
+from ganetics.data import resolved
 from ganetics.execution import InProcessExecutor, RunFolder
 from ganetics.report.search_facts import beyond_command, climbing, command, levels, standing, totals
 from ganetics.report.search_run import SearchRun, read_search
@@ -149,14 +150,17 @@ LADDER = ladder(CONFIG.recipe)
     ],
 )
 def test_the_command_comes_to_the_same_configuration(
-    read: SearchRun, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], absent: set[str]
+    read: SearchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], absent: set[str]
 ) -> None:
-    config = SearchConfig(**{**CONFIG.model_dump(), "dataset": "/some where/it's", **changes})
+    config = SearchConfig(**{**CONFIG.model_dump(), "dataset": str(tmp_path / "it's here"), **changes})
     text = command(replace(read, config=config, trials=read.trials[:70]))
+    assert str(tmp_path) not in text  # the page is there to be published
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it's here").mkdir()
     assert not any(option in text for option in absent)
 
     def prepared(dataset: str, _: Path | None, recipe: Any, settings: Mapping[str, Any], **_further: Any) -> None:
-        raise Captured({"dataset": dataset, "recipe": recipe, **settings})
+        raise Captured({"dataset": resolved(dataset), "recipe": recipe, **settings})
 
     monkeypatch.setattr(command_line, "checked", lambda *_, **__: None)  # there are no such images to audit
     monkeypatch.setattr(command_line, "prepared", prepared)
