@@ -55,7 +55,7 @@ $(KERAS_BACKENDS:%=test-keras-%): test-keras-%: .venv-keras-%/.ready
 
 $(KERAS_BACKENDS:%=.venv-keras-%/.ready): .venv-keras-%/.ready: constraints-keras.txt pyproject.toml
 	$(PYTHON) -m venv .venv-keras-$*
-	.venv-keras-$*/bin/python -m pip install --quiet -c constraints-keras.txt keras pytest $(KERAS_PACKAGES_$*)
+	.venv-keras-$*/bin/python -m pip install --quiet -c constraints-keras.txt keras pytest hypothesis $(KERAS_PACKAGES_$*)
 	.venv-keras-$*/bin/python -m pip install --quiet --no-deps -e .
 	touch $@
 

@@ -19,6 +19,8 @@ from hypothesis import settings
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras's own default is TensorFlow, installed or not
+
 # Ray reads its token once a process; without one of the tests' own it would write one into the home folder
 os.environ.setdefault("RAY_AUTH_TOKEN", uuid4().hex)
 

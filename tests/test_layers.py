@@ -26,6 +26,17 @@ LEVEL_OF = {part.rstrip("/").removesuffix(".py"): level for level, parts in enum
 GROUND = 0
 """The level whose files may import each other; on all others only what lies in one folder may."""
 
+OPTIONAL: Mapping[str, set[str]] = {
+    "keras": {"ganetics.keras"},
+    "lightning_fabric": {"ganetics.training.ranks"},
+    "onnx": {"ganetics.models.graph"},
+    "onnxruntime": {"ganetics.anomaly.onnx_script", "ganetics.generation.onnx_script", "ganetics.models.graph"},
+    "onnxscript": {"ganetics.models.graph"},
+    "pydicom": {"ganetics.data.dicom"},
+    "ray": {"ganetics.execution.ray"},
+}
+"""What is not installed with the package → where it is imported; the scripts that exports come with stand alone."""
+
 Imports = Mapping[str, Mapping[str, int]]
 """Module → the package's modules that it imports → the line."""
 
@@ -157,3 +168,12 @@ def test_a_circle_is_found() -> None:
 def test_a_relative_import_is_refused() -> None:
     with pytest.raises(AssertionError, match="line 1"):
         imports_of({"ganetics.data": "from .cache import cached"})
+
+
+def test_what_is_optional_is_imported_in_one_place() -> None:
+    found: dict[str, set[str]] = {name: set() for name in OPTIONAL}
+    for module, source in sources().items():
+        for name, _ in imported_names(ast.parse(source)):
+            if (package := name.partition(".")[0]) in OPTIONAL:
+                found[package].add(module)
+    assert found == OPTIONAL

@@ -54,6 +54,17 @@ def test_a_finished_search_gone_on_with_takes_its_settings_from_the_run_and_stay
     assert {name: search_run.files()[name] for name in WHOLE} == {name: before[name] for name in WHOLE}
 
 
+def test_a_run_gone_on_with_elsewhere_says_so(search_run: Any, command: Any, tmp_path: Path) -> None:
+    run = shutil.copytree(search_run.path, tmp_path / "run")
+    there = json.loads((run / "environment.json").read_text())
+    assert there.keys() >= {"cpu", "cpu_capability", "numpy", "platform", "python", "torch"}
+    (run / "environment.json").write_text(json.dumps({**there, "cpu": "another"}))
+    told = command("search", run, "--resume", "--workers", 1).err
+    assert "cpu not as where this run began: equality with an uninterrupted run is not promised" in " ".join(
+        told.split()
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

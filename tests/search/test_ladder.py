@@ -68,3 +68,11 @@ def test_every_recipe_of_any_length_has_rungs_to_climb(name: str, steps: int | N
     assert rungs[-1] == Rung(steps=recipe.steps, seeds=3, rates=RATES)
     assert all(rung.samples is None for rung in rungs if rung.steps == recipe.steps and len(rung.rates) > 1)
     assert parse_rungs(rungs_text(rungs)) == rungs
+
+
+def test_the_default_is_what_the_readme_says() -> None:
+    recipe = RECIPES["mnist"]
+    found = [(rung.steps, rung.seeds, rung.rates) for rung in ladder(recipe)]
+    eighth, half, whole = recipe.steps // 8, recipe.steps // 2, recipe.steps
+    assert found == [(eighth, 1, (1.0,)), (half, 1, (1.0,)), (whole, 2, (1.0,)), (whole, 3, (0.3, 1.0, 3.0))]
+    assert SearchConfig.model_fields["promote"].default == 1 / 4
