@@ -481,12 +481,32 @@ def jacobian(loss: GANLoss, bias: float, gamma: float) -> np.ndarray:
 def test_eigenvalues_are_those_of_the_game(loss: GANLoss) -> None:
     found = theory_card(loss, batch=BATCH).dirac
     assert found is not None
+    if loss.name == "evolved-pairing":  # its generator's term has a kink there
+        assert (found.plain, found.r1) == (None, None)
+        return
     for gamma, stability in ((0.0, found.plain), (1.0, found.r1)):
+        assert stability is not None
         game = np.linalg.eigvals(jacobian(loss, found.bias, gamma))
         ours = [complex(*value) for value in stability.eigenvalues] + [complex(found.bias_eigenvalue or 0.0)]
         assert np.allclose(np.sort_complex(game.round(5)), np.sort_complex(np.round(ours, 5)), atol=1e-4)
     if loss.name in CLASSIC:
+        assert found.plain is not None
+        assert found.r1 is not None
         assert (found.plain.kind, found.r1.kind) == ("neutral", "stable")
+
+
+def test_a_kink_at_the_equilibrium_is_no_lack_of_gradient() -> None:
+    card = theory_card(CATALOGUE["evolved-pairing"].make())
+    term = card.generator  # |d| − d·|d|
+    assert term.kink == (pytest.approx(-1, abs=1e-5), pytest.approx(1, abs=1e-5))
+    assert (term.equilibrium_slope, term.scale, term.peak) == (None, pytest.approx(2, rel=1e-5), pytest.approx(9, rel=1e-5))
+    assert [step.ratio for step in term.steps] == pytest.approx([17, 9, 7, 15], rel=1e-4)
+    assert "Between the logits 0 and 0.5 the generator is pushed down again." in card.verdict
+    assert "At the equilibrium the generator's term has a kink: its slope is −1 below and 1 above." in card.verdict
+    assert not any("no gradient" in sentence or "no force" in sentence for sentence in card.verdict)
+    assert [lack.fact for lack in card.undefined] == ["optimum", "divergence", "dirac"]
+    smooth = [theory_card(CATALOGUE[name].make()) for name in CLASSIC]
+    assert all(part.kink is None for one in smooth for part in (one.real, one.fake, one.generator))
 
 
 def test_bce_circles_with_the_slope_of_the_paper() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ganetics._check import InputError
 from ganetics.catalogue import CATALOGUE, expression_of
+from ganetics.expressions.text import parse
 from ganetics.losses.theory import TheoryCard, theory_card
 from ganetics.report.card import LossCard, optimum, render_cards, size
 from ganetics.report.card_facts import MISSING, complex_figure, figure, groups
@@ -220,3 +221,16 @@ def test_a_card_without_any_curve_still_has_a_page() -> None:
         }
     card = TheoryCard.model_validate(flat)
     assert "hinge" in render_cards([LossCard("hinge", card)], "")
+
+
+def test_the_equilibrium_of_hinge_is_a_stretch_and_that_of_pairs_free() -> None:
+    rows = {name: dict(groups(CARDS[name])[0][1])["equilibrium logit"] for name in ("hinge", "wasserstein", "ganetic")}
+    assert rows == {"hinge": "any from −1 to 1", "wasserstein": "0, or any other", "ganetic": "0.401"}
+
+
+def test_a_loss_of_pairs_has_its_formula() -> None:
+    pairs = parse("real: softplus(-x); fake: x; generator: softplus(-x)")
+    page = render_cards([LossCard("pairs", CARDS["hinge"], pairs=pairs)], "")
+    assert "Of each pair of a real and a generated image" in page
+    assert "real: softplus(-x); fake: x; generator: softplus(-x)" in page
+    assert "depends on the whole batch" not in page

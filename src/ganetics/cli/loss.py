@@ -133,13 +133,14 @@ def card(
 def _carded(given: str, index: int) -> LossCard:
     """Return a loss with its theory card; what has no name and is long is called by its place."""
     text = loss_text(given)
-    entry, expression, _ = _read(given)
+    entry, expression, pairs = _read(given)
     return LossCard(
         label=entry.name if entry else text if len(text) <= LONGEST_LABEL else f"loss {index + 1}",
         card=theory_card(loss_named_or_parsed(text)),
         title=entry.title if entry else "",
         reference=entry.reference if entry else "",
         expression=expression,
+        pairs=pairs,
     )
 
 

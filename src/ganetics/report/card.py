@@ -44,6 +44,8 @@ class LossCard:
         title: what people call it; empty if it has no name.
         reference: where it was published; empty if it was not.
         expression: the same loss as an expression, if there is one.
+        pairs: the expression whose real and generator's term it takes of differences of a pair's logits, if there is
+            one.
     """
 
     label: str
@@ -51,15 +53,20 @@ class LossCard:
     title: str = ""
     reference: str = ""
     expression: Expression | None = None
+    pairs: Expression | None = None
 
     @property
     def text(self) -> str:
-        """The expression's text form."""
-        return "" if self.expression is None else to_text(self.expression)
+        """The expression's text form; of pairs that of the terms."""
+        found = self.expression or self.pairs
+        return "" if found is None else to_text(found)
 
     @property
     def equations(self) -> list[Markup]:
-        """MathML of the loss and, if it is tied, of its terms for real and for generated images."""
+        """MathML of the loss and, if it is tied, of its terms for real and for generated images; of pairs of both."""
+        if self.pairs is not None:
+            real, _, generator = terms_of(self.pairs)
+            return [Markup(equation("x", real)), Markup(equation("x", generator))]
         if self.expression is None:
             return []
         real, fake, _ = terms_of(self.expression)
@@ -120,7 +127,7 @@ def size(cards: Sequence[TheoryCard], name: str) -> Markup:
     lines = []
     for card in cards:
         term: Term = getattr(card, name)
-        here = term.equilibrium_slope
+        here = term.equilibrium_slope if term.kink is None else max(term.kink, key=abs)
         sizes = np.abs(_array(term.slopes)) / abs(here) if here else np.full(len(card.logits), np.nan)
         with np.errstate(divide="ignore"):
             decades = np.log10(sizes)

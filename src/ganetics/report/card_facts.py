@@ -31,6 +31,11 @@ def groups(card: TheoryCard) -> list[tuple[str, Rows]]:
 def _equilibrium(card: TheoryCard) -> str:
     if card.equilibrium is None:
         return MISSING
+    best = card.optimum
+    if best is not None and best.equilibrium_low is not None and best.equilibrium_high is not None:
+        if best.equilibrium_low == best.equilibrium_high:
+            return figure(card.equilibrium)
+        return _range(best.equilibrium_low, best.equilibrium_high, "any from {} to {}")
     free = ", or any other" if card.dirac is not None and card.dirac.bias_is_free else ""
     return figure(card.equilibrium) + free
 
@@ -145,9 +150,9 @@ def _force(distance: float) -> Say:
 
 def _stability(field: str) -> Say:
     def say(card: TheoryCard) -> str:
-        if card.dirac is None:
+        found: Stability | None = None if card.dirac is None else getattr(card.dirac, field)
+        if found is None:
             return MISSING
-        found: Stability = getattr(card.dirac, field)
         return f"{found.kind}: {' and '.join(complex_figure(*value) for value in found.eigenvalues)}"
 
     return say

@@ -33,6 +33,7 @@ UNBOUNDED = (
     "at some density ratios between e⁻⁵ and e⁵ no logit that is looked at is optimal, and the loss has no limit beyond"
 )
 NO_REST = "with equal logits for real and generated samples no finite logit is best"
+KINK = "it follows from slopes at the equilibrium, and a term has a kink there"
 NO_EQUILIBRIUM = "it is judged at the equilibrium, and there is none"
 
 
@@ -113,4 +114,6 @@ def _undefined(card: TheoryCard) -> tuple[Undefined, ...]:
         found.append(Undefined(fact="divergence", reason=UNBOUNDED))
     if card.equilibrium is None:
         found += [Undefined(fact="equilibrium", reason=NO_REST), Undefined(fact="dirac", reason=NO_EQUILIBRIUM)]
+    elif card.dirac is not None and card.dirac.plain is None:
+        found.append(Undefined(fact="dirac", reason=KINK))
     return tuple(found)

@@ -66,6 +66,10 @@ class Term(Record):
     highest: float | None
     """None: not bounded above."""
     equilibrium_slope: float | None
+    """None: there is no equilibrium, or the term has a kink there."""
+    kink: tuple[float, float] | None = None
+    """Slopes just below and just above the equilibrium, where they differ. Then the larger of their sizes is what
+    ``scale``, ``peak`` and ``steps`` mean by that at the equilibrium."""
     scale: float | None
     """|slope| at the equilibrium over that of binary cross-entropy at its own, which is ½."""
     peak: float | None
@@ -156,8 +160,9 @@ class Dirac(Record):
     """Other biases are as good: the loss does not tell them apart."""
     bias_eigenvalue: float | None
     """None: the objective has a kink there."""
-    plain: Stability
-    r1: Stability
+    plain: Stability | None
+    """None: the fake or the generator's term has a kink there, and no slope."""
+    r1: Stability | None
     """With R1, gamma = 1."""
 
 

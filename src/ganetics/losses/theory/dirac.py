@@ -27,6 +27,7 @@ import numpy as np
 
 from ganetics.losses.theory.card import Dirac, Stability
 from ganetics.losses.theory.curves import Curve, Curves
+from ganetics.losses.theory.terms import kink_at
 
 GAMMA = 1.0
 ZERO = 1e-7
@@ -42,7 +43,8 @@ def dirac(curves: Curves, diagonal: Curve, bias: float) -> Dirac:
         bias: the equilibrium's logit.
     """
     at = np.array([bias])
-    fake, generator = float(curves.fake(at)[1][0]), float(curves.generator(at)[1][0])
+    product = float(curves.fake(at)[1][0]) * float(curves.generator(at)[1][0])
+    broken = any(kink_at(curve, bias) is not None for curve in (curves.fake, curves.generator))
     curvature, nearer = (_curvature(diagonal, bias, step) for step in (DIFFERENCE, DIFFERENCE / 2))
     free = abs(curvature) < ZERO
     kink = abs(curvature - nearer) > 0.1 * abs(curvature)
@@ -50,8 +52,8 @@ def dirac(curves: Curves, diagonal: Curve, bias: float) -> Dirac:
         bias=bias,
         bias_is_free=free,
         bias_eigenvalue=0.0 if free else None if kink else -curvature,
-        plain=stability(fake * generator, 0.0),
-        r1=stability(fake * generator, GAMMA),
+        plain=None if broken else stability(product, 0.0),
+        r1=None if broken else stability(product, GAMMA),
     )
 
 

@@ -23,6 +23,8 @@ BCE_SLOPE = 0.5
 NEAR = 4.0
 NOTHING = 1e-9
 """A slope below this share of those around it is zero."""
+BESIDE, AROUND, JUMP = 1e-6, 0.1, 1e-3
+"""A kink is where slopes so near to each other differ by this share of those around; smooth ones do not."""
 DIGITS = 10
 """Decimals to which logits are found."""
 CLAMP = 60.0
@@ -53,6 +55,7 @@ def term(curve: Curve, window: tuple[float, float], equilibrium: float | None) -
         lowest=lowest,
         highest=highest,
         equilibrium_slope=steps.slope,
+        kink=steps.kink,
         scale=steps.scale,
         peak=steps.peak,
         steps=steps.steps,
@@ -139,6 +142,7 @@ def _endless(end: Tail) -> bool:
 @dataclass(frozen=True)
 class _Steps:
     slope: float | None = None
+    kink: tuple[float, float] | None = None
     scale: float | None = None
     peak: float | None = None
     steps: tuple[Step, ...] = tuple(Step(logit=logit, ratio=None) for logit in SURE)
@@ -149,18 +153,28 @@ def _steps(curve: Curve, equilibrium: float | None) -> _Steps:
         return _Steps()
     near = np.linspace(equilibrium - NEAR, equilibrium + NEAR, 81)
     slopes = curve(np.concatenate([[equilibrium], SURE, near]))[1]
-    here, sizes = float(slopes[0]), np.abs(slopes)
+    kink = kink_at(curve, equilibrium)
+    # at a kink the slope of the code is that of neither side, and may be 0
+    here, sizes = float(slopes[0]) if kink is None else max(kink, key=abs), np.abs(slopes)
     if not math.isfinite(here):
         return _Steps()
     if abs(here) <= NOTHING * np.nanmax(sizes):
         return _Steps(slope=0.0, scale=0.0)
     ratios = holes(sizes / abs(here))
     return _Steps(
-        slope=here,
+        slope=here if kink is None else None,
+        kink=kink,
         scale=abs(here) / BCE_SLOPE,
         peak=float(np.nanmax(sizes[5:])) / abs(here),
         steps=tuple(Step(logit=logit, ratio=ratio) for logit, ratio in zip(SURE, ratios[1:5], strict=True)),
     )
+
+
+def kink_at(curve: Curve, place: float) -> tuple[float, float] | None:
+    """Return the slopes just below and just above a place if they differ; None if the term is smooth there."""
+    below, above, *around = curve(place + np.array([-BESIDE, BESIDE, -AROUND, AROUND]))[1].tolist()
+    size = max(abs(slope) for slope in (below, above, *around))
+    return (below, above) if math.isfinite(size) and abs(above - below) > JUMP * size else None
 
 
 def _kind(before: float | None, after: float | None) -> Literal["minimum", "maximum", "level"]:

@@ -103,9 +103,15 @@ def _generator_turns(card: TheoryCard) -> Iterator[str]:
     if len(minima) > 1:
         yield f"The generator's term has {len(minima)} separate minima between the logits −16 and 16."
     for place in minima if len(minima) == 1 else ():
+        maxima = (turn.low for turn in card.generator.stationary if turn.kind == "maximum" and turn.low is not None)
+        end = next((top for top in maxima if top > place), None)
+        if end is not None:
+            yield f"Between the logits {_plain(place)} and {_plain(end)} the generator is pushed down again."
+            continue
         top = None if card.optimum is None else card.optimum.high[-1]
         never = "; the optimal discriminator never goes there" if top is not None and top <= place else ""
-        yield f"Above logit {_plain(place)} (p = {expit(place):.3f}) the generator is pushed down again{never}."
+        p = f" (p = {expit(place):.3f})" if card.separable else ""
+        yield f"Above logit {_plain(place)}{p} the generator is pushed down again{never}."
 
 
 def _divergence(card: TheoryCard) -> Iterator[str]:
@@ -127,7 +133,7 @@ def _divergence(card: TheoryCard) -> Iterator[str]:
 
 def _dirac(card: TheoryCard) -> Iterator[str]:
     found = card.dirac
-    if found is None:
+    if found is None or found.plain is None or found.r1 is None:
         return
     circles = any(imaginary for _, imaginary in found.plain.eigenvalues)
     plain = {
@@ -140,8 +146,11 @@ def _dirac(card: TheoryCard) -> Iterator[str]:
 
 
 def _scale(card: TheoryCard) -> Iterator[str]:
-    scale = card.generator.scale
-    if scale == 0:
+    scale, kink = card.generator.scale, card.generator.kink
+    if kink is not None:
+        below, above = (_plain(slope) for slope in kink)
+        yield f"At the equilibrium the generator's term has a kink: its slope is {below} below and {above} above."
+    elif scale == 0:
         yield "At the equilibrium the generator has no gradient at all."
     elif scale is not None and not 0.95 < scale < 1.05:
         yield (
