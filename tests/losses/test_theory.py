@@ -499,7 +499,11 @@ def test_a_kink_at_the_equilibrium_is_no_lack_of_gradient() -> None:
     card = theory_card(CATALOGUE["evolved-pairing"].make())
     term = card.generator  # |d| − d·|d|
     assert term.kink == (pytest.approx(-1, abs=1e-5), pytest.approx(1, abs=1e-5))
-    assert (term.equilibrium_slope, term.scale, term.peak) == (None, pytest.approx(2, rel=1e-5), pytest.approx(9, rel=1e-5))
+    assert (term.equilibrium_slope, term.scale, term.peak) == (
+        None,
+        pytest.approx(2, rel=1e-5),
+        pytest.approx(9, rel=1e-5),
+    )
     assert [step.ratio for step in term.steps] == pytest.approx([17, 9, 7, 15], rel=1e-4)
     assert "Between the logits 0 and 0.5 the generator is pushed down again." in card.verdict
     assert "At the equilibrium the generator's term has a kink: its slope is −1 below and 1 above." in card.verdict

@@ -99,7 +99,8 @@ class Row(Record):
     average_precision: float | None
     """Mean over the seeds."""
     difference: Difference | None = None
-    """Of the mean AUROC and that of the reference; None for the reference itself."""
+    """Of the mean AUROC and that of the reference, over the seeds that both have where both have several; None for the
+    reference itself."""
     p_holm: float | None = None
     """Corrected for all rows but the reference."""
 
@@ -236,11 +237,24 @@ def _row(label: str, runs: Sequence[TestedRun], scores: Array, labels: Sequence[
     )
 
 
+def _of_shared_seeds(
+    one: str, other: str, seeds: Mapping[str, tuple[int, ...]], scores: Mapping[str, Array]
+) -> tuple[Array, Array]:
+    """Return the scores of two rows, of the seeds that both have if there are several: a training may have failed."""
+    shared = sorted(set(seeds[one]) & set(seeds[other]))
+    if len(shared) < 2 or min(len(scores[one]), len(scores[other])) < 2:
+        return scores[one], scores[other]
+    first, second = (scores[row][[seeds[row].index(seed) for seed in shared]] for row in (one, other))
+    return first, second
+
+
 def _compared(
     rows: Sequence[Row], scores: Mapping[str, Array], reference: str, labels: Sequence[int], drawn: Resamples
 ) -> list[Row]:
     others = [row for row in rows if row.label != reference]
-    differences = [paired_difference(labels, scores[row.label], scores[reference], resamples=drawn) for row in others]
+    seeds = {row.label: row.seeds for row in rows}
+    pairs = [_of_shared_seeds(row.label, reference, seeds, scores) for row in others]
+    differences = [paired_difference(labels, one, other, resamples=drawn) for one, other in pairs]
     corrected = holm([difference.p for difference in differences])
     return [row for row in rows if row.label == reference] + [
         row.model_copy(update={"difference": difference, "p_holm": p})

@@ -76,17 +76,20 @@ class Resamples:
         names, self.index = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
         self.groups = len(names)
         self.counts = generator.multinomial(self.groups, np.full(self.groups, 1 / self.groups), size=resamples)
-        self._trainings = generator.random((resamples, MOST_TRAININGS))
+        self._trainings, self._others = generator.random((2, resamples, MOST_TRAININGS))
 
     def values(self, statistic: Statistic) -> Array:
         """Return the statistic of each resample ``[resamples]``."""
         return np.concatenate([statistic(weights) for weights in self._blocks()])
 
-    def mean_values(self, statistics: Sequence[Statistic]) -> Array:
-        """Return the mean of each training's statistic, over trainings that are drawn with replacement, too."""
+    def mean_values(self, statistics: Sequence[Statistic], *, apart: bool = False) -> Array:
+        """Return the mean of each training's statistic, over trainings that are drawn with replacement, too.
+
+        ``apart``: by draws of their own, not those that other trainings are paired by.
+        """
         count = int(number("trainings", len(statistics), low=1, high=MOST_TRAININGS))
         values = np.stack([self.values(statistic) for statistic in statistics], axis=1)
-        drawn = (self._trainings[:, :count] * count).astype(np.int64)
+        drawn = ((self._others if apart else self._trainings)[:, :count] * count).astype(np.int64)
         return np.asarray(np.take_along_axis(values, drawn, axis=1).mean(axis=1))
 
     def _blocks(self) -> Iterator[Array]:
@@ -210,8 +213,9 @@ def paired_difference(
 ) -> Difference:
     """Return how much higher the AUROC of ``one`` is than that of ``other`` on the same images.
 
-    Of several trainings on a side these are drawn with replacement as well, in pairs where there are as many on both:
-    else a difference between two losses would be shown where it is one between lucky and unlucky seeds.
+    Of several trainings on a side these are drawn with replacement as well, in pairs where there are as many on both,
+    else each side for itself: or a difference between two losses would be shown where it is one between lucky and
+    unlucky seeds.
 
     Args:
         labels: of the images ``[n]``.
@@ -229,7 +233,8 @@ def paired_difference(
     value = _mean_of(first, len(y)) - _mean_of(second, len(y))
     if resamples.groups < 2:
         return _difference(value, np.array([]), resamples.groups)
-    return _difference(value, resamples.mean_values(first) - resamples.mean_values(second), resamples.groups)
+    others = resamples.mean_values(second, apart=len(first) != len(second))
+    return _difference(value, resamples.mean_values(first) - others, resamples.groups)
 
 
 def difference_of(first: Statistic, second: Statistic, *, count: int, resamples: Resamples) -> Difference:
