@@ -112,12 +112,13 @@ class Study:
         listing = list_of(str(self.abnormal), self.domain.groups, "abnormal")
         groups = sorted(set(listing.groups or ()))
         order = numpy_generator(0, "calibration patients").permutation(len(groups))
+        for kind in self.kinds.values():  # they may be to where other images lay before
+            shutil.rmtree(kind, ignore_errors=True)
         aside = {groups[place] for place in order[:CALIBRATION_PATIENTS]}
         for entry, group in zip(listing.entries, listing.groups or (), strict=True):
             link = self.kinds["calibration" if group in aside else "test"] / entry.path
             link.parent.mkdir(parents=True, exist_ok=True)
-            if entry.file is not None and not link.exists():
-                link.unlink(missing_ok=True)  # to where the images lay before
+            if entry.file is not None:
                 link.symlink_to(entry.file)
 
     def evaluate(self, label: str, headline: bool) -> Command:

@@ -7,8 +7,8 @@ and of the patients with glaucoma that it sets aside to choose with. Three views
 pixels, and the optic disc, where glaucoma shows and which is nine pixels wide at 64. The disc is found without any
 label, as the brightest smooth spot against its surroundings about where a disc lies (right eyes mirrored, by the names
 of their files); 48 of 128 pixels around it are enlarged to 64. In each view detectors that need no training, and GANs
-on frozen features as in ``detection_attempts.py``, their scores summed over seeds; on the disc f-AnoGAN as well.
-Nothing here is a figure of the test set.
+on frozen features as in ``detection_attempts.py``, but of unit length, their scores summed over seeds; on the disc
+f-AnoGAN as well. Nothing here is a figure of the test set.
 """
 
 from __future__ import annotations
@@ -104,10 +104,8 @@ def crop_all(source: Path, target: Path) -> None:
     """Write the crops of a folder's images, under the same names but for the ending."""
     target.mkdir(parents=True, exist_ok=True)
     for file in sorted(source.glob("*.jpg")):
-        crop = target / f"{file.stem}.png"
-        if not crop.exists():
-            with in_place_of(crop) as written:
-                cropped(file).save(written, "PNG")
+        with in_place_of(target / f"{file.stem}.png") as written:
+            cropped(file).save(written, "PNG")
 
 
 def view(study: Study, size: int) -> View:

@@ -1,13 +1,13 @@
 """What racing, twin hash, screen and a surrogate would save: by replay of the curve pool, without training.
 
-    python benchmarks/replay.py [--pool results/curve-pool] [--search results/search-mnist-1] [--data-dir DIR]
+    python benchmarks/replay.py [--pool results/curve-pool] [--data-dir DIR]
 
 Reads the pool that ``benchmarks/curve_pool.py`` filled, all seeds that every loss has, and writes ``summary.json``
-beside it; of the finished search it reads what children of selected parents scored. With ``--data-dir`` it first
-measures what a step and a scoring cost (half a minute) and keeps that in ``cost.json``. All qualities are log Fréchet
-distances; a failed run counts 15. Three figures in brackets are a value and its 90 % range by bootstrap over losses,
-resampled pools or splits; ``saves`` is how many times fewer core seconds a ladder needs than the plain way (full
-training of each, one seed) for the expected quality that that reaches with 30, 60 and 120 candidates.
+beside it. With ``--data-dir`` it first measures what a step and a scoring cost (half a minute) and keeps that in
+``cost.json``. All qualities are log Fréchet distances; a failed run counts 15. Three figures in brackets are a value
+and its 90 % range by bootstrap over losses, resampled pools or splits; ``saves`` is how many times fewer core seconds a
+ladder needs than the plain way (full training of each, one seed) for the expected quality that that reaches with 30, 60
+and 120 candidates.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def catalogue(pool: Pool) -> dict[str, Any]:
     return {name: [round(value, 3), int((survivors < value).sum())] for name, value in found.items()}
 
 
-def summary(pool: Pool, cost: Cost, search: Path, *, replicates: int) -> dict[str, Any]:
+def summary(pool: Pool, cost: Cost, *, replicates: int) -> dict[str, Any]:
     survivors, seeds = pool.of("survivor"), pool.curves.shape[1]
     found: dict[str, Any] = {
         "command": "python benchmarks/replay.py",
@@ -92,7 +92,7 @@ def summary(pool: Pool, cost: Cost, search: Path, *, replicates: int) -> dict[st
         "catalogue": catalogue(pool),
         "screen": screened(pool),
         "twins": twins(pool, numpy_generator(0, "twins")),
-        "surrogate": surrogate(pool, search, numpy_generator(0, "surrogate")),
+        "surrogate": surrogate(pool, numpy_generator(0, "surrogate")),
         "correlation": {},
         "noise": {},
     }
@@ -153,7 +153,6 @@ def readable(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, default=Path("results/curve-pool"))
-    parser.add_argument("--search", type=Path, default=Path("results/search-mnist-1"))
     parser.add_argument("--data-dir")
     parser.add_argument("--seeds", type=int, help="only the losses that have so many; default: as many as all have")
     parser.add_argument("--replicates", type=int, default=40)
@@ -164,7 +163,7 @@ def main() -> None:
         write_json(costs, measured)
     pool = read(given.pool, given.seeds)
     cost = scaled(Cost(**json.loads(costs.read_text(encoding="utf-8"))), pool)
-    found = summary(pool, cost, given.search, replicates=given.replicates)
+    found = summary(pool, cost, replicates=given.replicates)
     write_json(given.pool / "summary.json", found)
     print(readable(found))
 

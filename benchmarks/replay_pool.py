@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import spearmanr
 
 from ganetics.execution.log import Log
 from ganetics.expressions.primitives import Array
@@ -79,21 +79,20 @@ def correlations(curves: Array, random: np.random.Generator) -> dict[str, Any]:
     pairs = [(a, b) for a in range(seeds) for b in range(seeds) if a != b]
     rest = [end[:, [b for b in range(seeds) if b != a]].mean(axis=1) if seeds > 1 else end[:, a] for a in range(seeds)]
     found: dict[str, Any] = {"n": count}
-    for name, rank in (("spearman", spearmanr), ("kendall", kendalltau)):
-        for t, step in enumerate(STEPS):
-            x = curves[:, :, t]
-            ways: dict[str, list[tuple[Array, Array]]] = {
-                "same seed": [(x[:, a], end[:, a]) for a in range(seeds) if step < STEPS[-1]],
-                "other seed": [(x[:, a], end[:, b]) for a, b in pairs],
-                "mean of the other seeds": [(x[:, a], rest[a]) for a in range(seeds) if seeds > 1],
-            }
-            for way, columns in ways.items():
-                if columns:
-                    found.setdefault(name, {}).setdefault(way, {})[str(step)] = interval(
-                        lambda i, c=columns, r=rank: float(np.mean([r(u[i], v[i]).statistic for u, v in c])),  # type: ignore[misc]
-                        count,
-                        random,
-                    )
+    for t, step in enumerate(STEPS):
+        x = curves[:, :, t]
+        ways: dict[str, list[tuple[Array, Array]]] = {
+            "same seed": [(x[:, a], end[:, a]) for a in range(seeds) if step < STEPS[-1]],
+            "other seed": [(x[:, a], end[:, b]) for a, b in pairs],
+            "mean of the other seeds": [(x[:, a], rest[a]) for a in range(seeds) if seeds > 1],
+        }
+        for way, columns in ways.items():
+            if columns:
+                found.setdefault("spearman", {}).setdefault(way, {})[str(step)] = interval(
+                    lambda i, c=columns: float(np.mean([spearmanr(u[i], v[i]).statistic for u, v in c])),  # type: ignore[misc]
+                    count,
+                    random,
+                )
     return found
 
 

@@ -1,74 +1,34 @@
-"""Can log FID be predicted from a loss's slopes alone? For benchmarks/replay.py."""
+"""How well the search's guess orders losses that it has not seen, by their slopes alone. For benchmarks/replay.py."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from replay_pool import FAILED, STEPS, Pool
+from replay_pool import STEPS, Pool
 from replay_racing import PLAIN, Cost, Ladder, savings, trajectory, world
-from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
 
-from ganetics.execution.log import Log
-from ganetics.expressions.numeric import term_gradients
 from ganetics.expressions.primitives import Array
 from ganetics.expressions.text import parse
-from ganetics.expressions.tree import Expression
-from ganetics.search.screen import LOGITS
+from ganetics.search.surrogate import predictions, shape
 
-COMPRESSION = 300.0
-"""Slopes, of 1 for each player's largest, count linearly up to 1/300 and by their logarithm above."""
-RIDGE = 0.1
 CEILING = 5.0
 """Log FIDs above are taken for this: a wrecked generator is as useless as a worse wrecked one."""
 SIZES = (20, 50, 100)
 CHOICES = (8, 16)
 
 
-def features(losses: Sequence[Expression]) -> Array:
-    """Return ``[n, 93]``: slopes of the real, fake and generator term, scaled for each player and compressed."""
-    rows = []
-    for loss in losses:
-        slopes = term_gradients(loss, LOGITS)
-        players = (np.concatenate([slopes.real, slopes.fake]), slopes.generator)
-        rows.append(np.concatenate([part / max(float(np.abs(part).max()), 1e-300) for part in players]))
-    return np.asarray(np.arcsinh(COMPRESSION * np.stack(rows)) / np.arcsinh(COMPRESSION), dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Ridge:
-    """Kernel ridge regression, which is a Gaussian process's mean: Laplacian kernel, width the median distance."""
-
-    points: Array
-    weights: Array
-    width: float
-    mean: float
-
-    @classmethod
-    def fit(cls, x: Array, y: Array) -> Ridge:
-        distances = cdist(x, x)
-        width = float(np.median(distances[distances > 0])) if (distances > 0).any() else 1.0
-        kernel = np.exp(-distances / width) + RIDGE * np.eye(len(x))
-        return cls(x, np.linalg.solve(kernel, y - y.mean()), width, float(y.mean()))
-
-    def predict(self, x: Array) -> Array:
-        return np.asarray(np.exp(-cdist(x, self.points) / self.width) @ self.weights + self.mean, dtype=np.float64)
-
-
 def leave_out(x: Array, seen: Array, y: Array, size: int, random: np.random.Generator) -> dict[str, float]:
     """Train on what was ``seen`` of ``size`` losses drawn at random, judge by ``y`` of the rest."""
     order = random.permutation(len(y))
     train, test = order[:size], order[size:]
-    guess, truth = Ridge.fit(x[train], seen[train]).predict(x[test]), y[test]
+    guess, truth = predictions(x[test], x[train], seen[train].tolist()), y[test]
     better = truth <= np.median(truth)
     bar = np.quantile(y, 0.25)
     found = {
-        "r2": 1 - float(((truth - guess) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()),
         "spearman": float(spearmanr(guess, truth).statistic),
         "spearman_better_half": float(spearmanr(guess[better], truth[better]).statistic),
         "any": float(truth.mean()),
@@ -99,23 +59,6 @@ def on_pool(x: Array, seen: Array, y: Array, random: np.random.Generator, *, spl
     return found
 
 
-def on_search(x: Array, y: Array, generations: Array) -> dict[str, Any]:
-    """Predict each generation of a finished search from all those before it, as the search itself would have to."""
-    y = np.minimum(y, CEILING)
-    rows = []
-    for generation in np.unique(generations)[1:]:
-        now, before = generations == generation, generations < generation
-        guess = Ridge.fit(x[before], y[before]).predict(x[now])
-        half = guess <= np.median(guess)
-        rows.append([spearmanr(guess, y[now]).statistic, y[now].mean(), y[now][half].mean(), y[now].min(),
-                     y[now][half].min()])  # fmt: skip
-    names = ("spearman", "mean", "mean_of_better_guessed", "best", "best_of_better_guessed")
-    table = np.round(np.array(rows, dtype=np.float64), 3)
-    return {"trained_before": [int((generations < g).sum()) for g in np.unique(generations)[1:]]} | {
-        name: table[:, column].tolist() for column, name in enumerate(names)
-    }
-
-
 def preselected(
     pool: Pool,
     raced: Sequence[Ladder],
@@ -131,13 +74,13 @@ def preselected(
     """
     survivor = np.flatnonzero(pool.kinds == "survivor")
     curves = pool.curves[survivor]
-    x = features([parse(pool.losses[i]) for i in survivor])
+    x = np.stack([shape(parse(pool.losses[i])) for i in survivor])
     first = np.minimum(curves[:, 0, STEPS.index(150)], CEILING)
     guesses = np.empty((models, len(x)))
     for guess in guesses:
         halves = np.array_split(random.permutation(len(x)), 2)
         for train, test in (halves, halves[::-1]):
-            guess[test] = Ridge.fit(x[train], first[train]).predict(x[test])
+            guess[test] = predictions(x[test], x[train], first[train].tolist())
     plain = trajectory(PLAIN, world(curves, STEPS, random, streams=60), cost)
     drawn = world(curves, STEPS, random, streams=60, guesses=guesses)
     found: dict[str, Any] = {"trained_on": len(x) // 2}
@@ -147,21 +90,12 @@ def preselected(
     return found
 
 
-def surrogate(pool: Pool, search: Path, random: np.random.Generator) -> dict[str, Any]:
-    """Return how well slopes predict log FID: on the pool, and on the children of a finished search."""
+def surrogate(pool: Pool, random: np.random.Generator) -> dict[str, Any]:
+    """Return how well the guess orders the pool's losses."""
     survivor = np.flatnonzero(pool.kinds == "survivor")
-    x, curves = features([parse(pool.losses[i]) for i in survivor]), pool.curves[survivor]
+    x, curves = np.stack([shape(parse(pool.losses[i])) for i in survivor]), pool.curves[survivor]
     end = curves[:, :, -1].mean(axis=1)
-    found = {
+    return {
         "trained on the mean at 600 steps": on_pool(x, end, end, random),
         "trained on one seed at 150 steps": on_pool(x, curves[:, 0, STEPS.index(150)], end, random),
     }
-    trials = [line for line in Log(search / "archive.jsonl").read() if line["kind"] == "trial"]
-    if trials:
-        metrics = [line["outcome"]["metrics"] for line in trials]
-        y = np.array([math.log(m["fid"]) if m else FAILED for m in metrics])
-        generations = np.array([line["generation"] for line in trials])
-        found["search, from all generations before"] = on_search(
-            features([parse(line["expression"]) for line in trials]), y, generations
-        )
-    return found

@@ -48,7 +48,10 @@ def test_a_protocol_holds_what_the_run_will_be(finished: Path, config: BenchConf
         assert {line["split"] for line in own} == {protocol.splits[phase]}
     assert protocol.runs <= len(made) <= protocol.most_runs
     assert (protocol.runs, protocol.most_runs) == counts(config)
-    assert protocol.hours == pytest.approx(protocol.most_runs * 30 / 3600, abs=0.01)
+    # 30 s each, and those of a larger batch as much longer
+    longer = sum(line["batch_size"] / config.recipe.batch_size - 1 for line in made)
+    assert longer > 0
+    assert protocol.hours == pytest.approx((protocol.most_runs + longer) * 30 / 3600, abs=0.01)
     assert (protocol.contenders, protocol.baseline, protocol.rates) == (config.contenders, "ganetic", config.rates)
     assert protocol.rates_rule.endswith("up to so many times: 2")
     assert protocol.collapse == RULE

@@ -16,7 +16,7 @@ import pytest
 from ganetics._check import InputError
 from ganetics.benchmark.export import csv_text, latex_steadiness, latex_text
 from ganetics.benchmark.statistics import compare, share
-from ganetics.benchmark.tables import FEW, distance, overall, steadiness, table
+from ganetics.benchmark.tables import FEW, distance, steadiness, table
 from ganetics.records import to_json
 
 Line = dict[str, Any]
@@ -173,22 +173,6 @@ def test_losses_without_a_common_rate() -> None:
         steadiness(tuning({"ganetic": {1.0: [3.0]}, "hinge": {3.0: [3.0]}}), reference="ganetic")
 
 
-def test_overall_is_the_middle_ratio_of_all_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganetics.benchmark.statistics.FEWEST", 3)
-    first = final({"ganetic": [10.0, 20.0, 40.0], "new": [5.0, 10.0, 20.0], "bad": [20.0, None, 80.0]})
-    second = final(
-        {"ganetic": [100.0, 200.0, None], "new": [80.0, 160.0, None], "bad": [None, None, None]},
-        dataset="cifar10", extractor="efficientnet-lite0", n=2000,
-    )  # fmt: skip
-    new, bad = overall([*first, *second, *TUNING], reference="ganetic")
-    assert (new.loss, new.datasets) == ("new", ("mnist", "cifar10"))
-    # of 0.5 three times, 0.8 twice and 1 (both failed) the lowest and the highest are cut off
-    assert new.ratio.value == pytest.approx((0.5 + 0.5 + 0.8 + 0.8) / 4)
-    assert new.ratio.low is not None
-    assert 0.5 <= new.ratio.low < new.ratio.value
-    assert (bad.loss, bad.ratio.value) == ("bad", None)
-
-
 def test_everything_becomes_json() -> None:
     found = json.loads(to_json(asdict(table(FINAL, reference="ganetic"))))
     assert [row["fid"]["worst"] for row in found["rows"]] == [None, 20.0, 19.0]
@@ -226,8 +210,6 @@ def test_csv_has_every_figure() -> None:
     assert not {"comparison", "comparison_loss"} & set(steady[0])
     assert (steady[0]["levels_9_failed"], steady[1]["levels_9_failed"]) == ("1", "")
     assert float(steady[0]["levels_0.3_fid_mean"]) == pytest.approx((20 * 22 * 24) ** (1 / 3))
-    pooled = read_csv(csv_text(overall(FINAL, reference="ganetic")))
-    assert [row["datasets"] for row in pooled] == ["mnist", "mnist"]
 
 
 def cells(text: str) -> list[list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 from ganetics.benchmark.estimate import Estimate
 from ganetics.benchmark.labels import short_names, shortened, written_out
 from ganetics.benchmark.statistics import Comparison, Interval
-from ganetics.benchmark.tables import Overall, Row, Steadiness, Sweep, Table
+from ganetics.benchmark.tables import Row, Steadiness, Sweep, Table
 from ganetics.benchmark.times import Times
 
 ESCAPES = {
@@ -36,9 +36,7 @@ P_VALUE = (
 )
 
 
-def csv_text(
-    rows: Table | Sequence[Steadiness] | Sequence[Overall] | Sequence[Times], beside: Sweep | None = None
-) -> str:
+def csv_text(rows: Table | Sequence[Steadiness] | Sequence[Times], beside: Sweep | None = None) -> str:
     """Return one line a loss, with a header; a figure that is infinite or not there is empty.
 
     Nested figures have joined names: ``fid_iqm_low`` is the lower end of the interquartile mean's interval. The
@@ -46,7 +44,7 @@ def csv_text(
     in each.
 
     Args:
-        rows: a table, or losses over several levels or datasets, or what they took.
+        rows: a table, or losses over several levels, or what they took.
         beside: of losses over several levels, what stands beside them.
     """
     same: dict[str, Any] = {}

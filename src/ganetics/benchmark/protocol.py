@@ -9,7 +9,7 @@ from typing import Any
 from ganetics._check import InputError
 from ganetics.benchmark.collapse import RULE
 from ganetics.benchmark.config import BenchConfig, Protocol
-from ganetics.benchmark.cost import expected_seconds
+from ganetics.benchmark.cost import left
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Line, counts, plan, seeds, split
 from ganetics.execution.log import first_difference
 from ganetics.records import FailureKind, read_record, to_json, write_json
@@ -31,7 +31,7 @@ LOST = {FailureKind.TIMED_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.CRASHED}
 def protocol_of(config: BenchConfig) -> Protocol:
     """Return what a benchmark of this configuration binds itself to."""
     fewest, most = counts(config)
-    hours = round(most * expected_seconds(config.recipe) / 3600, 2)
+    hours = round(left(config, [], where=Path(FILE)).most_seconds / 3600, 2)
     return Protocol(**_settings(config), runs=fewest, most_runs=most, hours=hours)
 
 

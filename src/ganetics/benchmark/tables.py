@@ -27,8 +27,6 @@ from ganetics.benchmark.statistics import (
     Summary,
     as_family,
     compare,
-    interquartile_mean,
-    log_ratios,
     ranks,
     share,
     summarise,
@@ -151,21 +149,6 @@ class Sweep:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Overall:
-    """A loss against the reference over several datasets.
-
-    Attributes:
-        loss: its label.
-        datasets: those where both were run.
-        ratio: interquartile mean of distance over the reference's, of all shared seeds; bootstrap within each dataset.
-    """
-
-    loss: str
-    datasets: tuple[str, ...]
-    ratio: Interval
-
-
 def distance(line: Line, checkpoint: Checkpoint = "last") -> float:
     """Return a run's Fréchet distance; infinite if it failed, whatever it had reached before."""
     if line["fid"] is None:
@@ -229,30 +212,6 @@ def steadiness(
     rows = [_steady(loss, levels, common, by_label.get(loss)) for loss, levels in lines_of.items()]
     rows.sort(key=lambda row: (math.inf if row.worst is None else row.worst, row.loss))
     return Sweep(facts, phase, reference, tuple(sorted(common)), ()), tuple(rows)
-
-
-def overall(
-    lines: Iterable[Line], *, reference: str, phase: str = "final", checkpoint: Checkpoint = "last", seed: int = 0
-) -> tuple[Overall, ...]:
-    """Return each loss's ratio to the reference over all datasets in ``lines``, best first.
-
-    A run that failed where the reference's did not is infinitely worse, and the reverse; where both did they are equal.
-    """
-    ratios: dict[str, dict[str, Sequence[float]]] = defaultdict(dict)
-    for dataset, own in _grouped([line for line in lines if line["phase"] == phase], "dataset").items():
-        _facts(own, phase)
-        fids = {loss: _distances(some, checkpoint) for loss, some in _grouped(own, "loss").items()}
-        for loss, runs in fids.items():
-            shared = log_ratios(runs, fids.get(reference, {}))
-            if loss != reference and len(shared):
-                ratios[loss][dataset] = np.exp(shared).tolist()
-    rows = []
-    for loss, strata in ratios.items():
-        generator = numpy_generator(seed, f"bootstrap/overall/{phase}/{checkpoint}/{loss}")
-        ratio = interquartile_mean(list(strata.values()), generator=generator)
-        if ratio is not None:
-            rows.append(Overall(loss, tuple(strata), ratio))
-    return tuple(sorted(rows, key=lambda row: (math.inf if row.ratio.value is None else row.ratio.value, row.loss)))
 
 
 def _facts(lines: Sequence[Line], phase: str) -> dict[str, Any]:
