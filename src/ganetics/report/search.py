@@ -22,7 +22,7 @@ from ganetics.report import search_figures as figures
 from ganetics.report.search_run import Contender, SearchRun, read_search
 from ganetics.report.search_verdict import Verdict, verdict
 from ganetics.report.template import REFRESH_SECONDS, environment, picture
-from ganetics.search.pairs import PAIRS, nodes, trained_as
+from ganetics.search.pairs import PAIRS, as_pairs, nodes, trained_as
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class Featured:
     def curves(self) -> Mapping[str, Expression]:
         """Return the losses to draw: this one and those that it is measured by."""
         known = {name: parse(text) for name, text in figures.REFERENCES.items()}
+        if self.pairs:  # of them the terms that a pair looks at
+            known = {f"{name} in pairs": as_pairs(one) for name, one in known.items()}
         return {self.label: self.expression, **{n: e for n, e in known.items() if e != self.expression}}
 
 
