@@ -190,7 +190,7 @@ class Recorder:
     """An extractor that remembers the features it made, in double precision."""
 
     def __init__(self, extractor: Extractor) -> None:
-        self.extractor, self.identity = extractor, extractor.identity
+        self.extractor, self.identity, self.device = extractor, extractor.identity, extractor.device
         self.features: list[torch.Tensor] = []
 
     def __call__(self, images: torch.Tensor, *, on_progress: Progress | None = None) -> npt.NDArray[np.float32]:
