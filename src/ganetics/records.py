@@ -241,6 +241,11 @@ class FailureKind(StrEnum):
     """By the toy gate of a search: it was not trained."""
 
 
+OF_THE_MACHINE = frozenset({FailureKind.TIMED_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.CRASHED})
+"""Failures that are, or may be, those of the machine and not of the loss: a run with one is outside of the promise that
+the same configuration gives the same archive."""
+
+
 class Failure(Record):
     """A named failure."""
 

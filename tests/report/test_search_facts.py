@@ -118,6 +118,13 @@ def test_a_session_that_was_killed_does_not_count_as_one_that_took_no_time(read:
     assert cost["the search itself"].endswith("of sessions that were not killed, 2 % of all")
 
 
+def test_what_the_machine_may_have_decided_is_told(read: SearchRun) -> None:
+    assert "repetition" not in dict(totals(read)[0][1])
+    lost = replace(read.trials[0], fid=None, failure="timed out")
+    rows = dict(totals(replace(read, trials=(lost, *read.trials[1:])))[0][1])
+    assert rows["repetition"].startswith("not promised to give the same: 1 (timed out")
+
+
 class Captured(Exception):  # noqa: N818 - it is no error
     """The settings that a command line comes to."""
 

@@ -12,7 +12,7 @@ from ganetics.benchmark.config import BenchConfig, Protocol
 from ganetics.benchmark.cost import left
 from ganetics.benchmark.plan import PHASES, RATES_RULE, Line, counts, plan, seeds, split
 from ganetics.execution.log import first_difference
-from ganetics.records import FailureKind, read_record, to_json, write_json
+from ganetics.records import OF_THE_MACHINE, read_record, to_json, write_json
 
 FILE = "protocol.json"
 ANALYSIS = (
@@ -24,8 +24,6 @@ FOLLOWS = ("runs", "most_runs", "hours")
 """What follows from the other fields."""
 LONGEST, SHOWN = 80, 3
 """Characters of a value, and members of a list, that are told of what differs."""
-LOST = {FailureKind.TIMED_OUT, FailureKind.OUT_OF_MEMORY, FailureKind.CRASHED}
-"""Failures that are, or may be, those of the machine and not of the loss."""
 
 
 def protocol_of(config: BenchConfig) -> Protocol:
@@ -104,7 +102,7 @@ def departures(protocol: Protocol, config: BenchConfig, lines: Sequence[Line], *
     total = plan(config, lines, where=where).total
     if len(lines) < total:
         found.append(f"{len(lines)} of {total} runs are made")
-    lost = [line for line in lines if line["failure"] and line["failure"]["kind"] in LOST]
+    lost = [line for line in lines if line["failure"] and line["failure"]["kind"] in OF_THE_MACHINE]
     if lost:
         kinds = ", ".join(sorted({line["failure"]["kind"] for line in lost}))
         found.append(f"{len(lost)} runs failed otherwise than by divergence ({kinds})")

@@ -34,7 +34,7 @@ from ganetics.cli.options import (
 from ganetics.cli.pages import now_and_then, page_at_end
 from ganetics.cli.place import Executors, Place, checked_device
 from ganetics.cli.recipes import changed, chosen_recipe
-from ganetics.records import Recipe, from_values, write_json
+from ganetics.records import OF_THE_MACHINE, Recipe, from_values, write_json
 from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import ladder, parse_rungs
 from ganetics.search.pairs import written
@@ -263,6 +263,12 @@ def carry_out(run: Path, search: Prepared, *, place: Place, resume: bool) -> Sea
             device=place.device,
             on_progress=_shown_by(report, run, config.minutes),
         )
+        failures = [line["outcome"]["failure"] for line in folder.archive.replay()]
+        lost = sum(failure is not None and failure["kind"] in OF_THE_MACHINE for failure in failures)
+        if lost:
+            warn(
+                f"{lost} runs timed out, crashed or were out of memory: whoever repeats the search may get another one"
+            )
     page_at_end(lambda: write_search_report(run), again=f"ganetics report {run}")
     return result
 

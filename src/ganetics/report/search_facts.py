@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import PurePath
 from typing import Any
 
+from ganetics.records import OF_THE_MACHINE
 from ganetics.report.charts import number
 from ganetics.report.search_run import Line, SearchRun
 from ganetics.report.words import Rows, counted, duration, extractor, identity, measured, rows_of
@@ -129,6 +130,7 @@ def totals(run: SearchRun) -> list[tuple[str, Rows]]:
     """Return in groups how much was trained, what was rejected untrained, and what it all cost."""
     failed = Counter(trial.failure for trial in run.trials if trial.fid is None)
     lost = Counter(final.failure for contender in run.contenders for final in contender.finals if final.fid is None)
+    machine = {kind: count for kind, count in (failed + lost).items() if kind in OF_THE_MACHINE}
     rejected: Counter[str] = Counter()
     for candidate in run.candidates:
         rejected.update(candidate.rejected)
@@ -139,6 +141,11 @@ def totals(run: SearchRun) -> list[tuple[str, Rows]]:
         ("finished the last rung", f"{len(run.complete):,}, {len(run.front):,} of them on the front"),
         ("last round, runs", f"{run.finals:,}"),
         ("of these failed", _counted(lost)),
+        *(
+            [("repetition", f"not promised to give the same: {_counted(Counter(machine))}, perhaps by the machine")]
+            if machine
+            else []
+        ),
     ]
     reasons = [(REASONS.get(name, name), f"{count:,}") for name, count in rejected.most_common()]
     return [
