@@ -50,7 +50,7 @@ from ganetics.training.sampling import decode, latents
 RATE = 2e-4
 """What the factors of learning rates are of."""
 RATES = (1.0, 3.0)
-WIDEN = 2
+WIDEN = 3
 """Most further rates of a variant that is best at an edge."""
 SAMPLES = 1000
 """Generated images that held-out normals are compared with."""
