@@ -51,7 +51,7 @@ def rehearsed(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     small = ("--set", "width=2", "--set", "latent_dim=4", "--set", "check_every=1", "--set", "patience=1")
     gan = script.Gan((script.fanogan("ganetic", further=small), script.fanogan("hinge", further=small)), 1, "original")
     monkeypatch.setattr(script, "GANS", (gan,))
-    monkeypatch.setattr(script, "RATES", (1.0,))
+    monkeypatch.setattr(script, "RATES", {"polyp": (1.0,)})
     monkeypatch.setattr(script, "WIDEN", 0)
     monkeypatch.setattr(script, "OTHERS", {"neighbours": 1, "brightness": 1})
     monkeypatch.setattr(script, "judged", lambda run: 1.0 if "hinge" in run.name else 2.0)
@@ -143,6 +143,7 @@ def test_a_rate_that_is_best_at_an_edge_is_followed_and_the_best_variant_kept(
         (made.out / "rates" / f"{asked[-1]}.json").write_text(json.dumps({"rate": factor, "judged": value}))
 
     monkeypatch.setattr(script, "tried", tried)
+    monkeypatch.setattr(script, "RATES", {"polyp": (1.0, 3.0)})
     both = script.Gan((script.fanogan("hinge"), script.fanogan("ganetic")), 5)
     gans = (both, script.Gan((script.ganomaly("ganetic"),), 3))
     for _ in range(2):  # the second time from what is written down
