@@ -185,7 +185,7 @@ def test_states_that_are_missing_damaged_or_anothers_change_nothing(
     assert not (tmp_path / "run" / "states").exists()
 
 
-def test_promoted_runs_go_on_from_where_they_were(real: Path, digits: ModuleType, monkeypatch: Any) -> None:
+def test_promoted_runs_come_to_what_they_would_in_one_piece(real: Path, digits: ModuleType, monkeypatch: Any) -> None:
     trials = [line for line in Log(real / "archive.jsonl").read() if line["kind"] == "trial"]
     assert sum(line["rung"] == 1 for line in trials) >= 3
     assert {line["rung"] for line in trials} == {0, 1, 2}

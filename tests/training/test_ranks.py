@@ -59,7 +59,8 @@ def test_two_ranks_of_16_train_as_one_of_32(recipe: Recipe, images: Tensor, rank
         assert one["history"][0] == pytest.approx(other["history"][0], rel=0.01)
     # batch normalisation sees the slice of its rank
     assert 0.1 < differ(alone[3], together[3]) < 1.5
-    assert together[2]["p"] is not None
+    # what adapts is led by the whole batch, not by a slice of it
+    assert together[2]["p"] == pytest.approx(alone[2]["p"], abs=0.02)
 
 
 @pytest.mark.slow
