@@ -46,7 +46,9 @@ SPOT, SURROUNDINGS, RIM, DARK = 4.0, 16.0, 3, 10.0
 """Deviations of the Gaussians, pixels; how far inside of the field; what a channel outside is below, in the mean."""
 PLACE, SPREAD, ANYWHERE = (64.0, 28.0), (22.0, 16.0), 0.15
 """Row and column where the disc of a left eye mostly lies and their deviations, pixels; how little that may count."""
-FANOGAN = FAnoGANSettings(loss="ganetic", penalties=(Penalty(kind="r1", weight=0.05),), steps=2000, learning_rate=1.8e-3)
+FANOGAN = FAnoGANSettings(
+    loss="ganetic", penalties=(Penalty(kind="r1", weight=0.05),), steps=2000, learning_rate=1.8e-3
+)
 """At the rate that the study has chosen for it on whole images."""
 NO_TRAINING = ("neighbours", "neighbours-maps", "padim", "pixels")
 SPACES = ("last", "on the way")
