@@ -14,6 +14,7 @@ from torch import Tensor
 from ganetics.anomaly.settings import (
     AutoEncoderSettings,
     FAnoGANSettings,
+    FeatureGANSettings,
     GANomalySettings,
     NeighboursSettings,
     PadimSettings,
@@ -50,6 +51,10 @@ TINY: Mapping[str, Settings] = {
     "fanogan": FAnoGANSettings(
         width=4, latent_dim=8, batch_size=16, steps=40, encoder_steps=100, check_every=20, learning_rate=1e-3,
         encoder_rate=3e-3, ema_half_life=100.0,
+    ),
+    "fanogan-features": FeatureGANSettings(steps=200, encoder_steps=100, check_every=20),
+    "fanogan-maps": FeatureGANSettings(
+        features="efficientnet-lite0-maps", steps=200, encoder_steps=100, check_every=20
     ),
     "ganomaly": GANomalySettings(
         width=4, latent_dim=8, batch_size=16, steps=150, check_every=25, learning_rate=2e-3, score={"image": 1.0}

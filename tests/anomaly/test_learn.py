@@ -10,6 +10,7 @@ from ganetics._check import InputError
 from ganetics.anomaly.detector import Place
 from ganetics.anomaly.learn import Learning, Plan, learn, mean_over
 from ganetics.training import Diverged
+from ganetics.training.batches import Batches
 
 from .conftest import textures
 
@@ -38,8 +39,9 @@ def run(
         assert not net.training
         return losses[round(float(net.weight.detach())) // 2 - 1]
 
-    plan = Plan(steps=steps, batch_size=4, check_every=2, patience=patience, seed=0)
-    learn(state, IMAGES, plan, update=update, held_out=held_out, place=place or Place(), name="counting")
+    plan = Plan(steps=steps, check_every=2, patience=patience)
+    batch = Batches(IMAGES, seed=0, batch_size=4).at
+    learn(state, batch, plan, update=update, held_out=held_out, place=place or Place(), name="counting")
     return state, float(net.weight.detach())
 
 

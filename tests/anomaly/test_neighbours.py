@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganetics.anomaly import neighbours as module
+from ganetics.anomaly import spaces as module
 from ganetics.anomaly.neighbours import Neighbours
 from ganetics.anomaly.settings import NeighboursSettings
 

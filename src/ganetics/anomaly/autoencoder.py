@@ -12,7 +12,7 @@ from ganetics.anomaly.learn import Learning, Plan, learn, mean_over
 from ganetics.anomaly.networks import NetworkDetector, Scorer, Size, adam, drawn, square
 from ganetics.anomaly.settings import AutoEncoderSettings
 from ganetics.models import fanogan
-from ganetics.training.batches import scaled
+from ganetics.training.batches import Batches, scaled
 
 
 class AutoEncoderScorer(Scorer):
@@ -69,8 +69,8 @@ class AutoEncoder(NetworkDetector[AutoEncoderSettings]):
 
         learn(
             Learning({"scorer": scorer}, {"scorer": optimizer}),
-            fit,
-            Plan(settings.steps, settings.batch_size, settings.check_every, settings.patience, self.seed),
+            Batches(fit, seed=self.seed, batch_size=settings.batch_size).at,
+            Plan(settings.steps, settings.check_every, settings.patience),
             update=update,
             held_out=lambda: mean_over(held_out, error),
             place=place,

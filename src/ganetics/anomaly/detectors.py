@@ -15,6 +15,7 @@ from ganetics._files import write_atomically
 from ganetics.anomaly.autoencoder import AutoEncoder
 from ganetics.anomaly.detector import Detector, Frozen, Results
 from ganetics.anomaly.fanogan import FAnoGAN
+from ganetics.anomaly.feature_gan import FeatureGAN
 from ganetics.anomaly.ganomaly import GANomaly
 from ganetics.anomaly.neighbours import Neighbours
 from ganetics.anomaly.padim import Padim
@@ -25,6 +26,7 @@ __all__ = [
     "AutoEncoder",
     "Detector",
     "FAnoGAN",
+    "FeatureGAN",
     "GANomaly",
     "Neighbours",
     "Padim",
@@ -40,6 +42,7 @@ MAKE: Mapping[str, Callable[..., Detector[Any]]] = {
     "padim": Padim,
     "autoencoder": AutoEncoder,
     "fanogan": FAnoGAN,
+    "feature-gan": FeatureGAN,
     "ganomaly": GANomaly,
 }
 """Kind of the settings → detector."""

@@ -21,7 +21,7 @@ from ganetics.models import build_gan, fanogan
 from ganetics.models.fanogan import Discriminator
 from ganetics.records import Recipe
 from ganetics.training import TrainingState, checkpoint, start, train
-from ganetics.training.batches import scaled
+from ganetics.training.batches import Batches, scaled
 
 RATIOS = ("ratio", "ratio-gap")
 
@@ -191,8 +191,8 @@ class FAnoGAN(NetworkDetector[FAnoGANSettings]):
 
         learn(
             Learning({"encoder": scorer.encoder}, {"encoder": optimizer}),
-            fit,
-            Plan(settings.encoder_steps, settings.batch_size, settings.check_every, settings.patience, self.seed),
+            Batches(fit, seed=self.seed, batch_size=settings.batch_size).at,
+            Plan(settings.encoder_steps, settings.check_every, settings.patience),
             update=update,
             held_out=lambda: mean_over(held_out, scorer.izi_f),
             place=place.after(settings.steps),

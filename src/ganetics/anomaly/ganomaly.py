@@ -16,7 +16,7 @@ from ganetics.catalogue import loss_named_or_parsed
 from ganetics.losses.contract import GANLoss
 from ganetics.models import fanogan
 from ganetics.models.fanogan import Discriminator
-from ganetics.training.batches import scaled
+from ganetics.training.batches import Batches, scaled
 from ganetics.training.penalties import due, project_, with_penalties
 
 
@@ -97,8 +97,8 @@ class GANomaly(NetworkDetector[GANomalySettings]):
         game = _Game(settings, self._loss, scorer, discriminator, learning)
         learn(
             learning,
-            fit,
-            Plan(settings.steps, settings.batch_size, settings.check_every, settings.patience, self.seed),
+            Batches(fit, seed=self.seed, batch_size=settings.batch_size).at,
+            Plan(settings.steps, settings.check_every, settings.patience),
             update=game.update,
             # without the adversarial part, which has no meaning across steps
             held_out=lambda: mean_over(held_out, game.distances),

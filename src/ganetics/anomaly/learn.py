@@ -19,7 +19,7 @@ from ganetics._check import InputError, error_line
 from ganetics._files import write_atomically
 from ganetics.anomaly.detector import BATCH, Place
 from ganetics.records import to_json
-from ganetics.training.batches import Batches, scaled
+from ganetics.training.batches import scaled
 from ganetics.training.checkpoint import fill_, tensors_of
 from ganetics.training.loop import Diverged
 
@@ -81,19 +81,16 @@ class Learning:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, how much at a time, and how often held-out normals are looked at."""
+    """How long, and how often held-out normals are looked at."""
 
     steps: int
-    batch_size: int
     check_every: int
     patience: int
-    seed: int
-    """Of the order of the images."""
 
 
 def learn(
     learning: Learning,
-    images: Tensor,
+    batch: Callable[[int], Tensor],
     plan: Plan,
     *,
     update: Callable[[Tensor], None],
@@ -107,9 +104,9 @@ def learn(
 
     Args:
         learning: networks and optimizers before the first step.
-        images: uint8 ``[n, c, h, w]`` to train on.
+        batch: what is trained on in a step, for its number; depends on nothing else.
         plan: how long.
-        update: makes one step from a batch ``[b, c, h, w]`` in [-1, 1].
+        update: makes one step from a batch.
         held_out: returns the loss of the held-out normals; smaller is better. Networks are in eval mode.
         place: where it keeps what it can go on from.
         name: of this training in the place.
@@ -120,11 +117,10 @@ def learn(
     folder = place.inside(name)
     if folder is not None:
         _resume(learning, folder)
-    batches = Batches(images, seed=plan.seed, batch_size=plan.batch_size)
     saved = time.monotonic()
     while learning.step < plan.steps and not _over(learning, plan):
         _mode(learning, train=True)
-        update(batches.at(learning.step))
+        update(batch(learning.step))
         learning.step += 1
         if learning.step % plan.check_every and learning.step < plan.steps:
             continue

@@ -106,6 +106,45 @@ class FAnoGANSettings(_Trained):
     data-like its reconstruction is)."""
 
 
+class FeatureGANSettings(FittedSettings):
+    """f-AnoGAN on features of a frozen network in place of pixels."""
+
+    kind: Literal["feature-gan"] = "feature-gan"
+    features: Literal["efficientnet-lite0", "efficientnet-lite0-maps"] = "efficientnet-lite0"
+    """Of the network: its last layer, of unit length; or the deviation of each channel of three maps on the way, in
+    those of normal images."""
+    hidden: Count = 256
+    """Numbers in each of the two layers between."""
+    latent_dim: Count = 64
+    """Numbers in a code."""
+    loss: str = "ganetic"
+    """Name in the catalogue, or the text of an expression."""
+    penalties: tuple[Penalty, ...] = (Penalty(kind="r1", weight=0.1),)
+    """Of the discriminator, whatever the loss."""
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    """Images in an update."""
+    steps: Count = 4000
+    """Updates of generator and discriminator; no early stop."""
+    learning_rate: Positive = 1e-3
+    """Of all networks."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of the GAN's networks, as the next."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    encoder_steps: Count = 2000
+    """Most updates of the encoder; held-out normals stop it."""
+    check_every: Count = 100
+    """Steps between two looks at the held-out normals; the weights of the best look are kept."""
+    patience: Count = 10
+    """Looks without a better one after which training ends."""
+    kappa: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the residual of the discriminator's features."""
+    generated: Annotated[int, Field(ge=5)] = 4000
+    """Generated features that the nearest are looked for among."""
+    score: Weights = Field(default={"generated": 1.0})
+    """Of ``generated`` (distance to the nearest generated features), and as f-AnoGAN's ``residual``, ``image``,
+    ``features`` and ``code``, with features in place of pixels."""
+
+
 class GANomalySettings(_Trained):
     """Encoder, decoder, encoder, against a discriminator (GANomaly; Akcay et al. 2018, arXiv 1805.06725)."""
 
@@ -131,12 +170,14 @@ class GANomalySettings(_Trained):
 
 
 Settings = Annotated[
-    NeighboursSettings | PadimSettings | AutoEncoderSettings | FAnoGANSettings | GANomalySettings,
+    NeighboursSettings | PadimSettings | AutoEncoderSettings | FAnoGANSettings | FeatureGANSettings | GANomalySettings,
     Field(discriminator="kind"),
 ]
 
 NAMED: Mapping[str, Settings] = {
     "fanogan": FAnoGANSettings(),
+    "fanogan-features": FeatureGANSettings(),
+    "fanogan-maps": FeatureGANSettings(features="efficientnet-lite0-maps"),
     "ganomaly": GANomalySettings(),
     "autoencoder": AutoEncoderSettings(),
     "padim": PadimSettings(),

@@ -16,9 +16,9 @@ import ganetics
 from ganetics._files import write_atomically
 from ganetics.anomaly.detectors import build
 from ganetics.anomaly.images import Images, masked, normalised
-from ganetics.anomaly.neighbours import brightness, contrast
 from ganetics.anomaly.results import Baseline, Shortcut, Variant
 from ganetics.anomaly.settings import FROZEN, NAMED, TRIVIAL, Settings
+from ganetics.anomaly.spaces import brightness, contrast
 from ganetics.data.cache import cache_folder, private
 from ganetics.data.imageset import hash_of
 from ganetics.execution.process import environment

@@ -39,8 +39,8 @@ def fit(
     detector: Annotated[
         str | None,
         typer.Option(
-            help="fanogan, ganomaly, autoencoder, padim, padim-mean, neighbours, neighbours-maps, pixels, colour, "
-            "brightness, contrast [default: fanogan]"
+            help="fanogan, fanogan-features, fanogan-maps, ganomaly, autoencoder, padim, padim-mean, neighbours, "
+            "neighbours-maps, pixels, colour, brightness, contrast [default: fanogan]"
         ),
     ] = None,
     loss: Annotated[str | None, typer.Option(help="of a GAN: a name, an expression, @FILE or @FILE#N")] = None,

@@ -28,6 +28,8 @@ BINS = 40
 PLACES = np.linspace(0.0, 1.0, 101)
 NAMES: Mapping[str, str] = {
     "fanogan": "f-AnoGAN",
+    "fanogan-features": "f-AnoGAN on frozen features",
+    "fanogan-maps": "f-AnoGAN on deviations of frozen maps",
     "ganomaly": "GANomaly",
     "autoencoder": "auto-encoder",
     "padim": "PaDiM",
