@@ -112,14 +112,20 @@ class Study:
         listing = list_of(str(self.abnormal), self.domain.groups, "abnormal")
         groups = sorted(set(listing.groups or ()))
         order = numpy_generator(0, "calibration patients").permutation(len(groups))
+        aside = {groups[place] for place in order[:CALIBRATION_PATIENTS]}
+        links = {
+            self.kinds["calibration" if group in aside else "test"] / entry.path: entry.file
+            for entry, group in zip(listing.entries, listing.groups or (), strict=True)
+            if entry.file is not None
+        }
+        there = {link: link.readlink() for kind in self.kinds.values() for link in kind.rglob("*") if link.is_symlink()}
+        if there == links:  # another study may be using them
+            return
         for kind in self.kinds.values():  # they may be to where other images lay before
             shutil.rmtree(kind, ignore_errors=True)
-        aside = {groups[place] for place in order[:CALIBRATION_PATIENTS]}
-        for entry, group in zip(listing.entries, listing.groups or (), strict=True):
-            link = self.kinds["calibration" if group in aside else "test"] / entry.path
+        for link, file in links.items():
             link.parent.mkdir(parents=True, exist_ok=True)
-            if entry.file is not None:
-                link.symlink_to(entry.file)
+            link.symlink_to(file)
 
     def evaluate(self, label: str, headline: bool) -> Command:
         """Return the command that tests it and writes to OUT."""

@@ -29,10 +29,10 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "detection.md"
 DOMAINS = ("polyp", "fundus")
 GANS = ("fanogan", "ganomaly")
-FAMILIES = ("fanogan", "ganomaly", "chosen", "added", "all")
+FAMILIES = ("fanogan", "ganomaly", "chosen", "added", "all", "features", "features-chosen")
 PARTS = ("residual", "image", "features", "code", "ratio", "ratio-gap")
 """Of f-AnoGAN's score."""
-SETTABLE = ("fanogan", "ganomaly", "autoencoder", "padim", "neighbours")
+SETTABLE = ("fanogan", "fanogan-features", "ganomaly", "autoencoder", "padim", "neighbours")
 HEADER = ("detector, loss", "learning rate", "seeds", "AUROC", "SD over seeds", "average precision", "difference", "p")
 
 

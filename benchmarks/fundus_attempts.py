@@ -7,34 +7,34 @@ and of the patients with glaucoma that it sets aside to choose with. Three views
 pixels, and the optic disc, where glaucoma shows and which is nine pixels wide at 64. The disc is found without any
 label, as the brightest smooth spot against its surroundings about where a disc lies (right eyes mirrored, by the names
 of their files); 48 of 128 pixels around it are enlarged to 64. In each view detectors that need no training, and GANs
-on frozen features as in ``detection_attempts.py``, but of unit length, their scores summed over seeds; on the disc
-f-AnoGAN as well. Nothing here is a figure of the test set.
+on frozen features, their scores summed over seeds; on the disc f-AnoGAN as well. Nothing here is a figure of the test
+set.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from detection_attempts import LOSSES, features, gan
 from detection_study import Study
 from PIL import Image
 from scipy.ndimage import binary_erosion, gaussian_filter
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganetics._files import in_place_of
 from ganetics._random import numpy_generator
+from ganetics.anomaly.detector import combined
 from ganetics.anomaly.detectors import build
 from ganetics.anomaly.fit import prepare_run
 from ganetics.anomaly.images import list_of, read_images
 from ganetics.anomaly.settings import NAMED, FAnoGANSettings, Preprocessing, Settings
 from ganetics.execution.process import prepare
-from ganetics.features.efficientnet import EfficientNetExtractor
 from ganetics.metrics.detection import Resamples, auroc
 from ganetics.records import Penalty, write_json
 
@@ -51,8 +51,9 @@ FANOGAN = FAnoGANSettings(
 )
 """At the rate that the study has chosen for it on whole images."""
 NO_TRAINING = ("neighbours", "neighbours-maps", "padim", "pixels")
-SPACES = ("last", "on the way")
-PARTS = ("residual", "distance to generated")
+ON_FEATURES = ("fanogan-features", "fanogan-maps")
+LOSSES = ("ganetic", "non-saturating", "least-squares")
+PARTS = ("image", "generated")
 """Of the scores of a GAN on features, those that are told."""
 
 
@@ -124,27 +125,32 @@ def view(study: Study, size: int) -> View:
     return View(prepared.part(parts.fit).images, held_out.images, abnormal.images, held_out.groups + abnormal.groups)
 
 
-def detector_scores(settings: Settings, seen: View, seeds: int) -> Array:
-    """Return scores, summed over seeds, of held-out and of abnormal images."""
-    every = [build(settings, seed=seed).fit_parts(seen.fit, seen.held_out) for seed in range(seeds)]
-    scores = [np.asarray(one.score_samples(seen.scored), dtype=np.float64) for one in every]
-    total: Array = np.stack(scores).sum(axis=0)
-    return total
+def detector_scores(settings: Settings, seen: View, seeds: int, parts: Sequence[str] = ()) -> dict[str, Array]:
+    """Return part of the score (its own, if none is named) → scores of held-out and of abnormal images.
+
+    Summed over seeds, each in standard deviations of its held-out normals.
+    """
+    found: dict[str, list[Array]] = defaultdict(list)
+    for seed in range(seeds):
+        detector = build(settings, seed=seed).fit_parts(seen.fit, seen.held_out)
+        results = detector.results(seen.scored, maps=False)
+        for part in parts or ("",):
+            own = combined(results.components, {part: 1.0}, detector.frozen) if part else results.pred_score
+            found[part].append(own)
+    return {part: np.sum(scores, axis=0) for part, scores in found.items()}
 
 
-def attempts(name: str, seen: View, extractor: EfficientNetExtractor, seeds: int) -> Iterator[tuple[str, Array]]:
+def attempts(name: str, seen: View, seeds: int) -> Iterator[tuple[str, Array]]:
     """Yield what is tried in a view, and its scores."""
     for detector in NO_TRAINING:
-        yield detector, detector_scores(NAMED[detector], seen, 1)
-    fit, scored = features(seen.fit, extractor), features(seen.scored, extractor)
-    for space in SPACES:
-        unit = [nn.functional.normalize(part[space]) for part in (fit, scored)]
+        yield detector, detector_scores(NAMED[detector], seen, 1)[""]
+    for detector in ON_FEATURES:
         for loss in LOSSES:
-            for part, scores in gan(loss, seeds)(*unit).items():
-                if part.partition(": ")[2] in PARTS:
-                    yield f"{space}, {part}", scores.double().numpy()
+            settings = NAMED[detector].model_copy(update={"loss": loss})
+            for part, scores in detector_scores(settings, seen, seeds, PARTS).items():
+                yield f"{detector}, {loss}: {part}", scores
     if name == "disc":
-        yield "f-AnoGAN, ganetic", detector_scores(FANOGAN, seen, seeds)
+        yield "fanogan, ganetic", detector_scores(FANOGAN, seen, seeds)[""]
 
 
 def main() -> None:
@@ -163,13 +169,13 @@ def main() -> None:
     for kind in ("normal", whole.domain.abnormal):
         crop_all(whole.data / whole.domain.folder / kind, crops.data / crops.domain.folder / kind)
     views: dict[str, tuple[Study, int]] = {"whole, 64": (whole, 64), "whole, 128": (whole, 128), "disc": (crops, SIDE)}
-    extractor, found = EfficientNetExtractor(), []
+    found = []
     for name, (study, size) in views.items():
         study.link_patients()
         seen = view(study, size)
         labels = [0] * len(seen.held_out) + [1] * len(seen.abnormal)
         resamples = Resamples(seen.groups, generator=numpy_generator(0, "attempts"))
-        for what, scores in attempts(name, seen, extractor, given.seeds):
+        for what, scores in attempts(name, seen, given.seeds):
             area = auroc(labels, scores, resamples=resamples)
             found.append({"view": name, "attempt": what, "auroc": area.value, "low": area.low, "high": area.high})
             print(name, what, f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f})", flush=True)

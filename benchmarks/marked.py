@@ -38,7 +38,7 @@ def filled(page: str, tables: Tables) -> str:
             return NOT_YET
 
     return re.sub(
-        r"(<!-- (\w+) -->\n)(?:.*?\n)??(<!-- end -->)",
+        r"(<!-- ([\w-]+) -->\n)(?:.*?\n)??(<!-- end -->)",
         lambda found: f"{found[1]}{table(found[2])}\n{found[3]}",
         page,
         flags=re.DOTALL,

@@ -39,7 +39,7 @@ from detection_study import CALIBRATION_PATIENTS, DOMAINS, DONE, FRAME_SEEDS, Ru
 
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.anomaly.compare import labels_of, read_run
-from ganetics.anomaly.detectors import FAnoGAN
+from ganetics.anomaly.detectors import FAnoGAN, FeatureGAN, GANomaly
 from ganetics.anomaly.fit import fitted_detector, prepared_again
 from ganetics.execution.process import prepare
 from ganetics.features import load_extractor
@@ -155,19 +155,19 @@ def protocol(study: Study) -> dict[str, object]:
     }
 
 
-def declare(study: Study) -> None:
-    """Write the protocol down, once, beside what is published and beside what is fitted.
+def declare(study: Study, own: Mapping[str, object], name: str = "protocol") -> None:
+    """Write a protocol down, once, beside what is published and beside what is fitted.
 
     Raises:
         SystemExit: the study was begun by another one.
     """
-    own = json.loads(json.dumps(protocol(study)))
-    for file in (study.out / "protocol.json", study.work / "protocol.json"):
+    own = json.loads(json.dumps(own))
+    for file in (study.out / f"{name}.json", study.work / f"{name}.json"):
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             write_json(file, own)
         elif (begun := json.loads(file.read_text())) != own:
-            other = next(name for name in {**begun, **own} if begun.get(name) != own.get(name))
+            other = next(word for word in {**begun, **own} if begun.get(word) != own.get(word))
             raise SystemExit(f"{file}: the study was begun by another protocol: {other}")
 
 
@@ -194,23 +194,33 @@ def rate_name(variant: Variant, factor: float) -> str:
 def judged(run: Path) -> float:
     """Return what a rate is judged by, smaller is better."""
     config, detector, _ = fitted_detector(run)
-    if not isinstance(detector, FAnoGAN):
+    if isinstance(detector, GANomaly):
         return detector.frozen.means["image"]
     held_out = prepared_again(run).part(config.parts.held_out).images
+    if isinstance(detector, FeatureGAN):
+        made, real = detector.generated[:SAMPLES].numpy(), detector.features(held_out).numpy()
+        return float(kernel_distance(real, made, generator=numpy_generator(RATE_SEED, "rates")).mean)
+    assert isinstance(detector, FAnoGAN)
     z = latents(SAMPLES, detector.settings.latent_dim, generator=torch_generator(RATE_SEED, "rates"))
     extractor = load_extractor("efficientnet-lite0")
     made, real = extractor(decode(detector.generator, z)), extractor(held_out)
     return float(kernel_distance(real, made, generator=numpy_generator(RATE_SEED, "rates")).mean)
 
 
-def chosen_rates(study: Study, gans: Sequence[Gan], workers: int) -> dict[Variant, float]:
+def chosen_rates(study: Study, gans: Sequence[Gan], begin: Sequence[float], workers: int) -> dict[Variant, float]:
     """Fit each variant at each rate; return the best variant of each GAN → its rate, chosen on held-out normals.
+
+    Args:
+        study: of the domain.
+        gans: whose rates are looked for.
+        begin: factors of ``RATE`` that are tried first.
+        workers: processes side by side.
 
     Raises:
         SystemExit: a fit has not ended, or every rate of a GAN fails.
     """
     variants = [variant for gan in gans for variant in gan.variants]
-    rates = {variant: list(RATES[study.name]) for variant in variants}
+    rates = {variant: list(begin) for variant in variants}
     values: dict[Variant, dict[float, float | None]] = {}
     for _ in range(1 + WIDEN):
         asked = [(variant, factor) for variant in variants for factor in rates[variant]]
@@ -306,7 +316,7 @@ class Best:
     frozen: str | None
 
 
-def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str]) -> Best:
+def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str], name: str = "chosen") -> Best:
     """Return what the calibration sets say is best, and write it down."""
     variants = [variant.name for gan in gans for variant in gan.variants]
     found: dict[str, list[float]] = defaultdict(list)
@@ -321,7 +331,7 @@ def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str]) -> Best
 
     losses = [name for name in variants if name.startswith("fanogan")]
     best = Best(loss=highest(losses), gan=highest(variants), frozen=highest(FROZEN))
-    write_json(study.out / "chosen.json", {**asdict(best), "calibration": means})
+    write_json(study.out / f"{name}.json", {**asdict(best), "calibration": means})
     return best
 
 
@@ -361,9 +371,9 @@ def comparisons(study: Study, gans: Sequence[Gan], ended: Sequence[str]) -> dict
     return made
 
 
-def main() -> None:
-    """Carry a domain out."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def given_study(about: str | None) -> tuple[Study, int]:
+    """Return the study that a command line asks for, and how many workers it has."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("domain", choices=sorted(DOMAINS))
     parser.add_argument("--data-dir", required=True, type=Path)
     parser.add_argument("--out", type=Path, default=Path("results/detection"))
@@ -376,21 +386,31 @@ def main() -> None:
     name = given.domain if given.steps is None else f"{given.domain}-{given.steps}-steps"
     steps = () if given.steps is None else ("--steps", str(given.steps))
     out, work = (place.resolve() / name for place in (given.out, given.work))
+    out.mkdir(parents=True, exist_ok=True)
     study = Study(given.domain, given.data_dir.resolve(), out, work, steps, looks=given.look or not steps)
-    study.out.mkdir(parents=True, exist_ok=True)
-    declare(study)
-    prepare()
-    study.lay_out()
-    rates = chosen_rates(study, GANS, given.workers)
-    every = list(runs(study, GANS, rates, chosen_score(study, rates, given.workers)))
+    return study, given.workers
+
+
+def through(study: Study, every: Sequence[Run], workers: int, name: str = "failures") -> list[str]:
+    """Carry all runs through that are not; return the labels of those whose training did not fail."""
     missing = {run.label: partial(study.carry_through, run) for run in every
                if not (study.out / run.label / DONE).exists()}  # fmt: skip
-    carry_out(missing, workers=given.workers, title="runs")
+    carry_out(missing, workers=workers, title="runs")
     failures = {run.label: json.loads((study.out / run.label / DONE).read_text())["failure"] for run in every}
-    write_json(study.out / "failures.json", {label: str(one["message"]) for label, one in failures.items() if one})
+    write_json(study.out / f"{name}.json", {label: str(one["message"]) for label, one in failures.items() if one})
+    return [label for label, one in failures.items() if not one]
+
+
+def main() -> None:
+    """Carry a domain out."""
+    study, workers = given_study(__doc__)
+    declare(study, protocol(study))
+    prepare()
+    study.lay_out()
+    rates = chosen_rates(study, GANS, RATES[study.name], workers)
+    ended = through(study, list(runs(study, GANS, rates, chosen_score(study, rates, workers))), workers)
     if study.looks:
-        made = comparisons(study, GANS, [label for label, one in failures.items() if not one])
-        carry_out(made, workers=1, title="comparisons")
+        carry_out(comparisons(study, GANS, ended), workers=1, title="comparisons")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,15 @@ def textures(count: int, seed: int, *, abnormal: bool = False) -> Tensor:
     return smooth.round().clamp(0, 255).to(torch.uint8)
 
 
+def write_images(folder: Path, names: list[str], *, size: tuple[int, int] = (16, 16), bright: int = 0) -> None:
+    """Write noise, up to 150 and so much brighter."""
+    random = np.random.default_rng(len(names))
+    folder.mkdir(parents=True)
+    for name in names:
+        pixels = random.integers(0, 150, (*size, 3)) + bright
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+
+
 TINY: Mapping[str, Settings] = {
     "fanogan": FAnoGANSettings(
         width=4, latent_dim=8, batch_size=16, steps=40, encoder_steps=100, check_every=20, learning_rate=1e-3,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganetics.anomaly.settings import FAnoGANSettings
+from ganetics.anomaly.settings import FAnoGANSettings, FeatureGANSettings
 
 
 def eye(row: int, column: int, *, radius: int = 9, seed: int = 0) -> np.ndarray:
@@ -56,13 +56,15 @@ def test_attempts_are_written_down_with_intervals(
     monkeypatch.setattr(script, "FANOGAN", tiny)
     monkeypatch.setattr(script, "LOSSES", ("ganetic",))
     monkeypatch.setattr(script, "NO_TRAINING", ("pixels",))
-    monkeypatch.setattr(sys.modules["detection_attempts"], "STEPS", 2)
+    short = FeatureGANSettings(steps=2, encoder_steps=2, check_every=1)
+    monkeypatch.setattr(script, "ON_FEATURES", ("fanogan-features",))
+    monkeypatch.setattr(script, "NAMED", {**script.NAMED, "fanogan-features": short})
     places = ("--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
     monkeypatch.setattr(sys, "argv", ["fundus_attempts", "--seeds", "1", *places])
     script.main()
     found = json.loads((tmp_path / "out" / "fundus.json").read_text())
     attempts = found["attempts"]
-    assert len(attempts) == 3 * (1 + 2 * 2) + 1
+    assert len(attempts) == 3 * (1 + 2) + 1
     assert found["images"]["abnormal"] == script.Study.link_patients.__globals__["CALIBRATION_PATIENTS"]
     assert [one["auroc"] for one in attempts] == sorted((one["auroc"] for one in attempts), reverse=True)
     assert all(one["low"] is None or one["low"] <= one["auroc"] <= one["high"] for one in attempts)

@@ -17,15 +17,9 @@ from PIL import Image
 from ganetics.anomaly.compare import Comparison
 from ganetics.records import read_record
 
+from .conftest import write_images
+
 STEPS = 2
-
-
-def write_images(folder: Path, names: list[str], *, size: tuple[int, int] = (16, 16), bright: int = 0) -> None:
-    random = np.random.default_rng(len(names))
-    folder.mkdir(parents=True)
-    for name in names:
-        pixels = random.integers(0, 150, (*size, 3)) + bright
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
 
 
 @pytest.fixture
@@ -143,11 +137,10 @@ def test_a_rate_that_is_best_at_an_edge_is_followed_and_the_best_variant_kept(
         (made.out / "rates" / f"{asked[-1]}.json").write_text(json.dumps({"rate": factor, "judged": value}))
 
     monkeypatch.setattr(script, "tried", tried)
-    monkeypatch.setattr(script, "RATES", {"polyp": (1.0, 3.0)})
     both = script.Gan((script.fanogan("hinge"), script.fanogan("ganetic")), 5)
     gans = (both, script.Gan((script.ganomaly("ganetic"),), 3))
     for _ in range(2):  # the second time from what is written down
-        rates = script.chosen_rates(study(script, tmp_path), gans, 1)
+        rates = script.chosen_rates(study(script, tmp_path), gans, (1.0, 3.0), 1)
         found = {variant.name: rate for variant, rate in rates.items()}
         assert found == pytest.approx({"fanogan-ganetic": 3 * script.RATE, "ganomaly-ganetic": script.RATE})
     assert [name for name in asked if "fanogan-ganetic" in name] == [
@@ -157,7 +150,7 @@ def test_a_rate_that_is_best_at_an_edge_is_followed_and_the_best_variant_kept(
     best["ganomaly-ganetic"] = (0.0, 0.0)
     shutil.rmtree(tmp_path / "out" / "rates")
     with pytest.raises(SystemExit, match=r"^ganomaly-ganetic: its training fails at every rate$"):
-        script.chosen_rates(study(script, tmp_path), gans, 1)
+        script.chosen_rates(study(script, tmp_path), gans, (1.0, 3.0), 1)
 
 
 def test_headlines_are_gans_at_64_pixels_each_seed_once(script: Any, tmp_path: Path) -> None:
@@ -194,13 +187,13 @@ def test_the_protocol_is_written_once_and_another_one_is_refused(
 ) -> None:
     made = study(script, tmp_path)
     for _ in range(2):
-        script.declare(made)
+        script.declare(made, script.protocol(made))
     told = json.loads((made.out / "protocol.json").read_text())
     assert told["to_beat"] == list(script.TO_BEAT)
     assert len(told["gans"]) == len(script.GANS)
     monkeypatch.setattr(script, "SCORES", ("residual=1",))
     with pytest.raises(SystemExit, match=r"protocol\.json: the study was begun by another protocol: scores$"):
-        script.declare(made)
+        script.declare(made, script.protocol(made))
     assert json.loads((made.out / "protocol.json").read_text()) == told
 
 
@@ -266,8 +259,14 @@ def test_patients_to_calibrate_with_are_not_tested(script: Any, tmp_path: Path) 
     names = [f"patient{patient}_{side}.jpg" for patient in range(60) for side in ("left", "right")]
     write_images(tmp_path / "data" / "fundus" / "glaucoma", names)
     made = study(script, tmp_path, "fundus")
-    for _ in range(2):  # begun again
-        made.lay_out()
+    made.lay_out()
+    stray = made.kinds["test"] / "patient0_old.jpg"
+    links = {link: link.lstat().st_ino for folder in made.kinds.values() for link in folder.iterdir()}
+    made.lay_out()  # begun again: links that another study may be reading stay
+    assert {link: link.lstat().st_ino for folder in made.kinds.values() for link in folder.iterdir()} == links
+    stray.symlink_to(names[0])
+    made.lay_out()
+    assert not stray.is_symlink()
     patients = {kind: {file.name.split("_")[0] for file in folder.iterdir()} for kind, folder in made.kinds.items()}
     assert len(patients["calibration"]) == 50
     assert len(patients["test"]) == 10

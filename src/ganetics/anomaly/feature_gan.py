@@ -85,6 +85,25 @@ class FeatureGAN(Detector[FeatureGANSettings]):
         self._space = Space(self.settings.features)
         self._loss = loss_named_or_parsed(self.settings.loss)
 
+    @property
+    def generated(self) -> Tensor:
+        """Generated features ``[m, d]``, centred and scaled as those of images are.
+
+        Raises:
+            InputError: it was not fitted.
+        """
+        _ = self.frozen
+        return self._generated
+
+    def features(self, X: Tensor) -> Tensor:
+        """Return the features ``[n, d]`` of uint8 images ``[n, c, h, w]``, as the networks see them.
+
+        Raises:
+            InputError: it was not fitted.
+        """
+        _ = self.frozen
+        return self._features(X)
+
     def weights(self) -> Mapping[str, float]:
         """Return component of the score → weight."""
         return self.settings.score
