@@ -1,187 +1,90 @@
 """What within the method might do better than f-AnoGAN on pixels? Tried on polyp sequences that are never tested on.
 
-    python benchmarks/detection_attempts.py --data-dir DIR [--seeds 3] [--out results/detection-attempts]
+    python benchmarks/detection_attempts.py --data-dir DIR [--seeds 2] [--out results/detection-attempts]
 
 The sequences that ``ganetics detect fit`` fits on and holds out (its split 0) have polyps too, which no test sees. They
-are dealt into four folds; of each the AUROC of a score that was learnt from the normal patches of the other three. A
-GAN of three-layer networks learns frozen features of EfficientNet-Lite0, each standardised on normals: mean and
-deviation over the image of its three maps on the way (352), the deviations alone (176), the last layer (1,280), or the
-maps at each of 16×16 places (176), whose scores are averaged over an image; an encoder finds the nearest generated ones
-as f-AnoGAN's does. Beside it what needs no GAN. Nothing here is a figure of the test set.
+are dealt into four folds; of each the AUROC of a score that was learnt from the normal patches of the other three: by
+detectors that need no training, and by GANs on frozen features, their scores summed over seeds. ``fundus_attempts.py``
+does it for glaucoma. Nothing here is a figure of the test set.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganetics._random import numpy_generator, torch_generator
+from ganetics._random import numpy_generator
+from ganetics.anomaly.detector import combined
+from ganetics.anomaly.detectors import build
 from ganetics.anomaly.protocol import split_groups
-from ganetics.catalogue import loss_named_or_parsed
+from ganetics.anomaly.settings import NAMED, Settings
 from ganetics.data import load
 from ganetics.execution.process import prepare
-from ganetics.features.efficientnet import EfficientNetExtractor
-from ganetics.losses import GANLoss, r1
+from ganetics.metrics.detection import auroc
 from ganetics.records import write_json
 
+Array = npt.NDArray[np.float64]
 SEQUENCE = r"seq\d+"
-FOLDS, NEIGHBOURS, COMPONENTS = 4, 5, 64
-LATENT, HIDDEN, BATCH, STEPS, RATE, R1, GENERATED = 64, 256, 64, 1500, 1e-3, 1.0, 2000
-CHUNK = 256
-SIDE, SHRINKAGE = 16, 0.1
-MANY = 10_000
-"""Points for which distances to all others are not made."""
-LOSSES = ("ganetic", "non-saturating", "least-squares")
-Scores = Mapping[str, Tensor]
-Attempt = Callable[[Tensor, Tensor], Scores]
-"""From the features of normals to learn from, and of images to score: name → score, higher is more abnormal."""
+FOLDS = 4
+NO_TRAINING = ("neighbours", "neighbours-maps", "padim", "padim-mean", "pixels", "contrast")
+ON_FEATURES = ("fanogan-features", "fanogan-maps")
+LOSSES = ("ganetic", "non-saturating")
+PARTS = ("residual", "image", "generated")
+"""Of the scores of a GAN on features, those that are told."""
 
 
-def features(images: Tensor, extractor: EfficientNetExtractor) -> dict[str, Tensor]:
-    """Return name → features ``[n, d]``, of places ``[n, places, d]``."""
-    means, deviations, places = [], [], []
-    for part in torch.split(images, CHUNK):
-        maps = extractor.maps(part)
-        means.append(torch.cat([one.mean(dim=(2, 3)) for one in maps], dim=1))
-        deviations.append(torch.cat([one.std(dim=(2, 3)) for one in maps], dim=1))
-        places.append(torch.cat([_at_places(one) for one in maps], dim=1).flatten(2).mT)
-    last = torch.from_numpy(extractor(images))
-    return {
-        "on the way": torch.cat([torch.cat(means), torch.cat(deviations)], dim=1),
-        "deviations": torch.cat(deviations),
-        "last": last,
-        "places": torch.cat(places),
-    }
+@dataclass(frozen=True)
+class View:
+    """Images as detectors see them."""
+
+    fit: Tensor
+    held_out: Tensor
+    abnormal: Tensor
+    groups: tuple[str, ...]
+    """Of held-out and of abnormal images, in this order."""
+
+    @property
+    def scored(self) -> Tensor:
+        return torch.cat([self.held_out, self.abnormal])
+
+    @property
+    def labels(self) -> list[int]:
+        return [0] * len(self.held_out) + [1] * len(self.abnormal)
 
 
-def _at_places(one: Tensor) -> Tensor:
-    size = (SIDE, SIDE)
-    if one.shape[2] > SIDE:
-        return nn.functional.adaptive_avg_pool2d(one, size)
-    return nn.functional.interpolate(one, size=size, mode="bilinear", align_corners=False)
+def detector_scores(settings: Settings, seen: View, seeds: int, parts: Sequence[str] = ()) -> dict[str, Array]:
+    """Return part of the score (its own, if none is named) → scores of held-out and of abnormal images.
+
+    Summed over seeds, each in standard deviations of its held-out normals.
+    """
+    found: dict[str, list[Array]] = defaultdict(list)
+    for seed in range(seeds):
+        detector = build(settings, seed=seed).fit_parts(seen.fit, seen.held_out)
+        results = detector.results(seen.scored, maps=False)
+        for part in parts or ("",):
+            own = combined(results.components, {part: 1.0}, detector.frozen) if part else results.pred_score
+            found[part].append(own)
+    return {part: np.sum(scores, axis=0) for part, scores in found.items()}
 
 
-def averaged(attempt: Attempt) -> Attempt:
-    """Return the attempt on places ``[n, places, d]``, each alone; a score is the mean over an image."""
-
-    def each(fit: Tensor, test: Tensor) -> Scores:
-        found = attempt(fit.flatten(0, 1), test.flatten(0, 1))
-        return {name: score.reshape(test.shape[:2]).mean(dim=1) for name, score in found.items()}
-
-    return each
-
-
-def standardised(fit: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in standard deviations of what is learnt from."""
-    mean, deviation = fit.mean(dim=0), fit.std(dim=0) + 1e-6
-    return (fit - mean) / deviation, (test - mean) / deviation
-
-
-def nearest(fit: Tensor, test: Tensor) -> Tensor:
-    """Return the mean distance to the nearest ones ``[n]``."""
-    return torch.cdist(test, fit).topk(NEIGHBOURS, largest=False).values.mean(dim=1)
-
-
-def neighbours(fit: Tensor, test: Tensor) -> Scores:
-    return {"neighbours": nearest(*standardised(fit, test))}
-
-
-def unit_neighbours(fit: Tensor, test: Tensor) -> Scores:
-    """As the detector ``neighbours`` does."""
-    return {"neighbours, unit length": nearest(nn.functional.normalize(fit), nn.functional.normalize(test))}
-
-
-def principal(fit: Tensor, test: Tensor) -> Scores:
-    """Return what the first components leave unexplained."""
-    fit, test = standardised(fit, test)
-    axes = torch.linalg.svd(fit, full_matrices=False).Vh[:COMPONENTS]
-    return {f"residual of {COMPONENTS} components": (test - test @ axes.T @ axes).square().mean(dim=1)}
-
-
-def gaussian(fit: Tensor, test: Tensor) -> Scores:
-    """Return the Mahalanobis distance."""
-    fit, test = standardised(fit, test)
-    covariance = (1 - SHRINKAGE) * fit.T @ fit / len(fit) + SHRINKAGE * torch.eye(fit.shape[1])
-    whiten = torch.linalg.inv(torch.linalg.cholesky(covariance))
-    return {"Gaussian": (test @ whiten.T).norm(dim=1)}
-
-
-def network(inputs: int, outputs: int, generator: torch.Generator) -> nn.Sequential:
-    sizes = (inputs, HIDDEN, HIDDEN, outputs)
-    layers: list[nn.Module] = []
-    for here, there in pairwise(sizes):
-        layer = nn.utils.skip_init(nn.Linear, here, there)  # type: ignore[no-untyped-call]
-        bound = here**-0.5
-        for weight in layer.parameters():
-            nn.init.uniform_(weight, -bound, bound, generator=generator)
-        layers += [layer, nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers[:-1])
-
-
-def gan(loss: str, seeds: int) -> Attempt:
-    """Return f-AnoGAN on features, its scores summed over training seeds."""
-
-    def attempt(fit: Tensor, test: Tensor) -> Scores:
-        fit, test = standardised(fit, test)
-        every = [gan_scores(loss_named_or_parsed(loss), fit, test, seed) for seed in range(seeds)]
-        return {f"GAN, {loss}: {name}": torch.stack([one[name] for one in every]).sum(dim=0) for name in every[0]}
-
-    return attempt
-
-
-def gan_scores(loss: GANLoss, fit: Tensor, test: Tensor, seed: int) -> Scores:
-    """Train a GAN with R1 and an encoder on features; return the parts of a score."""
-    random = torch_generator(seed, "attempt")
-    maker, judge = network(LATENT, fit.shape[1], random), network(fit.shape[1], 1, random)
-    of_maker, of_judge = (torch.optim.Adam(net.parameters(), RATE, betas=(0.0, 0.99)) for net in (maker, judge))
-    for _ in range(STEPS):
-        real = fit[torch.randint(len(fit), (BATCH,), generator=random)]
-        fake = maker(torch.randn(BATCH, LATENT, generator=random))
-        away = loss.discriminator(real_logits=judge(real)[:, 0], fake_logits=judge(fake.detach())[:, 0])
-        _step(of_judge, away + R1 * r1(lambda x: judge(x)[:, 0], real=real))
-        needed = judge(real)[:, 0] if loss.generator_needs_real else None
-        _step(of_maker, loss.generator(fake_logits=judge(fake)[:, 0], real_logits=needed))
-    found = _residuals(maker, judge, fit, test, random)
-    return found if len(test) > MANY else {**found, **_distances(maker, test, random)}
-
-
-def _residuals(
-    maker: nn.Sequential, judge: nn.Sequential, fit: Tensor, test: Tensor, random: torch.Generator
-) -> Scores:
-    for weight in (*maker.parameters(), *judge.parameters()):
-        weight.requires_grad_(False)
-    body, encoder = judge[:-1], network(fit.shape[1], LATENT, random)
-    optimizer = torch.optim.Adam(encoder.parameters(), RATE)
-
-    def parts(x: Tensor) -> tuple[Tensor, Tensor]:
-        again = maker(encoder(x))
-        return (again - x).square().mean(dim=1), (body(again) - body(x)).square().mean(dim=1)
-
-    for _ in range(STEPS):
-        _step(optimizer, sum(parts(fit[torch.randint(len(fit), (BATCH,), generator=random)])).mean())  # type: ignore[union-attr]
-    with torch.no_grad():
-        image, inner = parts(test)
-        found = {"residual": image, "residual and discriminator's": image + inner, "logit": -judge(test)[:, 0]}
-        return {**found, "code": encoder(test).square().mean(dim=1)}
-
-
-@torch.no_grad()
-def _distances(maker: nn.Sequential, test: Tensor, random: torch.Generator) -> Scores:
-    return {"distance to generated": nearest(maker(torch.randn(GENERATED, LATENT, generator=random)), test)}
-
-
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+def attempts(seen: View, seeds: int) -> Iterator[tuple[str, Array]]:
+    """Yield what is tried in a view, and its scores."""
+    for detector in NO_TRAINING:
+        yield detector, detector_scores(NAMED[detector], seen, 1)[""]
+    for detector in ON_FEATURES:
+        for loss in LOSSES:
+            settings = NAMED[detector].model_copy(update={"loss": loss})
+            for part, scores in detector_scores(settings, seen, seeds, PARTS).items():
+                yield f"{detector}, {loss}: {part}", scores
 
 
 def folds(groups: Sequence[str], labels: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
@@ -203,35 +106,32 @@ def main() -> None:
     """Try them all and write down what each comes to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", required=True, type=Path)
-    parser.add_argument("--seeds", type=int, default=3, help="of each GAN, whose scores are summed")
+    parser.add_argument("--seeds", type=int, default=2, help="of each GAN, whose scores are summed")
     parser.add_argument("--out", type=Path, default=Path("results/detection-attempts"))
     given = parser.parse_args()
     prepare()
     given.out.mkdir(parents=True, exist_ok=True)
-    found = load(str(given.data_dir / "polyp-patches"), split="all", groups=SEQUENCE)
-    if found.labels is None or found.classes != ("normal", "polyp"):
-        raise SystemExit(f"polyp-patches must hold folders normal and polyp, got {found.classes}")
-    labels = found.labels.tolist()
-    parts = list(folds(found.groups, labels))
-    near: tuple[Attempt, ...] = (unit_neighbours, neighbours)
-    learnt: tuple[Attempt, ...] = (principal, gaussian, *(gan(loss, given.seeds) for loss in LOSSES))
-    result: dict[str, list[float]] = {}
-    for space, values in features(found.images, EfficientNetExtractor()).items():
-        for attempt in map(averaged, learnt) if values.ndim == 3 else (*near, *learnt):
-            for fit, test in parts:
-                for name, score in attempt(values[fit], values[test]).items():
-                    area = float(roc_auc_score([labels[i] for i in test], score.numpy()))
-                    result.setdefault(f"{space}, {name}", []).append(area)
-                    print(space, name, f"{area:.3f}", flush=True)
-    ranked = sorted(result, key=lambda name: -fmean(result[name]))
-    counts = {"fit": [len(fit) for fit, _ in parts], "scored": [len(test) for _, test in parts]}
+    images = load(str(given.data_dir / "polyp-patches"), split="all", groups=SEQUENCE)
+    if images.labels is None or images.classes != ("normal", "polyp"):
+        raise SystemExit(f"polyp-patches must hold folders normal and polyp, got {images.classes}")
+    labels, found, counts = images.labels.tolist(), defaultdict(list), []
+    for number, (fit, scored) in enumerate(folds(images.groups, labels)):
+        normal, abnormal = ([i for i in scored if labels[i] == kind] for kind in (0, 1))
+        groups = tuple(images.groups[i] for i in (*normal, *abnormal))
+        seen = View(images.images[fit], images.images[normal], images.images[abnormal], groups)
+        counts.append({"fit": len(fit), "normal": len(normal), "abnormal": len(abnormal), "sequences": len({*groups})})
+        for what, scores in attempts(seen, given.seeds):
+            found[what].append(auroc(seen.labels, scores).value or 0.0)
+            print(f"fold {number + 1} of {FOLDS}", what, f"{found[what][-1]:.3f}", flush=True)
     write_json(
-        given.out / "summary.json",
+        given.out / "polyp.json",
         {
             "command": f"python benchmarks/detection_attempts.py --data-dir DIR --seeds {given.seeds}",
             "folds": counts,
-            "sequences": len({re.sub(r"\D", "", found.groups[i]) for _, test in parts for i in test}),
-            "auroc": [{"attempt": name, "mean": fmean(result[name]), "folds": result[name]} for name in ranked],
+            "attempts": [
+                {"attempt": what, "mean": fmean(values), "folds": values}
+                for what, values in sorted(found.items(), key=lambda item: -fmean(item[1]))
+            ],
         },
     )
 

@@ -118,7 +118,8 @@ class Study:
             for entry, group in zip(listing.entries, listing.groups or (), strict=True)
             if entry.file is not None
         }
-        there = {link: link.readlink() for kind in self.kinds.values() for link in kind.rglob("*") if link.is_symlink()}
+        files = [file for kind in self.kinds.values() for file in kind.rglob("*") if not file.is_dir()]
+        there = {file: file.readlink() if file.is_symlink() else None for file in files}
         if there == links:  # another study may be using them
             return
         for kind in self.kinds.values():  # they may be to where other images lay before

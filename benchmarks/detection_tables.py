@@ -32,6 +32,7 @@ GANS = ("fanogan", "ganomaly")
 FAMILIES = ("fanogan", "ganomaly", "chosen", "added", "all", "features", "features-chosen")
 PARTS = ("residual", "image", "features", "code", "ratio", "ratio-gap")
 """Of f-AnoGAN's score."""
+PARTS_ON_FEATURES = ("residual", "image", "features", "code", "generated")
 SETTABLE = ("fanogan", "fanogan-features", "ganomaly", "autoencoder", "padim", "neighbours")
 HEADER = ("detector, loss", "learning rate", "seeds", "AUROC", "SD over seeds", "average precision", "difference", "p")
 
@@ -59,7 +60,8 @@ def comparison(name: str, family: str) -> str:
 
 def failures(name: str, family: str) -> list[str]:
     """Return the runs of a family whose training failed."""
-    where = ROOT / "results" / "detection" / name / "failures.json"
+    kind = "failures-features" if family.startswith("features") else "failures"
+    where = ROOT / "results" / "detection" / name / f"{kind}.json"
     found = json.loads(where.read_text(encoding="utf-8")) if where.exists() else {}
     return sorted(label for label in found if family not in GANS or label.startswith(family))
 
@@ -103,13 +105,13 @@ def evaluations(folder: str, prefix: str = "") -> dict[str, list[Evaluation]]:
     return rows
 
 
-def ablation(name: str) -> str:
+def ablation(name: str, prefix: str = "fanogan-", parts: Sequence[str] = PARTS) -> str:
     """Return the AUROC of each part of f-AnoGAN's score alone."""
     rows = [
-        [row, str(len(found)), *(spread([one.components.get(part) for one in found]) for part in PARTS)]
-        for row, found in evaluations(name, "fanogan-").items()
+        [row, str(len(found)), *(spread([one.components.get(part) for one in found]) for part in parts)]
+        for row, found in evaluations(name, prefix).items()
     ]
-    return markdown(("detector, loss", "seeds", *PARTS), rows)
+    return markdown(("detector, loss", "seeds", *parts), rows)
 
 
 def pixels(folder: str) -> str:
@@ -171,6 +173,7 @@ TABLES: dict[str, Callable[[], str]] = {
     f"{name}_{family}": partial(comparison, name, family) for name in DOMAINS for family in FAMILIES
 }
 TABLES |= {f"{name}_parts": partial(ablation, name) for name in DOMAINS}
+TABLES |= {f"{name}_features-parts": partial(ablation, name, "features-", PARTS_ON_FEATURES) for name in DOMAINS}
 TABLES["settings"] = settings
 TABLES["polyp_pixels"] = partial(pixels, "polyp-frames")
 

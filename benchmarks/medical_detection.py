@@ -59,6 +59,8 @@ RATE_SEED = 100
 """Of the trials that choose rates and the score; no other run has it."""
 WHOLE, HALF = ("--steps", "2000"), ("--steps", "1000")
 """Of f-AnoGAN's generator, so that no fit takes more than some eight minutes; and where its rate is looked for."""
+NO_ENCODER = ("--set", "encoder_steps=1")
+"""A rate is judged by what is generated."""
 SCORES = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
 """Sums of parts that f-AnoGAN's score may be, the original first."""
 COPIES = {"polyp": "turned", "fundus": "mirrored"}
@@ -87,10 +89,23 @@ class Gan:
 
 def fanogan(loss: str, *penalties: str, further: Sequence[str] = ()) -> Variant:
     """Return f-AnoGAN with a loss and penalties."""
+    options = penalised("fanogan", loss, *penalties)
+    return Variant(named("fanogan", loss, *penalties), (*options, *WHOLE, *further), (*HALF, *NO_ENCODER))
+
+
+def penalised(detector: str, loss: str, *penalties: str) -> tuple[str, ...]:
+    """Return the options of a detector with a loss and penalties, or none."""
     given = [word for penalty in penalties or ("none",) for word in ("--penalty", penalty)]
-    name = "-".join(("fanogan", loss, *(penalty.replace(":", "") for penalty in penalties)))
-    options = ("--detector", "fanogan", "--loss", loss, *given, *WHOLE, *further)
-    return Variant(name, options, (*HALF, "--set", "encoder_steps=1"))
+    return ("--detector", detector, "--loss", loss, *given)
+
+
+def named(family: str, loss: str, *penalties: str) -> str:
+    """Return what runs are called.
+
+    >>> named("fanogan", "hinge", "r1:0.5")
+    'fanogan-hinge-r10.5'
+    """
+    return "-".join((family, loss, *(penalty.replace(":", "") for penalty in penalties)))
 
 
 def ganomaly(loss: str) -> Variant:
@@ -132,15 +147,19 @@ RULES = (
 )
 
 
+CALIBRATION = f"polyps of six held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside"
+
+
+def told(gans: Sequence[Gan]) -> list[dict[str, object]]:
+    """Return GANs as a protocol has them."""
+    return [{"variants": [asdict(one) for one in gan.variants], "seeds": gan.seeds} for gan in gans]
+
+
 def protocol(study: Study) -> dict[str, object]:
     """Return all that is decided before anything is fitted."""
-
-    def told(one: Variant) -> dict[str, object]:
-        return {"name": one.name, "options": one.options, "for_rates": one.for_rates}
-
     return {
         "rules": list(RULES),
-        "gans": [{"variants": [told(one) for one in gan.variants], "seeds": gan.seeds} for gan in GANS],
+        "gans": told(GANS),
         "large": {"loss": "ganetic", "options": LARGE, "seeds": LARGE_SEEDS, "where": "fundus"},
         "rates": [RATE * factor for factor in RATES[study.name]],
         "widen": WIDEN,
@@ -151,7 +170,7 @@ def protocol(study: Study) -> dict[str, object]:
         "others": OTHERS,
         "frame_seeds": FRAME_SEEDS,
         "to_beat": list(TO_BEAT),
-        "calibration": f"polyps of six held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside",
+        "calibration": CALIBRATION,
     }
 
 
@@ -250,13 +269,13 @@ def best_of(values: Mapping[float, float | None]) -> float | None:
     return min(ended, key=lambda factor: ended[factor]) if ended else None
 
 
-def scored(study: Study, variant: Variant, rate: float) -> None:
+def scored(study: Study, variant: Variant, rate: float, scores: Sequence[str]) -> None:
     """Fit an f-AnoGAN with all its steps, and write down what each score would tell of the calibration images."""
     name = f"scores/{variant.name}"
     call(study.fit(name, (*variant.options, *fitted_as(study), "--rate", f"{rate:g}"), RATE_SEED, *study.steps))
     run = study.work / name
     (study.out / "scores").mkdir(parents=True, exist_ok=True)
-    found = {} if failed(run) else {score: study.calibrated(run, parts(score))["auroc"] for score in SCORES}
+    found = {} if failed(run) else {score: study.calibrated(run, parts(score))["auroc"] for score in scores}
     write_json(study.out / "scores" / f"{variant.name}.json", found)
 
 
@@ -269,21 +288,20 @@ def parts(score: str) -> dict[str, float]:
     return {name: float(weight) for name, weight in (one.split("=") for one in score.split(","))}
 
 
-def chosen_score(study: Study, rates: Mapping[Variant, float], workers: int) -> str:
-    """Return the score that the calibration images say is best over all losses, the original where they are level.
+def chosen_score(study: Study, rates: Mapping[Variant, float], scores: Sequence[str], workers: int) -> str:
+    """Return the score that the calibration images say is best over all losses, the first where they are level.
 
     Raises:
         SystemExit: a fit has not ended, or all trainings failed.
     """
-    gans = {variant: rate for variant, rate in rates.items() if variant.name.startswith("fanogan")}
-    where = {variant: study.out / "scores" / f"{variant.name}.json" for variant in gans}
-    missing = {variant.name: partial(scored, study, variant, rate)
-               for variant, rate in gans.items() if not where[variant].exists()}  # fmt: skip
+    where = {variant: study.out / "scores" / f"{variant.name}.json" for variant in rates}
+    missing = {variant.name: partial(scored, study, variant, rate, scores)
+               for variant, rate in rates.items() if not where[variant].exists()}  # fmt: skip
     carry_out(missing, workers=workers, title="scores")
     found: list[dict[str, float]] = [known for file in where.values() if (known := json.loads(file.read_text()))]
     if not found:
         raise SystemExit("scores: every training failed")
-    return max(SCORES, key=lambda score: fmean(one[score] for one in found))
+    return max(scores, key=lambda score: fmean(one[score] for one in found))
 
 
 def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], score: str) -> Iterator[Run]:
@@ -301,9 +319,15 @@ def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], scor
                 label = f"{variant.name}-128px-seed{seed}"
                 yield Run(label, study.fit(label, (*options, *LARGE), seed, *study.steps))
         for name in (one for one, count in OTHERS.items() if seed < count):
-            label, steps = f"{name}-seed{seed}", study.steps if name == "autoencoder" else ()
-            told = () if name in TRIVIAL else fitted_as(study)
-            yield Run(label, study.fit(label, ("--detector", name, *told), seed, *steps), frames=seed < FRAME_SEEDS)
+            yield without_gan(study, name, seed)
+
+
+def without_gan(study: Study, name: str, seed: int, mark: str = "", further: Sequence[str] = ()) -> Run:
+    """Return the run of a detector that is no GAN; of other images than the study's with a mark in its label."""
+    label, steps = f"{name}{mark}-seed{seed}", study.steps if name == "autoencoder" else ()
+    learns_from = () if name in TRIVIAL else fitted_as(study)
+    fit = study.fit(label, ("--detector", name, *learns_from, *further), seed, *steps)
+    return Run(label, fit, frames=seed < FRAME_SEEDS and not mark)
 
 
 @dataclass(frozen=True)
@@ -311,13 +335,15 @@ class Best:
     """Rows that the calibration sets say are best, of each kind; None where none has ended."""
 
     loss: str | None
-    """Of f-AnoGAN."""
+    """Of the family: f-AnoGAN, on pixels or on features."""
     gan: str | None
     frozen: str | None
+    calibration: Mapping[str, float]
+    """Row → mean AUROC over seeds."""
 
 
-def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str], name: str = "chosen") -> Best:
-    """Return what the calibration sets say is best, and write it down."""
+def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str], family: str = "fanogan") -> Best:
+    """Return what the calibration sets say is best."""
     variants = [variant.name for gan in gans for variant in gan.variants]
     found: dict[str, list[float]] = defaultdict(list)
     for label in labels:
@@ -329,10 +355,8 @@ def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str], name: s
     def highest(names: Iterable[str]) -> str | None:
         return max(filter(means.__contains__, names), key=lambda name: means[name], default=None)
 
-    losses = [name for name in variants if name.startswith("fanogan")]
-    best = Best(loss=highest(losses), gan=highest(variants), frozen=highest(FROZEN))
-    write_json(study.out / f"{name}.json", {**asdict(best), "calibration": means})
-    return best
+    losses = [name for name in variants if name.startswith(family)]
+    return Best(highest(losses), highest(variants), highest(FROZEN), means)
 
 
 def seedless(label: str) -> str:
@@ -358,6 +382,7 @@ def comparisons(study: Study, gans: Sequence[Gan], ended: Sequence[str]) -> dict
                 for family in ("fanogan", "ganomaly")}  # fmt: skip
     originals = [variant.name for gan in gans if gan.role == "original" for variant in gan.variants]
     best = named_best(study, gans, [label for label in ended if "128px" not in label])
+    write_json(study.out / "chosen.json", asdict(best))
     made: dict[str, Callable[[], object]] = {}
     for family, labels in families.items():
         # where every training of it failed there is nothing to compare with: failures.json says it
@@ -408,7 +433,9 @@ def main() -> None:
     prepare()
     study.lay_out()
     rates = chosen_rates(study, GANS, RATES[study.name], workers)
-    ended = through(study, list(runs(study, GANS, rates, chosen_score(study, rates, workers))), workers)
+    of_fanogan = {variant: rate for variant, rate in rates.items() if variant.name.startswith("fanogan")}
+    score = chosen_score(study, of_fanogan, SCORES, workers)
+    ended = through(study, list(runs(study, GANS, rates, score)), workers)
     if study.looks:
         carry_out(comparisons(study, GANS, ended), workers=1, title="comparisons")
 

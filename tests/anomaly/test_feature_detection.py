@@ -28,43 +28,91 @@ def test_a_domain_from_images_to_comparisons(script: Any, tmp_path: Path, monkey
     write_images(tmp_path / "data" / "fundus" / "normal", names[:40])
     write_images(tmp_path / "data" / "fundus" / "glaucoma", names[40:], bright=80)
     monkeypatch.setattr(script, "SEEDS", 1)
-    monkeypatch.setattr(script, "LOSSES", {"wasserstein": ("gradient:10",), "ganetic": ("r1:0.1",)})
-    monkeypatch.setattr(script, "TO_BEAT", ("neighbours", "brightness"))
+    monkeypatch.setattr(script, "PENALTIES", {"wasserstein": (("gradient:10",),), "ganetic": (("r1:0.1",), ("r1:1",))})
+    monkeypatch.setattr(script, "BEGIN", (5.0,))
+    monkeypatch.setattr(script, "TO_BEAT", ("neighbours",))
     monkeypatch.setattr(sys.modules["medical_detection"], "WIDEN", 0)
     places = ("--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
     arguments = ["feature_detection", "fundus", "--steps", "2", "--look", "--workers", "1", *places]
     monkeypatch.setattr(sys, "argv", arguments)
     script.main()
     out = tmp_path / "out" / "fundus-2-steps"
+    judged = {file.stem: json.loads(file.read_text()) for file in (out / "rates").glob("*.json")}
+    of_ganetic = {name: one for name, one in judged.items() if "ganetic" in name}
+    assert [one["rate"] for one in of_ganetic.values()] == pytest.approx([1e-3, 1e-3])
+    best = min(of_ganetic, key=lambda name: of_ganetic[name]["judged"])
+    ganetic = best.rpartition("-x")[0]
     runs = {path.name for path in out.glob("*-seed0")}
-    assert runs == {"features-wasserstein-seed0", "features-ganetic-seed0"} | {
+    assert runs == {"features-wasserstein-gradient10-seed0", f"{ganetic}-seed0"} | {
         f"{name}-128px-seed0" for name in script.TO_BEAT
     }
     for run in runs:
         config = json.loads((out / run / "config.json").read_text())
         assert config["preprocessing"]["image_size"] == 128
-        assert (config["detector"]["copies"] == "mirrored") == (not run.startswith("brightness"))
-    rates = [json.loads(file.read_text()) for file in sorted((out / "rates").glob("features-ganetic-*.json"))]
-    assert [one["rate"] for one in rates] == pytest.approx([1e-3 / 3, 1e-3])
-    best = min(rates, key=lambda one: one["judged"])["rate"]
-    used = json.loads((out / "features-ganetic-seed0" / "config.json").read_text())["detector"]["learning_rate"]
-    assert used == pytest.approx(best, rel=1e-4)
+        assert config["detector"]["copies"] == "mirrored"
+    used = json.loads((out / f"{ganetic}-seed0" / "config.json").read_text())["detector"]
+    assert used["learning_rate"] == pytest.approx(of_ganetic[best]["rate"], rel=1e-4)
+    scores = [json.loads(file.read_text()) for file in (out / "scores").glob("*.json")]
+    means = {score: sum(one[score] for one in scores) / 2 for score in script.SCORES}
+    assert used["score"] == {max(means, key=means.__getitem__).partition("=")[0]: 1.0}
     chosen = json.loads((out / "chosen-features.json").read_text())
-    assert set(chosen["calibration"]) == {"features-wasserstein", "features-ganetic"}
+    assert set(chosen["calibration"]) == {"features-wasserstein-gradient10", ganetic}
+    assert chosen["loss"] == max(chosen["calibration"], key=chosen["calibration"].__getitem__)
     losses = read_record(Comparison, out / "compared-features" / "comparison.json")
     assert (losses.reference, len(losses.rows)) == ("fanogan-features, wasserstein+gradient:10", 2)
     beaten = read_record(Comparison, out / "compared-features-chosen" / "comparison.json")
-    assert len(beaten.rows) == 3
-    assert chosen["gan"].removeprefix("features-") in beaten.reference
+    assert len(beaten.rows) == 2
+    assert chosen["loss"].split("-")[1] in beaten.reference
     assert not (out / "protocol.json").exists()
-    assert json.loads((out / "protocol-features.json").read_text())["seeds"] == 1
+    assert json.loads((out / "protocol-features.json").read_text())["gans"][0]["seeds"] == 1
 
 
-def test_the_original_loss_comes_first_and_rates_are_where_the_detector_has_its_default(script: Any) -> None:
-    assert next(iter(script.LOSSES)) == "wasserstein"
-    assert script.RATE * script.BEGIN[-1] == pytest.approx(1e-3)
+def study(script: Any, tmp_path: Path, name: str) -> Any:
+    (tmp_path / "data" / script.Study(name, tmp_path, tmp_path, tmp_path, ()).domain.folder).mkdir(parents=True)
+    return script.Study(name, tmp_path / "data", tmp_path / "out", tmp_path / "work", ())
+
+
+def test_a_run_that_both_studies_have_is_the_same_in_both(script: Any, tmp_path: Path) -> None:
+    made = study(script, tmp_path, "polyp")
+    pixels = sys.modules["medical_detection"]
+    theirs = {run.label: run for run in pixels.runs(made, pixels.GANS, {}, "residual=1")}
+    ours = {run.label: run for run in script.runs(made, {}, "generated=1")}
+    assert set(ours) == {f"{name}-seed0" for name in script.TO_BEAT}
+    assert [run for label, run in ours.items() if run != theirs[label]] == []
+    large = list(script.runs(study(script, tmp_path, "fundus"), {}, "generated=1"))
+    assert {run.label for run in large} == {f"{name}-128px-seed0" for name in script.TO_BEAT}
+    assert all(run.fit.arguments[-4:-2] == ("--image-size", "128") and not run.frames for run in large)
+
+
+def test_every_loss_has_as_many_trials_and_the_original_comes_first(script: Any) -> None:
+    assert next(iter(script.PENALTIES)) == "wasserstein"
     for name, view in script.VIEWS.items():
-        for gan in script.gans(name):
-            (variant,) = gan.variants
-            assert variant.options[1] == view.detector
-            assert variant.options[-len(view.size) :] == view.size or not view.size
+        variants = [variant for gan in script.gans(name) for variant in gan.variants]
+        assert {len(gan.variants) for gan in script.gans(name)} == {2}
+        assert len({variant.name for variant in variants}) == len(variants)
+        assert {variant.options[1] for variant in variants} == {view.detector}
+        assert {"--image-size" in variant.options for variant in variants} == {name == "fundus"}
+
+
+def test_a_loss_whose_every_training_failed_leaves_its_comparisons_out(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = study(script, tmp_path, "fundus")
+    ended = ["features-ganetic-r11-seed0", "neighbours-128px-seed0"]
+    (made.out / ended[0]).mkdir(parents=True)
+    (made.out / ended[0] / "calibration.json").write_text('{"auroc": 0.7}')
+    assert set(script.comparisons(made, ended)) == {"features-chosen"}
+    assert set(script.comparisons(made, ended[1:])) == set()
+
+
+def test_tables_name_the_failures_of_their_own_study(
+    benchmark: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = benchmark("detection_tables")
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    (tmp_path / "results" / "detection" / "polyp").mkdir(parents=True)
+    for name, label in (("failures", "fanogan-hinge-seed0"), ("failures-features", "features-ganetic-r11-seed0")):
+        (tmp_path / "results" / "detection" / "polyp" / f"{name}.json").write_text(json.dumps({label: "nan"}))
+    found = {family: tables.failures("polyp", family) for family in ("fanogan", "all", "features", "features-chosen")}
+    pixels, features = ["fanogan-hinge-seed0"], ["features-ganetic-r11-seed0"]
+    assert found == {"fanogan": pixels, "all": pixels, "features": features, "features-chosen": features}

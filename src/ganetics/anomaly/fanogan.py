@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ganetics import _check
 from ganetics._check import InputError
 from ganetics._random import torch_generator
 from ganetics.anomaly.density import LogRatio, log_ratio_of
@@ -23,6 +24,7 @@ from ganetics.records import Recipe
 from ganetics.training import TrainingState, checkpoint, start, train
 from ganetics.training.batches import Batches, scaled
 
+COMPONENTS = ("residual", "image", "features", "code")
 RATIOS = ("ratio", "ratio-gap")
 
 
@@ -44,7 +46,7 @@ class FAnoGANScorer(Scorer):
         self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
         self.kappa = kappa
         self.log_ratio = log_ratio
-        self.components = ("residual", "image", "features", "code", *(RATIOS if log_ratio else ()))
+        self.components = (*COMPONENTS, *(RATIOS if log_ratio else ()))
 
     def residuals(self, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return image and feature residual ``[n]``, the difference of pixels, and the discriminator's features."""
@@ -85,10 +87,12 @@ class FAnoGAN(NetworkDetector[FAnoGANSettings]):
         """Look the loss up.
 
         Raises:
-            InputError: no such loss, or it does not say the density ratio that the score is to be made of.
+            InputError: no such loss or part of a score, or it does not say the density ratio that this is made of.
         """
         super().__init__(settings or FAnoGANSettings(), seed=seed)
         self._loss = loss_named_or_parsed(self.settings.loss)
+        for name in self.settings.score:
+            _check.one_of("score", name, (*COMPONENTS, *RATIOS))
         wanted = [name for name in self.settings.score if name in RATIOS]
         if wanted and log_ratio_of(self._loss) is None:
             raise InputError(

@@ -9,12 +9,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from ganetics import _check
+from ganetics._check import InputError
 from ganetics._random import torch_generator
 from ganetics.anomaly.detector import Detector, Place, Seen
 from ganetics.anomaly.learn import Learning, Plan, learn
 from ganetics.anomaly.networks import adam, drawn
 from ganetics.anomaly.settings import FeatureGANSettings
-from ganetics.anomaly.spaces import Space
+from ganetics.anomaly.spaces import EPSILON, Space
 from ganetics.catalogue import loss_named_or_parsed
 from ganetics.losses.contract import GANLoss
 from ganetics.training import Diverged
@@ -22,6 +24,7 @@ from ganetics.training.batches import Batches
 from ganetics.training.penalties import due, project_, with_penalties
 from ganetics.training.sampling import latents
 
+COMPONENTS = ("residual", "image", "features", "code", "generated")
 NEAREST = 5
 """Generated features that a distance is a mean over."""
 LOOK_EVERY = 50
@@ -60,10 +63,10 @@ class Networks(nn.Module):
 class FeatureGAN(Detector[FeatureGANSettings]):
     """A GAN learns the features of normal images, an encoder finds the generated ones nearest to given ones.
 
-    Features are those of :class:`ganetics.anomaly.neighbours.Neighbours`, centred and divided by one number, so that
-    directions in which normal images hardly differ stay small. Components: ``image``, ``features``, ``residual`` and
-    ``code`` as f-AnoGAN's, with features in place of pixels; ``generated``, the mean distance to the five nearest of
-    many generated ones, which needs no encoder.
+    Features are those of :class:`ganetics.anomaly.neighbours.Neighbours`, deviations of maps each in its own scale as
+    there, then centred and divided by one number: directions of the last layer in which normal images hardly differ
+    stay small. Components: ``image``, ``features``, ``residual`` and ``code`` as f-AnoGAN's, with features in place of
+    pixels; ``generated``, the mean distance to the five nearest of many generated ones, which needs no encoder.
     """
 
     _networks: Networks
@@ -71,17 +74,21 @@ class FeatureGAN(Detector[FeatureGANSettings]):
     """``[d]``: what is taken from features."""
     _scale: Tensor
     """``[d]``: what they are divided by then."""
+    _latents: Tensor
+    """``[m, latent_dim]``"""
     _generated: Tensor
-    """``[m, d]``."""
+    """``[m, d]``: what is made of them."""
 
     def __init__(self, settings: FeatureGANSettings | None = None, *, seed: int = 0) -> None:
         """Load the extractor, look the loss up.
 
         Raises:
-            InputError: no such loss.
+            InputError: no such loss, or no such part of a score.
             MissingDependencyError: the extractor's weights are not installed.
         """
         super().__init__(settings or FeatureGANSettings(), seed=seed)
+        for name in self.settings.score:
+            _check.one_of("score", name, COMPONENTS)
         self._space = Space(self.settings.features)
         self._loss = loss_named_or_parsed(self.settings.loss)
 
@@ -109,8 +116,9 @@ class FeatureGAN(Detector[FeatureGANSettings]):
         return self.settings.score
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the networks' weights, and how features are brought to them."""
-        return {"centre": self._centre, "scale": self._scale, **self._networks.state_dict()}
+        """Return the networks' weights, how features are brought to them, and the latents that are compared with."""
+        own = {"centre": self._centre, "scale": self._scale, "latents": self._latents}
+        return {**own, **self._networks.state_dict()}
 
     def _learn(self, fit: Tensor, held_out: Tensor, place: Place) -> None:
         settings, every = self.settings, len(fit) + self.settings.steps + self.settings.encoder_steps
@@ -121,11 +129,16 @@ class FeatureGAN(Detector[FeatureGANSettings]):
         features = self._space.features(fit, Place(None, tell))
         self._scale = self._space.scale(features)
         self._centre = features.mean(dim=0)
-        self._scale = self._scale * self._scaled(features).square().mean().sqrt()
+        size = float(self._scaled(features).square().mean().sqrt())
+        if size < EPSILON:
+            raise InputError(f"features of the {len(fit)} images that are fitted on must differ, they are all equal")
+        self._scale = self._scale * size
         x = self._scaled(features).float()
         self._networks = self._make(x.shape[1])
         for name, net in self._networks.named_children():
             drawn(net, self.seed, name)
+        random = torch_generator(self.seed, "generated")
+        self._latents = latents(settings.generated, settings.latent_dim, generator=random)
         _Game(settings, self._loss, self._networks, self.seed).play(x, place.after(len(fit)))
         self._networks.requires_grad_(False)
         self._train_encoder(x, self._features(held_out), place.after(len(fit) + settings.steps))
@@ -134,7 +147,7 @@ class FeatureGAN(Detector[FeatureGANSettings]):
     def _train_encoder(self, x: Tensor, held_out: Tensor, place: Place) -> None:
         settings, networks = self.settings, self._networks
         encoder = networks.encoder.requires_grad_(True)
-        optimizer = adam([encoder], settings.learning_rate)
+        optimizer = adam([encoder], settings.encoder_rate)
 
         def izi_f(part: Tensor) -> Tensor:
             image, features = networks.residuals(part, encoder(part))
@@ -160,7 +173,9 @@ class FeatureGAN(Detector[FeatureGANSettings]):
         x = self._features(images)
         codes = self._networks.encoder(x)
         image, features = self._networks.residuals(x, codes)
-        nearest = torch.cdist(x, self._generated).topk(NEAREST, dim=1, largest=False).values
+        # by differences, not by a product of matrices: the same in every batch
+        distances = torch.cdist(x, self._generated, compute_mode="donot_use_mm_for_euclid_dist")
+        nearest = distances.topk(NEAREST, dim=1, largest=False).values
         return Seen({
             "residual": image + self.settings.kappa * features,
             "image": image,
@@ -172,8 +187,9 @@ class FeatureGAN(Detector[FeatureGANSettings]):
     def _fill(self, tensors: dict[str, Tensor], shape: tuple[int, int, int]) -> None:
         weights = dict(tensors)
         self._centre, self._scale = weights.pop("centre"), weights.pop("scale")
-        self._networks = self._make(len(self._centre))
-        self._networks.load_state_dict(weights, assign=True)
+        self._latents = weights.pop("latents")
+        self._networks = self._make(len(self._centre)).to_empty(device="cpu")
+        self._networks.load_state_dict(weights)
         self._ready()
 
     def _make(self, dimension: int) -> Networks:
@@ -181,12 +197,9 @@ class FeatureGAN(Detector[FeatureGANSettings]):
             return Networks(dimension, self.settings.latent_dim, self.settings.hidden)
 
     def _ready(self) -> None:
-        """Make the generated features, of latents that the seed names."""
+        """Make what is compared with."""
         self._networks.eval().requires_grad_(False)
-        random = torch_generator(self.seed, "generated")
-        with torch.no_grad():
-            z = latents(self.settings.generated, self.settings.latent_dim, generator=random)
-            self._generated = self._networks.generator(z)
+        self._generated = self._networks.generator(self._latents)
 
     def _features(self, images: Tensor) -> Tensor:
         return self._scaled(self._space.features(images)).float()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ganetics import _check
 from ganetics._random import torch_generator
 from ganetics.anomaly.detector import Place
 from ganetics.anomaly.learn import Learning, Plan, learn, mean_over
@@ -56,9 +57,11 @@ class GANomaly(NetworkDetector[GANomalySettings]):
         """Look the loss up.
 
         Raises:
-            InputError: no such loss.
+            InputError: no such loss, or no such part of a score.
         """
         super().__init__(settings or GANomalySettings(), seed=seed)
+        for name in self.settings.score:
+            _check.one_of("score", name, GANomalyScorer.components)
         self._loss = loss_named_or_parsed(self.settings.loss)
 
     def weights(self) -> Mapping[str, float]:

@@ -51,11 +51,9 @@ class PadimSettings(FittedSettings):
     """What of the places' distances makes the score; the mean is no longer the published one."""
 
 
-class _Trained(FittedSettings):
-    """What all networks trained here have."""
+class _Stopped(FittedSettings):
+    """What all have that held-out normals stop."""
 
-    width: Annotated[int, Field(ge=1, le=256)] = 16
-    """Channels of the largest feature maps; they double at each halving of the size."""
     latent_dim: Count = 64
     """Numbers in a code."""
     batch_size: Annotated[int, Field(ge=2)] = 16
@@ -64,6 +62,13 @@ class _Trained(FittedSettings):
     """Steps between two looks at the held-out normals; the weights of the best look are kept."""
     patience: Count = 10
     """Looks without a better one after which training ends."""
+
+
+class _Trained(_Stopped):
+    """What all networks trained on pixels have."""
+
+    width: Annotated[int, Field(ge=1, le=256)] = 16
+    """Channels of the largest feature maps; they double at each halving of the size."""
 
 
 class AutoEncoderSettings(_Trained):
@@ -106,7 +111,7 @@ class FAnoGANSettings(_Trained):
     data-like its reconstruction is)."""
 
 
-class FeatureGANSettings(FittedSettings):
+class FeatureGANSettings(_Stopped):
     """f-AnoGAN on features of a frozen network in place of pixels."""
 
     kind: Literal["feature-gan"] = "feature-gan"
@@ -115,8 +120,6 @@ class FeatureGANSettings(FittedSettings):
     those of normal images."""
     hidden: Count = 256
     """Numbers in each of the two layers between."""
-    latent_dim: Count = 64
-    """Numbers in a code."""
     loss: str = "ganetic"
     """Name in the catalogue, or the text of an expression."""
     penalties: tuple[Penalty, ...] = (Penalty(kind="r1", weight=0.1),)
@@ -126,19 +129,15 @@ class FeatureGANSettings(FittedSettings):
     steps: Count = 4000
     """Updates of generator and discriminator; no early stop."""
     learning_rate: Positive = 1e-3
-    """Of all networks."""
+    """Of the GAN's networks."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Of the GAN's networks, as the next."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
     encoder_steps: Count = 2000
     """Most updates of the encoder; held-out normals stop it."""
-    check_every: Count = 100
-    """Steps between two looks at the held-out normals; the weights of the best look are kept."""
-    patience: Count = 10
-    """Looks without a better one after which training ends."""
+    encoder_rate: Positive = 1e-3
     kappa: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the residual of the discriminator's features."""
-    generated: Annotated[int, Field(ge=5)] = 4000
+    generated: Annotated[int, Field(ge=5)] = 2000
     """Generated features that the nearest are looked for among."""
     score: Weights = Field(default={"generated": 1.0})
     """Of ``generated`` (distance to the nearest generated features), and as f-AnoGAN's ``residual``, ``image``,

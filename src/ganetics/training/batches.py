@@ -16,7 +16,10 @@ class Batches:
     """
 
     def __init__(self, images: Tensor, *, seed: int, batch_size: int) -> None:
-        """Take ``images`` as uint8 or uint16 ``[n, c, h, w]``, on the device that batches are wanted on."""
+        """Take ``images`` as uint8 or uint16 ``[n, c, h, w]``, on the device that batches are wanted on.
+
+        For :meth:`indices` alone anything that has a length and a device will do.
+        """
         self.images, self.seed, self.batch_size = images, seed, batch_size
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
