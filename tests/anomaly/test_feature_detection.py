@@ -75,7 +75,7 @@ def study(script: Any, tmp_path: Path, name: str) -> Any:
 def test_a_run_that_both_studies_have_is_the_same_in_both(script: Any, tmp_path: Path) -> None:
     made = study(script, tmp_path, "polyp")
     pixels = sys.modules["medical_detection"]
-    theirs = {run.label: run for run in pixels.runs(made, pixels.GANS, {}, "residual=1")}
+    theirs = {run.label: run for run in pixels.runs(made, pixels.GANS["polyp"], {}, "residual=1")}
     ours = {run.label: run for run in script.runs(made, {}, "generated=1")}
     assert set(ours) == {f"{name}-seed0" for name in script.TO_BEAT}
     assert [run for label, run in ours.items() if run != theirs[label]] == []
