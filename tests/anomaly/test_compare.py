@@ -97,7 +97,7 @@ def test_tables_of_the_documentation_are_comparisons(
 ) -> None:
     script, marked = benchmark("detection_tables"), benchmark("marked")
     page = script.PAGE.read_text(encoding="utf-8")
-    assert set(re.findall(r"^<!-- (\w+) -->$", page, re.MULTILINE)) - {"end"} == set(script.TABLES)
+    assert set(re.findall(r"^<!-- ([\w-]+) -->$", page, re.MULTILINE)) - {"end"} == set(script.TABLES)
     assert marked.filled(page, script.TABLES) == page, "make it anew: python benchmarks/detection_tables.py"
     for seed in range(2):
         write(tmp_path / f"good-{seed}", "ganetic", seed, 2.0)
