@@ -43,8 +43,8 @@ PARTS = ("residual", "image", "generated")
 
 
 @dataclass(frozen=True)
-class View:
-    """Images as detectors see them."""
+class Split:
+    """Images of a view, by what they are for."""
 
     fit: Tensor
     held_out: Tensor
@@ -61,7 +61,7 @@ class View:
         return [0] * len(self.held_out) + [1] * len(self.abnormal)
 
 
-def detector_scores(settings: Settings, seen: View, seeds: int, parts: Sequence[str] = ()) -> dict[str, Array]:
+def detector_scores(settings: Settings, seen: Split, seeds: int, parts: Sequence[str] = ()) -> dict[str, Array]:
     """Return part of the score (its own, if none is named) → scores of held-out and of abnormal images.
 
     Summed over seeds, each in standard deviations of its held-out normals.
@@ -76,7 +76,7 @@ def detector_scores(settings: Settings, seen: View, seeds: int, parts: Sequence[
     return {part: np.sum(scores, axis=0) for part, scores in found.items()}
 
 
-def attempts(seen: View, seeds: int) -> Iterator[tuple[str, Array]]:
+def attempts(seen: Split, seeds: int) -> Iterator[tuple[str, Array]]:
     """Yield what is tried in a view, and its scores."""
     for detector in NO_TRAINING:
         yield detector, detector_scores(NAMED[detector], seen, 1)[""]
@@ -118,10 +118,12 @@ def main() -> None:
     for number, (fit, scored) in enumerate(folds(images.groups, labels)):
         normal, abnormal = ([i for i in scored if labels[i] == kind] for kind in (0, 1))
         groups = tuple(images.groups[i] for i in (*normal, *abnormal))
-        seen = View(images.images[fit], images.images[normal], images.images[abnormal], groups)
+        seen = Split(images.images[fit], images.images[normal], images.images[abnormal], groups)
         counts.append({"fit": len(fit), "normal": len(normal), "abnormal": len(abnormal), "sequences": len({*groups})})
         for what, scores in attempts(seen, given.seeds):
-            found[what].append(auroc(seen.labels, scores).value or 0.0)
+            if (area := auroc(seen.labels, scores).value) is None:
+                raise SystemExit(f"fold {number + 1}: only normal patches, or only polyps")
+            found[what].append(area)
             print(f"fold {number + 1} of {FOLDS}", what, f"{found[what][-1]:.3f}", flush=True)
     write_json(
         given.out / "polyp.json",

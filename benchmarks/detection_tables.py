@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "detection.md"
 DOMAINS = ("polyp", "fundus")
 GANS = ("fanogan", "ganomaly")
-FAMILIES = ("fanogan", "ganomaly", "chosen", "added", "all", "features", "features-chosen")
+FAMILIES = ("fanogan", "ganomaly", "chosen", "added", "all", "features", "features-chosen", "features-added")
 PARTS = ("residual", "image", "features", "code", "ratio", "ratio-gap")
 """Of f-AnoGAN's score."""
 PARTS_ON_FEATURES = ("residual", "image", "features", "code", "generated")

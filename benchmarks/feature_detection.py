@@ -20,6 +20,7 @@ from detection_study import Run, Study
 from medical_detection import (
     CALIBRATION,
     COPIES,
+    FROZEN,
     NO_ENCODER,
     RATE,
     RATE_SEED,
@@ -105,7 +106,8 @@ def protocol(name: str) -> dict[str, object]:
             "calibration images, mean over one run of each loss",
             "best loss: the highest mean AUROC, over training seeds, of held-out normals and the calibration images",
             "questions: each loss against f-AnoGAN's original; the best loss against what needs no GAN, on images of "
-            "that size",
+            "that size; whether its score added to that of the best of the frozen features' detectors (by the "
+            "calibration images, too) is better than the latter alone",
             RULES[-1],
             "known before of the test images: what detectors on pixels, and neighbours at 64 pixels, reach on them, as "
             "far as those runs were through; p is corrected within a table, not over both studies",
@@ -139,7 +141,8 @@ def runs(study: Study, rates: Mapping[Variant, float], score: str) -> Iterator[R
 def comparisons(study: Study, ended: Sequence[str]) -> dict[str, Callable[[], object]]:
     """Return what is compared with what."""
     learnt = [label for label in ended if label.startswith(FAMILY)]
-    best = named_best(study, gans(study.name), learnt, FAMILY)
+    frozen = [f"{name}{VIEWS[study.name].mark}" for name in FROZEN]
+    best = named_best(study, gans(study.name), ended, FAMILY, frozen)
     write_json(study.out / "chosen-features.json", asdict(best))
     made: dict[str, Callable[[], object]] = {}
     # where every training of it failed there is nothing to compare with: failures-features.json says it
@@ -149,6 +152,8 @@ def comparisons(study: Study, ended: Sequence[str]) -> dict[str, Callable[[], ob
     if best.loss is not None:
         asked = [label for label in ended if label not in learnt or seedless(label) == best.loss]
         made["features-chosen"] = partial(compared, study, "features-chosen", asked, best.loss)
+        asked = [label for label in ended if seedless(label) in (best.loss, best.frozen)]
+        made["features-added"] = partial(compared, study, "features-added", asked, best.frozen, "--added")
     return made
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from detection_attempts import View, attempts, detector_scores
+from detection_attempts import Split, attempts, detector_scores
 from detection_study import Study
 from PIL import Image
 from scipy.ndimage import binary_erosion, gaussian_filter
@@ -87,7 +87,7 @@ def crop_all(source: Path, target: Path) -> None:
             cropped(file).save(written, "PNG")
 
 
-def view(study: Study, size: int) -> View:
+def view(study: Study, size: int) -> Split:
     """Return a study's images at a size: those fitted on, held out, and of the patients set aside."""
     one, preprocessing = study.domain, Preprocessing(image_size=size)
     normal = str(study.data / one.folder / "normal")
@@ -97,7 +97,7 @@ def view(study: Study, size: int) -> View:
     parts = prepared.config.parts
     held_out = prepared.part(parts.held_out)
     abnormal = read_images(list_of(str(study.kinds["calibration"]), one.groups, "calibration"), preprocessing)
-    return View(prepared.part(parts.fit).images, held_out.images, abnormal.images, held_out.groups + abnormal.groups)
+    return Split(prepared.part(parts.fit).images, held_out.images, abnormal.images, held_out.groups + abnormal.groups)
 
 
 def main() -> None:

@@ -355,12 +355,14 @@ class Best:
     """Row → mean AUROC over seeds."""
 
 
-def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str], family: str = "fanogan") -> Best:
-    """Return what the calibration sets say is best."""
+def named_best(
+    study: Study, gans: Sequence[Gan], labels: Sequence[str], family: str = "fanogan", frozen: Sequence[str] = FROZEN
+) -> Best:
+    """Return what the calibration sets say is best of the GANs and of the detectors on frozen features."""
     variants = [variant.name for gan in gans for variant in gan.variants]
     found: dict[str, list[float]] = defaultdict(list)
     for label in labels:
-        if seedless(label) in (*variants, *FROZEN):
+        if seedless(label) in (*variants, *frozen):
             file = study.out / label / "calibration.json"
             found[seedless(label)].append(json.loads(file.read_text())["auroc"])
     means = {name: fmean(values) for name, values in found.items()}
@@ -369,7 +371,7 @@ def named_best(study: Study, gans: Sequence[Gan], labels: Sequence[str], family:
         return max(filter(means.__contains__, names), key=lambda name: means[name], default=None)
 
     losses = [name for name in variants if name.startswith(family)]
-    return Best(highest(losses), highest(variants), highest(FROZEN), means)
+    return Best(highest(losses), highest(variants), highest(frozen), means)
 
 
 def seedless(label: str) -> str:

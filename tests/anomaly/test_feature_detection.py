@@ -56,13 +56,20 @@ def test_a_domain_from_images_to_comparisons(script: Any, tmp_path: Path, monkey
     means = {score: sum(one[score] for one in scores) / 2 for score in script.SCORES}
     assert used["score"] == {max(means, key=means.__getitem__).partition("=")[0]: 1.0}
     chosen = json.loads((out / "chosen-features.json").read_text())
-    assert set(chosen["calibration"]) == {"features-wasserstein-gradient10", ganetic}
-    assert chosen["loss"] == max(chosen["calibration"], key=chosen["calibration"].__getitem__)
+    assert set(chosen["calibration"]) == {"features-wasserstein-gradient10", ganetic, "neighbours-128px"}
+    assert chosen["frozen"] == "neighbours-128px"
+    of_gans = {name: area for name, area in chosen["calibration"].items() if name.startswith("features")}
+    assert chosen["loss"] == max(of_gans, key=of_gans.__getitem__)
     losses = read_record(Comparison, out / "compared-features" / "comparison.json")
     assert (losses.reference, len(losses.rows)) == ("fanogan-features, wasserstein+gradient:10", 2)
     beaten = read_record(Comparison, out / "compared-features-chosen" / "comparison.json")
     assert len(beaten.rows) == 2
     assert chosen["loss"].split("-")[1] in beaten.reference
+    added = read_record(Comparison, out / "compared-features-added" / "comparison.json")
+    assert added.reference.startswith("neighbours")
+    assert [added.reference in row.label and chosen["loss"].split("-")[1] in row.label for row in added.rows].count(
+        True
+    ) == 1
     assert not (out / "protocol.json").exists()
     assert json.loads((out / "protocol-features.json").read_text())["gans"][0]["seeds"] == 1
 
@@ -99,9 +106,10 @@ def test_a_loss_whose_every_training_failed_leaves_its_comparisons_out(
 ) -> None:
     made = study(script, tmp_path, "fundus")
     ended = ["features-ganetic-r11-seed0", "neighbours-128px-seed0"]
-    (made.out / ended[0]).mkdir(parents=True)
-    (made.out / ended[0] / "calibration.json").write_text('{"auroc": 0.7}')
-    assert set(script.comparisons(made, ended)) == {"features-chosen"}
+    for label in ended:
+        (made.out / label).mkdir(parents=True)
+        (made.out / label / "calibration.json").write_text('{"auroc": 0.7}')
+    assert set(script.comparisons(made, ended)) == {"features-chosen", "features-added"}
     assert set(script.comparisons(made, ended[1:])) == set()
 
 
