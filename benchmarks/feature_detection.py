@@ -31,7 +31,7 @@ from medical_detection import (
     Gan,
     Variant,
     chosen_rates,
-    chosen_score,
+    chosen_scores,
     compared,
     declare,
     fitted_as,
@@ -126,13 +126,13 @@ def protocol(name: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def runs(study: Study, rates: Mapping[Variant, float], score: str) -> Iterator[Run]:
+def runs(study: Study, rates: Mapping[Variant, float], scores: Mapping[Variant, str]) -> Iterator[Run]:
     """Yield every run: GANs, seed after seed, and what needs none."""
     view = VIEWS[study.name]
     for seed in range(SEEDS):
         for variant, rate in rates.items():
             label = f"{variant.name}-seed{seed}"
-            options = (*variant.options, *fitted_as(study), "--score", score, "--rate", f"{rate:g}")
+            options = (*variant.options, *fitted_as(study), "--score", scores[variant], "--rate", f"{rate:g}")
             yield Run(label, study.fit(label, options, seed, *study.steps))
     for name in TO_BEAT:
         yield without_gan(study, name, 0, view.mark, view.size)
@@ -164,8 +164,8 @@ def main() -> None:
     prepare()
     study.lay_out()
     rates = chosen_rates(study, gans(study.name), BEGIN, workers)
-    score = chosen_score(study, rates, SCORES, workers)
-    ended = through(study, list(runs(study, rates, score)), workers, "failures-features")
+    scores = chosen_scores(study, rates, SCORES, workers, together=True)
+    ended = through(study, list(runs(study, rates, scores)), workers, "failures-features")
     if study.looks:
         carry_out(comparisons(study, ended), workers=1, title="comparisons")
 

@@ -9,7 +9,7 @@
    distance of what the generator makes from them (before there is an encoder, so that no discriminator's features have
    a say). GANomaly by the mean residual of their pixels. A rate that is best at an edge is followed.
 3. Score. One f-AnoGAN of each loss, all its steps: which sum of parts tells held-out normals best from abnormal images
-   that are for choosing, over all losses alike.
+   that are for choosing; on fundus one for all losses, on polyps each its own, with the density ratio where it is said.
 4. Runs. Each GAN at its penalty and rate with five seeds (GANomaly and other sizes: three), and the detectors that need
    none or few. Of each, how well it tells held-out normals from the calibration images, then ``evaluate``, which looks
    at the labelled test images once. Polyps also pixel by pixel, on whole frames.
@@ -61,8 +61,9 @@ WHOLE, HALF = ("--steps", "2000"), ("--steps", "1000")
 """Of f-AnoGAN's generator, so that no fit takes more than some eight minutes; and where its rate is looked for."""
 NO_ENCODER = ("--set", "encoder_steps=1")
 """A rate is judged by what is generated."""
-SCORES = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
-"""Sums of parts that f-AnoGAN's score may be, the original first."""
+OF_ALL_LOSSES = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
+SCORES = {"fundus": OF_ALL_LOSSES, "polyp": (*OF_ALL_LOSSES, "ratio=1", "residual=1,ratio=1")}
+"""Sums of parts that f-AnoGAN's score may be, the original first; not every loss says the density ratio."""
 COPIES = {"polyp": "turned", "fundus": "mirrored"}
 """What all but the trivial detectors learn from as well: a patch has no up and down, an eye has."""
 
@@ -147,8 +148,6 @@ TO_BEAT = (*FROZEN, *TRIVIAL)
 RULES = (
     "penalty and rate of a GAN: the smallest kernel distance to held-out normals (GANomaly: pixel residual of these, "
     "which ends its training, too)",
-    "score of f-AnoGAN, one for all losses: of the listed sums that with the highest AUROC of held-out normals and the "
-    "calibration images, which are of no group that is tested, mean over one f-AnoGAN of each loss",
     "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
     "normals and the calibration images; never by the test images",
     "best of the frozen features' detectors: in the same way",
@@ -158,8 +157,14 @@ RULES = (
     "mean AUROC over training seeds on the test images; 95 % interval by draws of groups and of seeds; p by "
     "Holm within each table, of all rows but the reference; of ten groups and more, so none on polyps, which have nine",
 )
-
-
+SCORE_RULES = {
+    "fundus": "score of f-AnoGAN, one for all losses: of the listed sums that with the highest AUROC of held-out "
+    "normals and the calibration images, which are of no group that is tested, mean over one f-AnoGAN of each loss",
+    "polyp": "score of f-AnoGAN, of each loss its own, as not all say the density ratio: of the listed sums that it "
+    "has, that with the highest AUROC of held-out normals and the calibration images, which are of no group that is "
+    "tested, by one f-AnoGAN",
+}
+"""On fundus, which was tested first, the density ratio alone told glaucoma better than what had been chosen."""
 CALIBRATION = f"polyps of six held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside"
 
 
@@ -171,14 +176,14 @@ def told(gans: Sequence[Gan]) -> list[dict[str, object]]:
 def protocol(study: Study) -> dict[str, object]:
     """Return all that is decided before anything is fitted."""
     return {
-        "rules": list(RULES),
+        "rules": [RULES[0], SCORE_RULES[study.name], *RULES[1:]],
         "gans": told(GANS[study.name]),
         "large": {"loss": "ganetic", "options": LARGE, "seeds": LARGE_SEEDS, "where": "fundus"},
         "rates": [RATE * factor for factor in RATES[study.name]],
         "widen": WIDEN,
         "rate_seed": RATE_SEED,
         "rate_samples": SAMPLES,
-        "scores": list(SCORES),
+        "scores": list(SCORES[study.name]),
         "copies": COPIES[study.name],
         "others": OTHERS,
         "frame_seeds": FRAME_SEEDS,
@@ -283,12 +288,13 @@ def best_of(values: Mapping[float, float | None]) -> float | None:
 
 
 def scored(study: Study, variant: Variant, rate: float, scores: Sequence[str]) -> None:
-    """Fit an f-AnoGAN with all its steps, and write down what each score would tell of the calibration images."""
+    """Fit an f-AnoGAN with all its steps, and write down what each score that it has tells of calibration images."""
     name = f"scores/{variant.name}"
     call(study.fit(name, (*variant.options, *fitted_as(study), "--rate", f"{rate:g}"), RATE_SEED, *study.steps))
     run = study.work / name
     (study.out / "scores").mkdir(parents=True, exist_ok=True)
-    found = {} if failed(run) else {score: study.calibrated(run, parts(score))["auroc"] for score in scores}
+    known = set() if failed(run) else set(fitted_detector(run)[1].frozen.means)
+    found = {score: study.calibrated(run, own)["auroc"] for score in scores if (own := parts(score)).keys() <= known}
     write_json(study.out / "scores" / f"{variant.name}.json", found)
 
 
@@ -301,8 +307,17 @@ def parts(score: str) -> dict[str, float]:
     return {name: float(weight) for name, weight in (one.split("=") for one in score.split(","))}
 
 
-def chosen_score(study: Study, rates: Mapping[Variant, float], scores: Sequence[str], workers: int) -> str:
-    """Return the score that the calibration images say is best over all losses, the first where they are level.
+def chosen_scores(
+    study: Study, rates: Mapping[Variant, float], scores: Sequence[str], workers: int, *, together: bool
+) -> dict[Variant, str]:
+    """Return variant → the score that the calibration images say is best, the first where they are level.
+
+    Args:
+        study: of the domain.
+        rates: variant → learning rate.
+        scores: what there is to choose from.
+        workers: processes side by side.
+        together: whether one is chosen over all of them, of the scores that all have. What failed has that one, too.
 
     Raises:
         SystemExit: a fit has not ended, or all trainings failed.
@@ -311,18 +326,27 @@ def chosen_score(study: Study, rates: Mapping[Variant, float], scores: Sequence[
     missing = {variant.name: partial(scored, study, variant, rate, scores)
                for variant, rate in rates.items() if not where[variant].exists()}  # fmt: skip
     carry_out(missing, workers=workers, title="scores")
-    found: list[dict[str, float]] = [known for file in where.values() if (known := json.loads(file.read_text()))]
+    found: dict[Variant, dict[str, float]] = {
+        variant: known for variant, file in where.items() if (known := json.loads(file.read_text()))
+    }
     if not found:
         raise SystemExit("scores: every training failed")
-    return max(scores, key=lambda score: fmean(one[score] for one in found))
+
+    def best(of: Sequence[Variant]) -> str:
+        had = [score for score in scores if all(score in found[variant] for variant in of)]
+        return max(had, key=lambda score: fmean(found[variant][score] for variant in of))
+
+    return {variant: best(list(found) if together or variant not in found else [variant]) for variant in rates}
 
 
-def runs(study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], score: str) -> Iterator[Run]:
+def runs(
+    study: Study, gans: Sequence[Gan], rates: Mapping[Variant, float], scores: Mapping[Variant, str]
+) -> Iterator[Run]:
     """Yield every run, seed after seed; a headline is a GAN at 64 pixels with all its steps."""
     seeds = {variant: gan.seeds for gan in gans for variant in gan.variants}
     for seed in range(max(seeds.values())):
         for variant, rate in rates.items():
-            of_score = ("--score", score) if variant.name.startswith("fanogan") else ()
+            of_score = ("--score", scores[variant]) if variant in scores else ()
             options = (*variant.options, *fitted_as(study), *of_score, "--rate", f"{rate:g}")
             if seed < seeds[variant]:
                 label = f"{variant.name}-seed{seed}"
@@ -450,8 +474,9 @@ def main() -> None:
     gans = GANS[study.name]
     rates = chosen_rates(study, gans, RATES[study.name], workers)
     of_fanogan = {variant: rate for variant, rate in rates.items() if variant.name.startswith("fanogan")}
-    score = chosen_score(study, of_fanogan, SCORES, workers)
-    ended = through(study, list(runs(study, gans, rates, score)), workers)
+    together = SCORES[study.name] == OF_ALL_LOSSES
+    scores = chosen_scores(study, of_fanogan, SCORES[study.name], workers, together=together)
+    ended = through(study, list(runs(study, gans, rates, scores)), workers)
     if study.looks:
         carry_out(comparisons(study, gans, ended), workers=1, title="comparisons")
 

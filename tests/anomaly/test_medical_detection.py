@@ -85,9 +85,9 @@ def test_a_domain_from_images_to_comparisons(
     assert "fanogan, hinge, with neighbours" in {row.label for row in added.rows}
     assert json.loads((rehearsed / "rates" / "fanogan-hinge-x1.json").read_text())["judged"] == 1.0
     scores = json.loads((rehearsed / "scores" / "fanogan-hinge.json").read_text())
-    assert set(scores) == set(script.SCORES)
+    assert set(scores) == set(script.OF_ALL_LOSSES)  # hinge says no density ratio
     settings = json.loads((rehearsed / "fanogan-hinge-seed0" / "config.json").read_text())["detector"]
-    assert settings["score"] == script.parts(max(script.SCORES, key=lambda score: scores[score]))
+    assert settings["score"] == script.parts(max(scores, key=lambda score: scores[score]))
     assert settings["copies"] == "turned"
     calibrated = json.loads((rehearsed / "neighbours-seed0" / "calibration.json").read_text())
     groups = json.loads((rehearsed / "neighbours-seed0" / "config.json").read_text())["parts"]["held_out"]
@@ -153,10 +153,30 @@ def test_a_rate_that_is_best_at_an_edge_is_followed_and_the_best_variant_kept(
         script.chosen_rates(study(script, tmp_path), gans, (1.0, 3.0), 1)
 
 
+def scored(rates: Any, score: str) -> Any:
+    return {variant: score for variant in rates if variant.name.startswith("fanogan")}
+
+
+def test_the_score_is_one_for_all_losses_or_of_each_its_own(script: Any, tmp_path: Path) -> None:
+    hinge, ganetic, failed = (script.fanogan(loss) for loss in ("hinge", "ganetic", "least-squares"))
+    made = study(script, tmp_path)
+    found = {hinge: {"residual=1": 0.5, "image=1": 0.6}, ganetic: {"residual=1": 0.7, "image=1": 0.5, "ratio=1": 0.8}}
+    (made.out / "scores").mkdir()
+    for variant in (hinge, ganetic, failed):
+        (made.out / "scores" / f"{variant.name}.json").write_text(json.dumps(found.get(variant, {})))
+    scores, rates = ("residual=1", "image=1", "ratio=1"), dict.fromkeys((hinge, ganetic, failed), 1e-3)
+    one = script.chosen_scores(made, rates, scores, 1, together=True)
+    assert one == dict.fromkeys(rates, "residual=1")
+    own = script.chosen_scores(made, rates, scores, 1, together=False)
+    assert own == {hinge: "image=1", ganetic: "ratio=1", failed: "residual=1"}
+
+
 def test_headlines_are_gans_at_64_pixels_each_seed_once(script: Any, tmp_path: Path) -> None:
     (tmp_path / "data" / "fundus" / "glaucoma").mkdir(parents=True)
     rates = {gan.variants[-1]: 1e-4 for gan in script.ON_FUNDUS}
-    made = list(script.runs(study(script, tmp_path, "fundus"), script.ON_FUNDUS, rates, "image=1,code=1"))
+    made = list(
+        script.runs(study(script, tmp_path, "fundus"), script.ON_FUNDUS, rates, scored(rates, "image=1,code=1"))
+    )
     labels = [run.label for run in made]
     assert len(set(labels)) == len(labels) == 4 * 5 + 3 * 3 + 3 + sum(script.OTHERS.values())
     headlines = {run.label for run in made if run.headline}
@@ -168,7 +188,7 @@ def test_headlines_are_gans_at_64_pixels_each_seed_once(script: Any, tmp_path: P
     large = next(run for run in made if run.label == "fanogan-ganetic-r10.05-128px-seed0")
     assert large.fit.arguments[large.fit.arguments.index("--image-size") + 1] == "128"
     rates = {gan.variants[-1]: 1e-4 for gan in script.GANS["polyp"]}
-    polyps = list(script.runs(study(script, tmp_path), script.GANS["polyp"], rates, "residual=1"))
+    polyps = list(script.runs(study(script, tmp_path), script.GANS["polyp"], rates, scored(rates, "residual=1")))
     assert not [run for run in polyps if "128px" in run.label]
     for run in polyps:
         told = run.fit.arguments
@@ -201,7 +221,7 @@ def test_the_protocol_is_written_once_and_another_one_is_refused(
     told = json.loads((made.out / "protocol.json").read_text())
     assert told["to_beat"] == list(script.TO_BEAT)
     assert len(told["gans"]) == len(script.GANS["polyp"])
-    monkeypatch.setattr(script, "SCORES", ("residual=1",))
+    monkeypatch.setattr(script, "SCORES", {"polyp": ("residual=1",)})
     with pytest.raises(SystemExit, match=r"protocol\.json: the study was begun by another protocol: scores$"):
         script.declare(made, script.protocol(made))
     assert json.loads((made.out / "protocol.json").read_text()) == told
