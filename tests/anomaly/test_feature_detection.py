@@ -28,7 +28,7 @@ def test_a_domain_from_images_to_comparisons(script: Any, tmp_path: Path, monkey
     write_images(tmp_path / "data" / "fundus" / "normal", names[:40])
     write_images(tmp_path / "data" / "fundus" / "glaucoma", names[40:], bright=80)
     monkeypatch.setattr(script, "SEEDS", 1)
-    monkeypatch.setattr(script, "PENALTIES", {"wasserstein": (("gradient:10",),), "ganetic": (("r1:0.1",), ("r1:1",))})
+    monkeypatch.setattr(script, "PENALTIES", {"wasserstein": ("gradient:10",), "ganetic": ("r1:0.1",)})
     monkeypatch.setattr(script, "BEGIN", (5.0,))
     monkeypatch.setattr(script, "TO_BEAT", ("neighbours",))
     monkeypatch.setattr(sys.modules["medical_detection"], "WIDEN", 0)
@@ -38,10 +38,9 @@ def test_a_domain_from_images_to_comparisons(script: Any, tmp_path: Path, monkey
     script.main()
     out = tmp_path / "out" / "fundus-2-steps"
     judged = {file.stem: json.loads(file.read_text()) for file in (out / "rates").glob("*.json")}
-    of_ganetic = {name: one for name, one in judged.items() if "ganetic" in name}
-    assert [one["rate"] for one in of_ganetic.values()] == pytest.approx([1e-3, 1e-3])
-    best = min(of_ganetic, key=lambda name: of_ganetic[name]["judged"])
-    ganetic = best.rpartition("-x")[0]
+    assert [one["rate"] for one in judged.values()] == pytest.approx([1e-3, 1e-3])
+    ganetic = "features-ganetic-r10.1"
+    assert set(judged) == {f"{name}-x5" for name in ("features-wasserstein-gradient10", ganetic)}
     runs = {path.name for path in out.glob("*-seed0")}
     assert runs == {"features-wasserstein-gradient10-seed0", f"{ganetic}-seed0"} | {
         f"{name}-128px-seed0" for name in script.TO_BEAT
@@ -51,7 +50,7 @@ def test_a_domain_from_images_to_comparisons(script: Any, tmp_path: Path, monkey
         assert config["preprocessing"]["image_size"] == 128
         assert config["detector"]["copies"] == "mirrored"
     used = json.loads((out / f"{ganetic}-seed0" / "config.json").read_text())["detector"]
-    assert used["learning_rate"] == pytest.approx(of_ganetic[best]["rate"], rel=1e-4)
+    assert used["learning_rate"] == pytest.approx(1e-3, rel=1e-4)
     scores = [json.loads(file.read_text()) for file in (out / "scores").glob("*.json")]
     means = {score: sum(one[score] for one in scores) / 2 for score in script.SCORES}
     assert used["score"] == {max(means, key=means.__getitem__).partition("=")[0]: 1.0}
@@ -95,7 +94,7 @@ def test_every_loss_has_as_many_trials_and_the_original_comes_first(script: Any)
     assert next(iter(script.PENALTIES)) == "wasserstein"
     for name, view in script.VIEWS.items():
         variants = [variant for gan in script.gans(name) for variant in gan.variants]
-        assert {len(gan.variants) for gan in script.gans(name)} == {2}
+        assert {len(gan.variants) for gan in script.gans(name)} == {1}
         assert len({variant.name for variant in variants}) == len(variants)
         assert {variant.options[1] for variant in variants} == {view.detector}
         assert {"--image-size" in variant.options for variant in variants} == {name == "fundus"}
@@ -105,7 +104,7 @@ def test_a_loss_whose_every_training_failed_leaves_its_comparisons_out(
     script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = study(script, tmp_path, "fundus")
-    ended = ["features-ganetic-r11-seed0", "neighbours-128px-seed0"]
+    ended = ["features-ganetic-r10.1-seed0", "neighbours-128px-seed0"]
     for label in ended:
         (made.out / label).mkdir(parents=True)
         (made.out / label / "calibration.json").write_text('{"auroc": 0.7}')
