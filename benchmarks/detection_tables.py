@@ -16,6 +16,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
 from marked import markdown, run
 
@@ -124,6 +125,36 @@ def pixels(folder: str) -> str:
     return markdown(("detector, loss", "seeds", "pixel AUROC", "region overlap"), rows)
 
 
+def polyp_attempts() -> str:
+    """Return the AUROC of each attempt on polyp sequences that are not tested on, fold by fold."""
+    found = attempts("polyp")
+    folds = [f"fold {number + 1}" for number in range(len(found["folds"]))]
+    rows = [
+        [one["attempt"], f"{one['mean']:.3f}", *(f"{value:.3f}" for value in one["folds"])] for one in found["attempts"]
+    ]
+    return markdown(("detector, loss: part of its score", "mean", *folds), rows)
+
+
+def fundus_attempts() -> str:
+    """Return the AUROC of each attempt on fundus patients who are not tested on, view by view."""
+    found = attempts("fundus")
+    areas = {(one["attempt"], one["view"]): Figure(one["auroc"], one["low"], one["high"]) for one in found["attempts"]}
+    views = sorted({view for _, view in areas})
+    names = dict.fromkeys(attempt for attempt, _ in areas)
+    rows = [[name, *(ends(areas[name, view]) if (name, view) in areas else "" for view in views)] for name in names]
+    return markdown(("detector, loss: part of its score", *views), rows)
+
+
+def attempts(name: str) -> Any:
+    """Return what was found beside the study.
+
+    Raises:
+        FileNotFoundError: it was not run.
+    """
+    where = ROOT / "results" / "detection-attempts" / f"{name}.json"
+    return json.loads(where.read_text(encoding="utf-8"))
+
+
 def settings() -> str:
     """Return what ``--set`` takes: each setting with its default, and what stands below it in the source."""
     fields = {name: type(NAMED[name]).model_fields for name in SETTABLE}
@@ -175,6 +206,7 @@ TABLES: dict[str, Callable[[], str]] = {
 TABLES |= {f"{name}_parts": partial(ablation, name) for name in DOMAINS}
 TABLES |= {f"{name}_features-parts": partial(ablation, name, "features-", PARTS_ON_FEATURES) for name in DOMAINS}
 TABLES["settings"] = settings
+TABLES |= {"polyp_attempts": polyp_attempts, "fundus_attempts": fundus_attempts}
 TABLES["polyp_pixels"] = partial(pixels, "polyp-frames")
 
 if __name__ == "__main__":
