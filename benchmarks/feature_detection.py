@@ -3,8 +3,8 @@
     python benchmarks/feature_detection.py {polyp,fundus} --data-dir DIR [--out results/detection] [--workers 2]
 
 What is tried beyond ``medical_detection.py``, by its rules and on its images: rates are chosen on held-out normals
-(kernel distance of generated features), the score and the best loss by the calibration images, and
-test images are looked at once for each run. Which features, and of which size of images, ``detection_attempts.py`` and
+(kernel distance of generated features), the score and the best loss by the calibration images, and test images are
+looked at once for each run. Which features, and of which size of images, ``detection_attempts.py`` and
 ``fundus_attempts.py`` have chosen, which see no test image. ``protocol-features.json`` says all of it before anything
 is fitted. Runs lie beside those on pixels; what needs no GAN is there at the same size of images.
 """

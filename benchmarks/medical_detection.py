@@ -474,7 +474,7 @@ def main() -> None:
     gans = GANS[study.name]
     rates = chosen_rates(study, gans, RATES[study.name], workers)
     of_fanogan = {variant: rate for variant, rate in rates.items() if variant.name.startswith("fanogan")}
-    together = SCORES[study.name] == OF_ALL_LOSSES
+    together = SCORES[study.name] == OF_ALL_LOSSES  # else some losses lack a score that others may be best with
     scores = chosen_scores(study, of_fanogan, SCORES[study.name], workers, together=together)
     ended = through(study, list(runs(study, gans, rates, scores)), workers)
     if study.looks:
