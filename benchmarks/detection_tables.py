@@ -115,6 +115,23 @@ def ablation(name: str, prefix: str = "fanogan-", parts: Sequence[str] = PARTS) 
     return markdown(("detector, loss", "seeds", *parts), rows)
 
 
+def calibration(name: str) -> str:
+    """Return the AUROC by which the best were named, with its two studies' choices.
+
+    Raises:
+        FileNotFoundError: nothing was chosen.
+    """
+    where = ROOT / "results" / "detection" / name
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(where.glob("chosen*.json"))]
+    if not found:
+        raise FileNotFoundError(where)
+    why = {one["frozen"]: "best without a GAN" for one in found}
+    why |= {one["loss"]: "best loss" for one in found} | {one["gan"]: "best GAN" for one in found}
+    areas = {row: area for one in found for row, area in one["calibration"].items()}
+    order = sorted(areas, key=lambda row: -areas[row])
+    return markdown(("runs", "AUROC", "chosen"), [[f"`{row}`", f"{areas[row]:.3f}", why.get(row, "")] for row in order])
+
+
 def pixels(folder: str) -> str:
     """Return how well maps find abnormal pixels."""
     rows = [
@@ -205,6 +222,7 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 TABLES |= {f"{name}_parts": partial(ablation, name) for name in DOMAINS}
 TABLES |= {f"{name}_features-parts": partial(ablation, name, "features-", PARTS_ON_FEATURES) for name in DOMAINS}
+TABLES |= {f"{name}_calibration": partial(calibration, name) for name in DOMAINS}
 TABLES["settings"] = settings
 TABLES |= {"polyp_attempts": polyp_attempts, "fundus_attempts": fundus_attempts}
 TABLES["polyp_pixels"] = partial(pixels, "polyp-frames")

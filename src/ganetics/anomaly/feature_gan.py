@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganetics import _check
 from ganetics._check import InputError
 from ganetics._random import torch_generator
+from ganetics.anomaly.adversarial import generator_loss, update_discriminator
 from ganetics.anomaly.detector import Detector, Place, Seen
 from ganetics.anomaly.learn import Learning, Plan, learn
 from ganetics.anomaly.networks import adam, drawn
@@ -21,7 +22,6 @@ from ganetics.catalogue import loss_named_or_parsed
 from ganetics.losses.contract import GANLoss
 from ganetics.training import Diverged
 from ganetics.training.batches import Batches
-from ganetics.training.penalties import due, project_, with_penalties
 from ganetics.training.sampling import latents
 
 COMPONENTS = ("residual", "image", "features", "code", "generated")
@@ -239,27 +239,16 @@ class _Game:
     def update(self, real: Tensor, step: int) -> dict[str, Tensor]:
         """Update the discriminator, then the generator; return both losses."""
         fake = self.generator(latents(len(real), self.settings.latent_dim, generator=self.latents))
-        judge = self._update_discriminator(real, fake.detach(), step)
-        real_logits = None
-        if self.loss.generator_needs_real:
-            with torch.no_grad():
-                real_logits = self.discriminator(real)
-        value = self.loss.generator(fake_logits=self.discriminator(fake), real_logits=real_logits)
+        judge = update_discriminator(
+            self.discriminator, self.of_discriminator, self.loss, self.settings.penalties,
+            real=real, fake=fake.detach(), update=step, generator=self.places,
+        )  # fmt: skip
+        value = generator_loss(self.discriminator, self.loss, real=real, fake=fake)
         self.of_generator.zero_grad(set_to_none=True)
         # inputs: the discriminator's weights get no gradient here
         value.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]
         self.of_generator.step()
         return {"discriminator": judge, "generator": value.detach()}
-
-    def _update_discriminator(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
-        net, penalties = self.discriminator, due(self.settings.penalties, step)
-        value = self.loss.discriminator(real_logits=net(real), fake_logits=net(fake))
-        value = with_penalties(value, penalties, net, real=real, fake=fake, generator=self.places)
-        self.of_discriminator.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        self.of_discriminator.step()
-        project_(net, penalties)
-        return value.detach()
 
 
 def layers(*sizes: int) -> nn.Sequential:

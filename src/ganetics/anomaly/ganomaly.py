@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganetics import _check
 from ganetics._random import torch_generator
+from ganetics.anomaly.adversarial import generator_loss, update_discriminator
 from ganetics.anomaly.detector import Place
 from ganetics.anomaly.learn import Learning, Plan, learn, mean_over
 from ganetics.anomaly.networks import NetworkDetector, Scorer, Size, adam, drawn, square
@@ -18,7 +19,6 @@ from ganetics.losses.contract import GANLoss
 from ganetics.models import fanogan
 from ganetics.models.fanogan import Discriminator
 from ganetics.training.batches import Batches, scaled
-from ganetics.training.penalties import due, project_, with_penalties
 
 
 class GANomalyScorer(Scorer):
@@ -128,7 +128,10 @@ class _Game:
     def update(self, x: Tensor) -> None:
         """Update the discriminator, then the scorer."""
         code, image, again = self.scorer.passed(x)
-        self._update_discriminator(x, image.detach())
+        update_discriminator(
+            self.discriminator, self.learning.adams["discriminator"], self.loss, self.settings.penalties,
+            real=x, fake=image.detach(), update=self.learning.step, generator=self.learning.random["penalty"],
+        )  # fmt: skip
         optimizer = self.learning.adams["scorer"]
         value = self._adversarial(x, image) * self.settings.adversarial_weight
         value = value + self._distances(x, code, image, again).mean()
@@ -147,25 +150,10 @@ class _Game:
         return self.settings.image_weight * pixels + self.settings.latent_weight * codes
 
     def _adversarial(self, x: Tensor, image: Tensor) -> Tensor:
-        body, of_features = self.discriminator.body, self.discriminator.of_features
-        if self.settings.adversarial == "feature":
-            with torch.no_grad():
-                wanted = body(x)
-            away: Tensor = body(image) - wanted
-            return away.square().mean()
-        real_logits = None
-        if self.loss.generator_needs_real:
-            with torch.no_grad():
-                real_logits = of_features(body(x))
-        return self.loss.generator(fake_logits=of_features(body(image)), real_logits=real_logits)
-
-    def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
-        optimizer = self.learning.adams["discriminator"]
-        value = self.loss.discriminator(real_logits=self.discriminator(real), fake_logits=self.discriminator(fake))
-        penalties = due(self.settings.penalties, self.learning.step)
-        random = self.learning.random["penalty"]
-        value = with_penalties(value, penalties, self.discriminator, real=real, fake=fake, generator=random)
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        project_(self.discriminator, penalties)
+        if self.settings.adversarial == "output":
+            return generator_loss(self.discriminator, self.loss, real=x, fake=image)
+        body = self.discriminator.body
+        with torch.no_grad():
+            wanted = body(x)
+        away: Tensor = body(image) - wanted
+        return away.square().mean()
