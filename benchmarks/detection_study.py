@@ -24,6 +24,9 @@ DONE, LOOKS = "fit.json", "looks.json"
 """Published last: where it is, a run is through. And how often test images were looked at."""
 CALIBRATION_PATIENTS = 50
 """Set aside where normal and abnormal images are of different patients."""
+FRAME_CROP = (10, 6, 110, 90)
+"""Left, upper, right, lower: without most of the endoscope's black border, which no patch shows (22 % of the pixels of
+frames are darker than 20, 6 % of these, 0.2 % of patches); 96 % of the polyps' pixels lie in it, and some of each."""
 FRAME_SCALE, STRIDE = 2, 32
 """Patches were cut from frames of twice the size, found by laying them over each other; pixels between windows."""
 FRAME_SEEDS = 3
@@ -145,15 +148,16 @@ class Study:
         return Command((*line, "--out", str(out)), out / "report.html")
 
     def enlarge_frames(self, source: Path) -> None:
-        """Bring frames to the scale of the patches that the detectors know."""
+        """Cut frames and bring them to the scale of the patches that the detectors know."""
         for kind, resample in (("images", Image.Resampling.LANCZOS), ("masks", Image.Resampling.NEAREST)):
             folder = self.work / "frames" / kind
             folder.mkdir(parents=True, exist_ok=True)
             for file in sorted((source / kind).glob("*.png")):
                 if not (folder / file.name).exists():
                     with Image.open(file) as opened, in_place_of(folder / file.name) as written:
-                        size = (opened.width * FRAME_SCALE, opened.height * FRAME_SCALE)
-                        opened.resize(size, resample).save(written, "PNG")
+                        inner = opened.crop(FRAME_CROP)
+                        size = (inner.width * FRAME_SCALE, inner.height * FRAME_SCALE)
+                        inner.resize(size, resample).save(written, "PNG")
 
     def carry_through(self, run: Run) -> None:
         """Fit, calibrate, test and publish."""

@@ -8,6 +8,7 @@ With ``--check`` nothing is written, and the exit code is 1 if the page is not w
 from __future__ import annotations
 
 import ast
+import csv
 import inspect
 import json
 from collections import defaultdict
@@ -18,12 +19,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
 from marked import markdown, run
 
 from ganetics.anomaly.compare import Comparison, Row, labels_of, read_run
 from ganetics.anomaly.results import Evaluation
 from ganetics.anomaly.settings import NAMED
-from ganetics.metrics.detection import Difference, Figure
+from ganetics.metrics.detection import Difference, Figure, auroc
 from ganetics.records import read_record
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +33,7 @@ PAGE = ROOT / "docs" / "detection.md"
 DOMAINS = ("polyp", "fundus")
 GANS = ("fanogan", "ganomaly")
 FAMILIES = ("fanogan", "ganomaly", "chosen", "added", "all", "features", "features-chosen", "features-added")
-PARTS = ("residual", "image", "features", "code", "ratio", "ratio-gap")
+PARTS = ("residual", "image", "features", "code", "logit", "ratio", "ratio-gap")
 """Of f-AnoGAN's score."""
 PARTS_ON_FEATURES = ("residual", "image", "features", "code", "generated")
 SETTABLE = ("fanogan", "fanogan-features", "ganomaly", "autoencoder", "padim", "neighbours")
@@ -107,12 +109,48 @@ def evaluations(folder: str, prefix: str = "") -> dict[str, list[Evaluation]]:
 
 
 def ablation(name: str, prefix: str = "fanogan-", parts: Sequence[str] = PARTS) -> str:
-    """Return the AUROC of each part of f-AnoGAN's score alone."""
+    """Return the AUROC of each part of f-AnoGAN's score alone, of those that any has."""
+    whole = ROOT / "results" / "detection" / name / f"compared-{'features' if prefix == 'features-' else 'all'}"
+    if not whole.exists():
+        raise FileNotFoundError(whole)  # some seeds are missing
+    runs = evaluations(name, prefix)
+    had = [part for part in parts if any(part in one.components for found in runs.values() for one in found)]
     rows = [
-        [row, str(len(found)), *(spread([one.components.get(part) for one in found]) for part in parts)]
-        for row, found in evaluations(name, prefix).items()
+        [row, str(len(found)), *(spread([one.components.get(part) for one in found]) for part in had)]
+        for row, found in runs.items()
     ]
-    return markdown(("detector, loss", "seeds", *parts), rows)
+    return markdown(("detector, loss", "seeds", *had), rows)
+
+
+def within(name: str) -> str:
+    """Return the AUROC over pairs of images of one group, beside that over all pairs.
+
+    Raises:
+        FileNotFoundError: nothing was compared.
+    """
+    where = ROOT / "results" / "detection" / name
+    if not (where / "compared-all").exists():
+        raise FileNotFoundError(where)
+    folders = sorted(file.parent for file in where.glob("*-seed*/scores.csv"))
+    rows: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for row, folder in zip(labels_of([read_run(one) for one in folders]), folders, strict=True):
+        rows[row].append(both_areas(folder / "scores.csv"))
+    means = {row: [fmean(areas) for areas in zip(*found, strict=True)] for row, found in rows.items()}
+    order = sorted(means, key=lambda row: -means[row][1])
+    cells = [[row, str(len(rows[row])), *(f"{area:.3f}" for area in reversed(means[row]))] for row in order]
+    return markdown(("detector, loss", "seeds", "within sequences", "all pairs"), cells)
+
+
+def both_areas(table: Path) -> tuple[float, float]:
+    """Return the AUROC of a table of scores over all pairs, and over those of one group, each pair alike."""
+    with table.open(encoding="utf-8", newline="") as opened:
+        lines = [(line["group"], int(line["label"]), float(line["pred_score"])) for line in csv.DictReader(opened)]
+    groups = {group: [(label, score) for one, label, score in lines if one == group] for group, _, _ in lines}
+    counts = [np.bincount([label for label, _ in found], minlength=2).prod() for found in groups.values()]
+    areas = [auroc(*zip(*found, strict=True)).value or 0.0 for found in groups.values()]  # of one class: no pairs
+    pooled = auroc([label for _, label, _ in lines], [score for *_, score in lines]).value
+    assert pooled is not None
+    return pooled, float(np.average(areas, weights=counts))
 
 
 def calibration(name: str) -> str:
@@ -122,14 +160,17 @@ def calibration(name: str) -> str:
         FileNotFoundError: nothing was chosen.
     """
     where = ROOT / "results" / "detection" / name
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(where.glob("chosen*.json"))]
-    if not found:
+    files = {"pixels": where / "chosen.json", "features": where / "chosen-features.json"}
+    studies = {study: json.loads(file.read_text(encoding="utf-8")) for study, file in files.items() if file.exists()}
+    if not studies:
         raise FileNotFoundError(where)
-    why = {one["frozen"]: "best without a GAN" for one in found}
-    why |= {one["loss"]: "best loss" for one in found} | {one["gan"]: "best GAN" for one in found}
-    areas = {row: area for one in found for row, area in one["calibration"].items()}
-    order = sorted(areas, key=lambda row: -areas[row])
-    return markdown(("runs", "AUROC", "chosen"), [[f"`{row}`", f"{areas[row]:.3f}", why.get(row, "")] for row in order])
+    rows = []
+    for study, found in studies.items():
+        why = {"loss": "best loss", "gan": "best GAN", "frozen": "best without a GAN"}
+        for row, area in sorted(found["calibration"].items(), key=lambda one: -one[1]):
+            chosen = [said for kind, said in why.items() if found[kind] == row]
+            rows.append([study, f"`{row}`", f"{area:.3f}", ", ".join(chosen)])
+    return markdown(("study", "runs", "AUROC", "chosen"), rows)
 
 
 def pixels(folder: str) -> str:
@@ -225,6 +266,7 @@ TABLES |= {f"{name}_features-parts": partial(ablation, name, "features-", PARTS_
 TABLES |= {f"{name}_calibration": partial(calibration, name) for name in DOMAINS}
 TABLES["settings"] = settings
 TABLES |= {"polyp_attempts": polyp_attempts, "fundus_attempts": fundus_attempts}
+TABLES["polyp_within"] = partial(within, "polyp")
 TABLES["polyp_pixels"] = partial(pixels, "polyp-frames")
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@
    distance of what the generator makes from them (before there is an encoder, so that no discriminator's features have
    a say). GANomaly by the mean residual of their pixels. A rate that is best at an edge is followed.
 3. Score. One f-AnoGAN of each loss, all its steps: which sum of parts tells held-out normals best from abnormal images
-   that are for choosing; on fundus one for all losses, on polyps each its own, with the density ratio where it is said.
+   that are for choosing; on fundus one for all losses, on polyps each its own, the discriminator's logit among them.
 4. Runs. Each GAN at its penalty and rate with five seeds (GANomaly and other sizes: three), and the detectors that need
    none or few. Of each, how well it tells held-out normals from the calibration images, then ``evaluate``, which looks
    at the labelled test images once. Polyps also pixel by pixel, on whole frames.
@@ -35,7 +35,18 @@ from pathlib import Path
 from statistics import fmean
 
 from commands import Command, call, carry_out
-from detection_study import CALIBRATION_PATIENTS, DOMAINS, DONE, FRAME_SEEDS, Run, Study, failed
+from detection_study import (
+    CALIBRATION_PATIENTS,
+    DOMAINS,
+    DONE,
+    FRAME_CROP,
+    FRAME_SCALE,
+    FRAME_SEEDS,
+    STRIDE,
+    Run,
+    Study,
+    failed,
+)
 
 from ganetics._random import numpy_generator, torch_generator
 from ganetics.anomaly.compare import labels_of, read_run
@@ -61,9 +72,9 @@ WHOLE, HALF = ("--steps", "2000"), ("--steps", "1000")
 """Of f-AnoGAN's generator, so that no fit takes more than some eight minutes; and where its rate is looked for."""
 NO_ENCODER = ("--set", "encoder_steps=1")
 """A rate is judged by what is generated."""
-OF_ALL_LOSSES = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
-SCORES = {"fundus": OF_ALL_LOSSES, "polyp": (*OF_ALL_LOSSES, "ratio=1", "residual=1,ratio=1")}
-"""Sums of parts that f-AnoGAN's score may be, the original first; not every loss says the density ratio."""
+RESIDUALS = ("residual=1", "image=1", "residual=1,code=1", "image=1,code=1")
+SCORES = {"fundus": RESIDUALS, "polyp": (*RESIDUALS, "logit=1", "residual=1,logit=1")}
+"""Sums of parts that f-AnoGAN's score may be, the original first."""
 COPIES = {"polyp": "turned", "fundus": "mirrored"}
 """What all but the trivial detectors learn from as well: a patch has no up and down, an eye has."""
 
@@ -146,8 +157,6 @@ OTHERS = {"autoencoder": 3, **dict.fromkeys((*FROZEN, *TRIVIAL), 1)}
 """Detector → seeds."""
 TO_BEAT = (*FROZEN, *TRIVIAL)
 RULES = (
-    "penalty and rate of a GAN: the smallest kernel distance to held-out normals (GANomaly: pixel residual of these, "
-    "which ends its training, too)",
     "best loss of f-AnoGAN, and best GAN of all at 64 pixels: the highest mean AUROC, over training seeds, of held-out "
     "normals and the calibration images; never by the test images",
     "best of the frozen features' detectors: in the same way",
@@ -160,11 +169,23 @@ RULES = (
 SCORE_RULES = {
     "fundus": "score of f-AnoGAN, one for all losses: of the listed sums that with the highest AUROC of held-out "
     "normals and the calibration images, which are of no group that is tested, mean over one f-AnoGAN of each loss",
-    "polyp": "score of f-AnoGAN, of each loss its own, as not all say the density ratio: of the listed sums that it "
-    "has, that with the highest AUROC of held-out normals and the calibration images, which are of no group that is "
-    "tested, by one f-AnoGAN",
+    "polyp": "score of f-AnoGAN, of each loss its own: of the listed sums that with the highest AUROC of held-out "
+    "normals and the calibration images, which are of no group that is tested, by one f-AnoGAN of that loss",
 }
-"""On fundus, which was tested first, the density ratio alone told glaucoma better than what had been chosen."""
+"""On fundus, which was tested first, the density ratio alone told glaucoma better than what had been chosen. It orders
+images as the discriminator's logit does, which every loss has: so on polyps all may be scored by that."""
+RATE_RULES = {
+    "fundus": "penalty and rate of a GAN: the smallest kernel distance to held-out normals (GANomaly: pixel residual "
+    "of these, which ends its training, too)",
+    "polyp": "penalty: that which this study chose on fundus. Rate of a GAN: the smallest kernel distance to held-out "
+    "normals (GANomaly: pixel residual of these; its training ends by the distances that it learns by)",
+}
+WITHIN = (
+    "beside it, which decides nothing: AUROC over pairs of a normal and an abnormal image of one sequence, as seven of "
+    "the nine test sequences have polyps and a mean level of a sequence is no finding; and pixels of frames, cut and "
+    "enlarged as said"
+)
+"""On polyps."""
 CALIBRATION = f"polyps of six held-out sequences; {CALIBRATION_PATIENTS} patients with glaucoma, set aside"
 
 
@@ -175,8 +196,10 @@ def told(gans: Sequence[Gan]) -> list[dict[str, object]]:
 
 def protocol(study: Study) -> dict[str, object]:
     """Return all that is decided before anything is fitted."""
+    frames = {"frames": {"crop": FRAME_CROP, "scale": FRAME_SCALE, "stride": STRIDE}} if study.domain.frames else {}
+    within = [WITHIN] if study.domain.mixed else []
     return {
-        "rules": [RULES[0], SCORE_RULES[study.name], *RULES[1:]],
+        "rules": [RATE_RULES[study.name], SCORE_RULES[study.name], *RULES, *within],
         "gans": told(GANS[study.name]),
         "large": {"loss": "ganetic", "options": LARGE, "seeds": LARGE_SEEDS, "where": "fundus"},
         "rates": [RATE * factor for factor in RATES[study.name]],
@@ -187,6 +210,7 @@ def protocol(study: Study) -> dict[str, object]:
         "copies": COPIES[study.name],
         "others": OTHERS,
         "frame_seeds": FRAME_SEEDS,
+        **frames,
         "to_beat": list(TO_BEAT),
         "calibration": CALIBRATION,
     }
@@ -288,13 +312,12 @@ def best_of(values: Mapping[float, float | None]) -> float | None:
 
 
 def scored(study: Study, variant: Variant, rate: float, scores: Sequence[str]) -> None:
-    """Fit an f-AnoGAN with all its steps, and write down what each score that it has tells of calibration images."""
+    """Fit an f-AnoGAN with all its steps, and write down what each score tells of calibration images."""
     name = f"scores/{variant.name}"
     call(study.fit(name, (*variant.options, *fitted_as(study), "--rate", f"{rate:g}"), RATE_SEED, *study.steps))
     run = study.work / name
     (study.out / "scores").mkdir(parents=True, exist_ok=True)
-    known = set() if failed(run) else set(fitted_detector(run)[1].frozen.means)
-    found = {score: study.calibrated(run, own)["auroc"] for score in scores if (own := parts(score)).keys() <= known}
+    found = {} if failed(run) else {score: study.calibrated(run, parts(score))["auroc"] for score in scores}
     write_json(study.out / "scores" / f"{variant.name}.json", found)
 
 
@@ -317,7 +340,7 @@ def chosen_scores(
         rates: variant → learning rate.
         scores: what there is to choose from.
         workers: processes side by side.
-        together: whether one is chosen over all of them, of the scores that all have. What failed has that one, too.
+        together: whether one is chosen over all of them. What failed has that one, too.
 
     Raises:
         SystemExit: a fit has not ended, or all trainings failed.
@@ -333,8 +356,7 @@ def chosen_scores(
         raise SystemExit("scores: every training failed")
 
     def best(of: Sequence[Variant]) -> str:
-        had = [score for score in scores if all(score in found[variant] for variant in of)]
-        return max(had, key=lambda score: fmean(found[variant][score] for variant in of))
+        return max(scores, key=lambda score: fmean(found[variant][score] for variant in of))
 
     return {variant: best(list(found) if together or variant not in found else [variant]) for variant in rates}
 
@@ -474,8 +496,7 @@ def main() -> None:
     gans = GANS[study.name]
     rates = chosen_rates(study, gans, RATES[study.name], workers)
     of_fanogan = {variant: rate for variant, rate in rates.items() if variant.name.startswith("fanogan")}
-    together = SCORES[study.name] == OF_ALL_LOSSES  # else some losses lack a score that others may be best with
-    scores = chosen_scores(study, of_fanogan, SCORES[study.name], workers, together=together)
+    scores = chosen_scores(study, of_fanogan, SCORES[study.name], workers, together=study.name == "fundus")
     ended = through(study, list(runs(study, gans, rates, scores)), workers)
     if study.looks:
         carry_out(comparisons(study, gans, ended), workers=1, title="comparisons")

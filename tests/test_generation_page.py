@@ -21,19 +21,9 @@ LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 COMMANDS = sorted({*SPANS, *LINES})
 
 
-def test_the_page_can_be_found_and_its_links_lead_somewhere() -> None:
+def test_the_page_can_be_found() -> None:
     assert "](docs/generation.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "](generation.md)" in (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(((?!https?:|#)[^)]+)\)", PAGE)
-    assert targets
-    for target in targets:
-        file, _, heading = target.partition("#")
-        assert (ROOT / "docs" / file).exists(), target
-        if not heading:  # a picture, perhaps
-            continue
-        titles = re.findall(r"^#+ (.+)$", (ROOT / "docs" / file).read_text(encoding="utf-8"), re.MULTILINE)
-        anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
-        assert heading in anchors, target
 
 
 @pytest.mark.parametrize("line", COMMANDS)

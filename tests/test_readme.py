@@ -20,7 +20,7 @@ from ganetics.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
 def commands() -> list[tuple[str, str]]:
@@ -68,11 +68,14 @@ def test_every_command_has_the_options_that_a_page_gives_it(page: str, line: str
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, page
 
 
-def test_pictures_and_links_are_there() -> None:
-    targets = re.findall(r"\]\(((?!https?:|#)[^)]+)\)", README)
-    assert targets
-    for target in targets:
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pictures_and_links_lead_to_a_file_or_a_heading(page: Path) -> None:
+    for target, heading in re.findall(r"\]\(([^):#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_the_example_runs() -> None:

@@ -117,6 +117,18 @@ def test_tables_of_the_documentation_are_comparisons(
         script.TABLES["fundus_all"]()
 
 
+def test_pairs_of_one_group_are_told_apart_from_levels_of_groups(
+    tmp_path: Path, benchmark: Callable[[str], ModuleType]
+) -> None:
+    # group b lies higher as a whole; within a both pairs are in order, within b one of two; c has one class alone
+    rows = ["a,0,0", "a,0,1", "a,1,2", "b,0,8", "b,1,7", "b,1,9", "c,0,10"]
+    table = tmp_path / "scores.csv"
+    table.write_text("group,label,pred_score\n" + "\n".join(rows) + "\n")
+    pooled, within = benchmark("detection_tables").both_areas(table)
+    assert within == pytest.approx(3 / 4)
+    assert pooled == pytest.approx((2 + 2 + 3) / 12)
+
+
 def test_other_settings_are_another_row(tmp_path: Path) -> None:
     write(tmp_path / "a", "ganetic", 0, 1.0)
     write(tmp_path / "b", "ganetic", 0, 1.0, score={"residual": 1.0, "ratio": 0.5})

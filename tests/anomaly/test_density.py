@@ -72,6 +72,7 @@ def test_what_looks_generated_is_abnormal() -> None:
     scorer = FAnoGANScorer(Gray(), Reader(), torch.nn.Flatten(), kappa=1.0, log_ratio=lambda x: x)  # type: ignore[arg-type]
     images = torch.stack([torch.full((3, 8, 8), value, dtype=torch.uint8) for value in (0, 255)])  # -1 and 1
     found = dict(zip(scorer.components, scorer(images)[:-1], strict=True))
+    torch.testing.assert_close(found["logit"], torch.tensor([1.0, -1.0]))
     torch.testing.assert_close(found["ratio"], torch.tensor([1.0, -1.0]))
     torch.testing.assert_close(found["ratio-gap"], torch.tensor([1.5, -0.5]))  # of the reconstruction it says 0.5
     torch.testing.assert_close(found["image"], torch.tensor([2.25, 0.25]))
@@ -82,13 +83,16 @@ def test_kappa_weighs_the_residual_of_the_features() -> None:
         def body(self, x: torch.Tensor) -> torch.Tensor:
             return 2 * x.flatten(1)
 
+        def of_features(self, seen: torch.Tensor) -> torch.Tensor:
+            return seen.sum(dim=1)
+
     class Gray(torch.nn.Module):
         def forward(self, code: torch.Tensor) -> torch.Tensor:
             return torch.full((len(code), 3, 8, 8), 0.5)
 
     scorer = FAnoGANScorer(Gray(), Body(), torch.nn.Flatten(), kappa=3.0, log_ratio=None)  # type: ignore[arg-type]
     images = torch.stack([torch.full((3, 8, 8), value, dtype=torch.uint8) for value in (0, 255)])  # -1 and 1
-    residual, image, features, code, _ = scorer(images)
+    residual, image, features, code, *_ = scorer(images)
     torch.testing.assert_close(code, torch.ones(2))  # the code is the image here: -1 or 1 throughout
     torch.testing.assert_close(features, 4 * image)
     torch.testing.assert_close(residual, image + 3.0 * features)

@@ -85,9 +85,9 @@ def test_a_domain_from_images_to_comparisons(
     assert "fanogan, hinge, with neighbours" in {row.label for row in added.rows}
     assert json.loads((rehearsed / "rates" / "fanogan-hinge-x1.json").read_text())["judged"] == 1.0
     scores = json.loads((rehearsed / "scores" / "fanogan-hinge.json").read_text())
-    assert set(scores) == set(script.OF_ALL_LOSSES)  # hinge says no density ratio
+    assert set(scores) == set(script.SCORES["polyp"])
     settings = json.loads((rehearsed / "fanogan-hinge-seed0" / "config.json").read_text())["detector"]
-    assert settings["score"] == script.parts(max(script.OF_ALL_LOSSES, key=lambda score: scores[score]))
+    assert settings["score"] == script.parts(max(script.SCORES["polyp"], key=lambda score: scores[score]))
     assert settings["copies"] == "turned"
     calibrated = json.loads((rehearsed / "neighbours-seed0" / "calibration.json").read_text())
     groups = json.loads((rehearsed / "neighbours-seed0" / "config.json").read_text())["parts"]["held_out"]
@@ -104,6 +104,7 @@ def test_a_domain_from_images_to_comparisons(
     residual = json.loads((rehearsed / "fanogan-hinge-seed0" / "evaluation.json").read_text())["components"]["residual"]
     assert f"| fanogan, hinge | 1 | {residual['value']:.3f} (" in tables.ablation(rehearsed.name)
     assert f"| fanogan, hinge | 1 | {pixels['pixel_auroc']['value']:.3f} (" in tables.pixels(frames.parent.name)
+    assert "| fanogan, hinge | 1 | " in tables.within(rehearsed.name)
     published = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert not [path for path in published if path.suffix == ".png"]
     assert not [path for path in published if str(tmp_path).encode() in path.read_bytes()]
@@ -160,15 +161,18 @@ def scored(rates: Any, score: str) -> Any:
 def test_the_score_is_one_for_all_losses_or_of_each_its_own(script: Any, tmp_path: Path) -> None:
     hinge, ganetic, failed = (script.fanogan(loss) for loss in ("hinge", "ganetic", "least-squares"))
     made = study(script, tmp_path)
-    found = {hinge: {"residual=1": 0.5, "image=1": 0.6}, ganetic: {"residual=1": 0.7, "image=1": 0.5, "ratio=1": 0.8}}
+    found = {
+        hinge: {"residual=1": 0.5, "image=1": 0.6, "logit=1": 0.1},
+        ganetic: {"residual=1": 0.7, "image=1": 0.5, "logit=1": 0.8},
+    }
     (made.out / "scores").mkdir()
     for variant in (hinge, ganetic, failed):
         (made.out / "scores" / f"{variant.name}.json").write_text(json.dumps(found.get(variant, {})))
-    scores, rates = ("residual=1", "image=1", "ratio=1"), dict.fromkeys((hinge, ganetic, failed), 1e-3)
+    scores, rates = ("residual=1", "image=1", "logit=1"), dict.fromkeys((hinge, ganetic, failed), 1e-3)
     one = script.chosen_scores(made, rates, scores, 1, together=True)
     assert one == dict.fromkeys(rates, "residual=1")
     own = script.chosen_scores(made, rates, scores, 1, together=False)
-    assert own == {hinge: "image=1", ganetic: "ratio=1", failed: "residual=1"}
+    assert own == {hinge: "image=1", ganetic: "logit=1", failed: "residual=1"}
 
 
 def test_headlines_are_gans_at_64_pixels_each_seed_once(script: Any, tmp_path: Path) -> None:

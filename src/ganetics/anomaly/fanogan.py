@@ -24,7 +24,7 @@ from ganetics.records import Recipe
 from ganetics.training import TrainingState, checkpoint, start, train
 from ganetics.training.batches import Batches, scaled
 
-COMPONENTS = ("residual", "image", "features", "code")
+COMPONENTS = ("residual", "image", "features", "code", "logit")
 RATIOS = ("ratio", "ratio-gap")
 
 
@@ -33,9 +33,10 @@ class FAnoGANScorer(Scorer):
 
     Components: ``image`` and ``features`` are mean squares, of pixels in [-1, 1] and of the discriminator's features,
     ``residual`` = image + κ · features, the original; ``code`` is the mean square of the code's numbers, 1 for the
-    latents that the generator knows: what lies far out along what it can make leaves no residual. Where the loss says
-    the density ratio, ``ratio`` = −log(p_data / p_g) at the image, and ``ratio-gap`` that less the same of its
-    reconstruction.
+    latents that the generator knows: what lies far out along what it can make leaves no residual; ``logit`` is the
+    discriminator's, negative, of any loss. Where the loss says the density ratio, ``ratio`` = −log(p_data / p_g) at
+    the image, and ``ratio-gap`` that less the same of its reconstruction. ``ratio`` orders images as ``logit`` does,
+    but for those beyond the ends of what is read.
     """
 
     def __init__(
@@ -66,9 +67,10 @@ class FAnoGANScorer(Scorer):
         x = scaled(images)
         codes = self.encoder(x)
         image, features, away, seen, seen_again = self.residuals(x, codes)
-        found = [image + self.kappa * features, image, features, codes.square().mean(dim=1)]
+        logits = self.discriminator.of_features(seen)
+        found = [image + self.kappa * features, image, features, codes.square().mean(dim=1), -logits]
         if self.log_ratio is not None:
-            here, there = (self.log_ratio(self.discriminator.of_features(part)) for part in (seen, seen_again))
+            here, there = self.log_ratio(logits), self.log_ratio(self.discriminator.of_features(seen_again))
             found += [-here, there - here]
         return (*found, away.abs().mean(dim=1))
 

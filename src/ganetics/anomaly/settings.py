@@ -107,8 +107,8 @@ class FAnoGANSettings(_Trained):
     """Weight of the residual of the discriminator's features."""
     score: Weights = Field(default={"residual": 1.0})
     """Of ``residual`` (the original: image + κ · features), ``image``, ``features``, ``code`` (how far out the code
-    lies), ``ratio`` (density ratio of the image, read from the discriminator) and ``ratio-gap`` (how much more
-    data-like its reconstruction is)."""
+    lies), ``logit`` (the discriminator's, negative), and where the loss says it ``ratio`` (density ratio of the image,
+    read from the logit) and ``ratio-gap`` (how much more data-like its reconstruction is)."""
 
 
 class FeatureGANSettings(_Stopped):

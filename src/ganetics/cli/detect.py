@@ -73,9 +73,11 @@ def fit(
         str | None, typer.Option(help="abnormal images to choose the threshold with, instead of --specificity")
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="what the data are called [default: the folder that holds --normal]")
+        str | None, typer.Option(help="label of the data in tables [default: the folder that holds --normal]")
     ] = None,
-    split: Annotated[int | None, typer.Option(help="another number fits on other groups [default: 0]")] = None,
+    split: Annotated[
+        int | None, typer.Option(help="number of the split into groups to fit, hold out and test [default: 0]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="of weights, latents and data order [default: 0]")] = None,
     resume: Annotated[
         bool,
