@@ -269,6 +269,14 @@ class Outcome(Record):
     recipe: str
     """Digest of the recipe, learning rate included."""
 
+    @model_validator(mode="after")
+    def _ended_one_way(self) -> Self:
+        if (self.metrics is None) == (self.failure is None):
+            raise ValueError(
+                f"an outcome has metrics or a failure, got {'neither' if self.failure is None else 'both'}"
+            )
+        return self
+
     @property
     def log_fid(self) -> float:
         """Natural logarithm of the Fréchet distance; infinite for a failed trial."""

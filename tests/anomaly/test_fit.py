@@ -17,6 +17,7 @@ from ganetics.anomaly.fit import Prepared, fit, fitted_detector, prepare_run, pr
 from ganetics.anomaly.protocol import threshold_at
 from ganetics.anomaly.settings import FAnoGANSettings, GANomalySettings, NeighboursSettings, Preprocessing, Settings
 from ganetics.records import FailureKind, Penalty
+from ganetics.training import Diverged
 
 from .conftest import Folder, textures
 
@@ -144,7 +145,7 @@ def test_images_that_are_all_alike_have_finite_scores_and_others_none(monkeypatc
     assert np.isfinite(detector.score_samples(textures(2, 1))).all()
     assert set(detector.frozen.deviations.values()) == {1.0}
     monkeypatch.setattr(detector, "_look", lambda x: Seen({"distance": torch.full((len(x),), torch.nan)}))
-    with pytest.raises(InputError, match=r"of held-out normals must be finite, it is not: training failed$"):
+    with pytest.raises(Diverged, match=r"^the part 'distance' of the score is not finite for held-out normals"):
         detector.fit_parts(same, same)
 
 

@@ -73,6 +73,22 @@ def test_a_run_leaves_everything_that_is_needed(data: TrialData, tmp_path: Path)
     assert timing["wall_seconds"] > 0
 
 
+def test_what_the_machine_failed_at_is_done_again(
+    data: TrialData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    config = config_for(data)
+    whole = fit(tmp_path / "whole", config, data)
+    with monkeypatch.context() as patch:
+        patch.setattr("ganetics.trial.score", full)
+        failed = fit(tmp_path / "run", config, data)
+    assert failed.outcome.failure is not None
+    assert failed.outcome.failure.kind == FailureKind.OUT_OF_MEMORY
+    assert fit(tmp_path / "run", config, data, resume=True) == whole
+
+
 @pytest.mark.parametrize("saved_every", [0.0, 1e9])
 def test_interrupted_and_resumed_equals_never_stopped(
     saved_every: float, data: TrialData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

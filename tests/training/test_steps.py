@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganetics._check import InputError
-from ganetics.losses import GANLoss, RelativisticAverage, RelativisticPairing, Wasserstein, r1
+from ganetics.losses import GANLoss, RelativisticAverage, RelativisticPairing, Wasserstein, checked, r1
 from ganetics.records import Penalty, Recipe
 from ganetics.training import TrainingState, start, steps, train
 from ganetics.training.batches import Batches
@@ -37,11 +36,16 @@ def test_no_gradient_is_lost_by_real_logits_without_one(loss: GANLoss, recipe: R
     assert all(weight.grad is None for weight in state.gan.discriminator.parameters())
 
 
-def test_pairs_need_batches_of_one_size(recipe: Recipe, images: Tensor) -> None:
-    recipe = recipe.model_copy(update={"discriminator_batch": 4})
-    with pytest.raises(InputError, match=r"^relativistic-pairing: .* got \[4\] and \[8\]$"):
-        train(start(recipe, 0), RelativisticPairing(), images, until=1)
-    assert train(start(recipe, 0), RelativisticAverage(), images, until=2).step == 2
+@pytest.mark.parametrize("loss", [RelativisticPairing(), checked(RelativisticPairing())], ids=["plain", "checked"])
+def test_pairs_take_a_smaller_real_batch_over_again(loss: GANLoss, recipe: Recipe, images: Tensor) -> None:
+    recipe = recipe.model_copy(update={"discriminator_batch": 3})
+    state, twin = start(recipe, 0), start(recipe, 0)
+    real = real_batch(images)[:3]
+    value = generator_step(state, loss, real)
+    fake_logits = twin.gan.discriminator(twin.gan.generator(latents(twin, 8)))
+    real_logits = twin.gan.discriminator(real)[[0, 1, 2, 0, 1, 2, 0, 1]]
+    assert torch.equal(value, loss.generator(fake_logits=fake_logits, real_logits=real_logits))
+    assert train(start(recipe, 0), loss, images, until=2).step == 2
 
 
 def slopes(state: TrainingState) -> list[Tensor]:

@@ -19,6 +19,7 @@ from ganetics._check import InputError
 from ganetics.anomaly.protocol import places_of, split_groups, threshold_at
 from ganetics.anomaly.settings import FittedSettings, Share
 from ganetics.records import Record
+from ganetics.training.loop import Diverged
 
 Array = npt.NDArray[np.float64]
 Maps = npt.NDArray[np.float32]
@@ -272,7 +273,7 @@ class Detector(ABC, Generic[S]):
             _check.one_of("score", name, components)
         for name, values in components.items():
             if not np.isfinite(values).all():
-                raise InputError(f"the score {name!r} of held-out normals must be finite, it is not: training failed")
+                raise Diverged(f"the part {name!r} of the score is not finite for held-out normals", 0)
         frozen = Frozen(
             shape=(held_out.shape[1], held_out.shape[2], held_out.shape[3]),
             means={name: float(values.mean()) for name, values in components.items()},

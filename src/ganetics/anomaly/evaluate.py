@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -275,8 +275,9 @@ def _pictures(
     labels = np.array(test.labels)
     places = chosen(seen.scores, labels, detector.frozen.threshold)
     (folder / "previews").mkdir(exist_ok=True)
-    for old in (folder / "previews").glob("*.png"):
-        old.unlink()
+    for kind in get_args(Kind):  # of an earlier evaluation, and nothing else that may lie there
+        for old in (folder / "previews").glob(f"[0-9][0-9]-{kind.replace(' ', '-')}.png"):
+            old.unlink()
     found = []
     for number, (kind, place) in enumerate(places):
         image = test.images.images[place]

@@ -27,7 +27,7 @@ from ganetics.losses.contract import Reduction, SeparableLoss
 Term = Callable[[Tensor], Tensor]
 
 LOGIT_RANGE = (-30.0, 30.0)
-"""Where any expression of moderate constants is finite."""
+"""Where most expressions are finite, unchecked (``exp(x)**3`` is not): the search's screen looks at each."""
 
 
 class CompiledLoss(SeparableLoss):
@@ -46,6 +46,9 @@ class CompiledLoss(SeparableLoss):
         self.expression = expression
         self.name = to_text(expression) if name is None else name
         self._real, self._fake, self._generator = (_term(tree) for tree in terms_of(expression))
+
+    def __repr__(self) -> str:
+        return f"compile_loss(parse({to_text(self.expression)!r}), reduction={self.reduction!r})"
 
     def real_term(self, logits: Tensor) -> Tensor:
         """Return the real term, element by element."""

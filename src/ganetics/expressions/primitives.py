@@ -1,4 +1,4 @@
-"""What expressions are made of. Every primitive is total: it has a finite value and slope at every float it can meet.
+"""What expressions are made of. Every primitive is total: none fails where it is not defined.
 
 Values and slopes are given here in NumPy, the reference; :mod:`ganetics.expressions.compile` gives the same in torch.
 """

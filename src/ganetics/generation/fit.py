@@ -29,7 +29,7 @@ from ganetics.generation.timing import noted
 from ganetics.generation.tracking import TensorBoard
 from ganetics.generation.watch import Progress, Watcher
 from ganetics.models import build_gan
-from ganetics.records import FailureKind, Outcome, Recipe, from_values, read_record, write_json
+from ganetics.records import OF_THE_MACHINE, FailureKind, Outcome, Recipe, from_values, read_record, write_json
 from ganetics.training import Diverged, TrainingState, checkpoint, start, train
 from ganetics.training.ranks import Ranks, check_devices, launch
 from ganetics.trial import TrialData, advance
@@ -146,7 +146,10 @@ def fit(
         if about is not None:
             write_about(run, about)
         if finished.exists():
-            return read_record(FitResult, finished)
+            result = read_record(FitResult, finished)
+            if result.outcome.failure is None or result.outcome.failure.kind not in OF_THE_MACHINE:
+                return result
+            finished.unlink()  # another day the memory may be there: on from the last checkpoint
         if (warning := folder.note_environment(environment(device))) and on_warning is not None:
             on_warning(warning)
         job = (run, config, data, tensorboard, on_progress)

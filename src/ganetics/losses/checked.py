@@ -22,6 +22,7 @@ class Checked(GANLoss):
         super().__init__(reduction=loss.reduction)
         self.loss, self.name = loss, loss.name
         self.separable, self.generator_needs_real = loss.separable, loss.generator_needs_real
+        self.paired = loss.paired
         self.logit_range = loss.logit_range
         self._calls, self._suspicious = 0, True
 

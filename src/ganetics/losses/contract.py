@@ -29,10 +29,12 @@ class GANLoss(ABC):
 
     name: str = ""
     """The loss's name in the catalogue."""
-    separable: bool = True
+    separable: bool = False
     """Each sample's contribution depends on its own logit alone."""
     generator_needs_real: bool = False
     """The generator's objective takes the logits of real images, too."""
+    paired: bool = False
+    """The i-th real logit goes with the i-th generated one: both are of one shape, in both steps."""
     logit_range: tuple[float, float] = (-1e4, 1e4)
     """Logits in which value and gradient are finite in float32."""
 
@@ -80,6 +82,8 @@ class SeparableLoss(GANLoss):
 
     Subclasses write the three terms; they get float32 (or float64) tensors and return one value an element.
     """
+
+    separable = True
 
     @abstractmethod
     def real_term(self, logits: Tensor) -> Tensor:

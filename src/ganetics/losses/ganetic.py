@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ganetics._check import number
 from ganetics.losses.contract import GANLoss, Reduction, SeparableLoss, prepare
 
 SCALE = 3.985
@@ -38,7 +39,11 @@ class GANetic(SeparableLoss):
 
     def __init__(self, *, scale: float = SCALE, reduction: Reduction = "mean") -> None:
         super().__init__(reduction=reduction)
-        self.scale = scale
+        self.scale = number("scale", scale, above=0.0)
+
+    def __repr__(self) -> str:
+        other = "" if self.scale == SCALE else f"scale={self.scale:g}, "
+        return f"GANetic({other}reduction={self.reduction!r})"
 
     def real_term(self, logits: Tensor) -> Tensor:
         """Return L(1, p)."""
@@ -69,7 +74,6 @@ class GANeticBatchSum(GANLoss):
     """
 
     name = "ganetic-batch-sum"
-    separable = False
 
     def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return the objective; see :class:`GANLoss`."""

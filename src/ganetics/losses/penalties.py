@@ -16,7 +16,8 @@ Discriminator = Callable[[Tensor], Tensor]
 def r1(discriminator: Discriminator, *, real: Tensor) -> Tensor:
     """Return half the mean squared norm of the logit's gradient at real images; weigh it with gamma.
 
-    Source: Mescheder et al. 2018, arXiv 1801.04406, equation 9.
+    With batch normalisation in the discriminator the gradient is that of the batch's sum of logits, and so no longer a
+    sample's alone. Source: Mescheder et al. 2018, arXiv 1801.04406, equation 9.
 
     >>> r1(lambda x: 3 * x.flatten(1).sum(1), real=torch.zeros(2, 1, 2, 2))  # norm² a sample: 4 pixels of 3²
     tensor(18.)

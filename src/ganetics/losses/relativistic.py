@@ -34,8 +34,8 @@ class RelativisticPairing(GANLoss):
     """
 
     name = "relativistic-pairing"
-    separable = False
     generator_needs_real = True
+    paired = True
 
     def __init__(
         self, base: SeparableLoss | None = None, *, reduction: Reduction = "mean", name: str | None = None
@@ -48,7 +48,7 @@ class RelativisticPairing(GANLoss):
         self.name = name or self.name
 
     def __repr__(self) -> str:
-        return f"RelativisticPairing({type(self.base).__name__}, reduction={self.reduction!r})"
+        return f"RelativisticPairing({self.base!r}, reduction={self.reduction!r})"
 
     def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return the objective; see :class:`GANLoss`.
@@ -94,7 +94,6 @@ class RelativisticAverage(GANLoss):
     """
 
     name = "relativistic-average"
-    separable = False
     generator_needs_real = True
 
     def __init__(
@@ -108,7 +107,7 @@ class RelativisticAverage(GANLoss):
         self.name = name or self.name
 
     def __repr__(self) -> str:
-        return f"RelativisticAverage({type(self.base).__name__}, reduction={self.reduction!r})"
+        return f"RelativisticAverage({self.base!r}, reduction={self.reduction!r})"
 
     def discriminator(self, *, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return the objective; see :class:`GANLoss`."""

@@ -176,6 +176,7 @@ def share_above(
         return Figure(None, reason=f"no test image is {'abnormal' if label else 'normal'}")
 
     def statistic(weights: Array) -> Array:
+        drawn_of(weights, len(s))
         with np.errstate(invalid="ignore"):
             found: Array = (weights @ (chosen * above)) / (weights @ chosen)
         return found
@@ -286,6 +287,16 @@ def checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[n
     return y.astype(np.int64), s
 
 
+def drawn_of(weights: Array, count: int) -> None:
+    """Check that weights ``[b, n]`` are of so many images.
+
+    Raises:
+        InputError: they are of others.
+    """
+    if weights.shape[1] != count:
+        raise InputError(f"draws must be of the {count} images that are scored, got those of {weights.shape[1]}")
+
+
 def counted(labels: npt.NDArray[np.int64], scores: Array) -> Callable[[Array], tuple[Array, Array]]:
     """Return what counts hits and false alarms at every threshold, from the highest, for weights of the images.
 
@@ -297,6 +308,7 @@ def counted(labels: npt.NDArray[np.int64], scores: Array) -> Callable[[Array], t
     abnormal = labels[order] == 1
 
     def count(weights: Array) -> tuple[Array, Array]:
+        drawn_of(weights, len(scores))
         ranked = weights[:, order]
         hits, alarms = (np.add.reduceat(ranked * side, starts, axis=1) for side in (abnormal, ~abnormal))
         return np.cumsum(hits, axis=1), np.cumsum(alarms, axis=1)

@@ -69,8 +69,8 @@ class SearchConfig(Record):
     """Losses drawn for one candidate; the one is trained of which most is expected; 1: the first is."""
     toy_gate: bool = False
     """Random losses train a tiny GAN on a ring of Gaussians first, and what cannot is not trained on images."""
-    max_depth: Count = 7
-    max_size: Count = 25
+    max_depth: Annotated[int, Field(ge=2)] = 7
+    max_size: Annotated[int, Field(ge=2)] = 25
     """Nodes of a tree."""
     parsimony: Annotated[float, Field(ge=0)] = 0.002
     """Added to the score (log Fréchet distance) for each node."""

@@ -60,7 +60,8 @@ def discriminator_step(
 def generator_step(state: TrainingState, loss: GANLoss, real: Tensor, labels: Tensor | None = None) -> Tensor:
     """Update the generator on fresh latents, and its moving average if there is one, in place.
 
-    With classes its images are of the real ones' ``labels``, over again where there are more of them.
+    With classes its images are of the real ones' ``labels``, over again where there are more of them; so are the real
+    logits of a loss of pairs.
 
     Returns:
         The loss, a scalar.
@@ -74,6 +75,8 @@ def generator_step(state: TrainingState, loss: GANLoss, real: Tensor, labels: Te
         if loss.generator_needs_real:
             with torch.no_grad():
                 real_logits = _told(state.gan.discriminator, labels)(_augmented(state, real))
+            if loss.paired:
+                real_logits = _repeated(real_logits, len(fake_logits))
     value = loss.generator(fake_logits=fake_logits, real_logits=real_logits)
     state.generator_optimizer.zero_grad(set_to_none=True)
     # inputs: the gradients of the discriminator's weights are not wanted here and not computed
@@ -99,8 +102,8 @@ def _told(net: nn.Module, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
     return net if labels is None else lambda x: net(x, labels)
 
 
-def _repeated(labels: Tensor | None, count: int) -> Tensor | None:
-    return None if labels is None else labels.repeat(-(-count // len(labels)))[:count]
+def _repeated(values: Tensor | None, count: int) -> Tensor | None:
+    return None if values is None else values.repeat(-(-count // len(values)))[:count]
 
 
 def _augmented(state: TrainingState, images: Tensor) -> Tensor:
