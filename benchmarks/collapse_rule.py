@@ -22,7 +22,8 @@ from ganetics.execution.process import environment
 from ganetics.metrics import frechet_distance, neighbourhood_scores
 from ganetics.records import write_json
 from ganetics.training import RECIPES, sample
-from ganetics.trial import Features, TrialData, load_trial_data, run_trial
+from ganetics.trial import TrialData, load_trial_data, run_trial
+from ganetics.trial.metrics import Features
 
 FEW = 32
 """Images that a collapsed generator is made to repeat."""

@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("losses/", "metrics/", "models/", "data/", "execution/"),
     ("expressions/", "training/"),
     ("catalogue.py", "keras.py", "features/"),
-    ("trial.py",),
+    ("trial/",),
     ("search/", "generation/", "benchmark/", "anomaly/"),
     ("report/",),
     ("cli/",),

@@ -16,7 +16,6 @@ from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
 
-from ganetics import trial as trial_module
 from ganetics._check import InputError
 from ganetics._random import torch_generator
 from ganetics.execution import Completed, JobFailure
@@ -47,7 +46,7 @@ def data() -> TrialData:
 
 def test_outputs_and_diversity_are_of_what_they_are_called(data: TrialData, monkeypatch: pytest.MonkeyPatch) -> None:
     _, state = run_trial(GANetic(), RECIPE, data, seed=3)
-    monkeypatch.setattr(trial_module, "_mean_output", lambda _, images, __: float(images.float().mean()))
+    monkeypatch.setattr("ganetics.trial.metrics._mean_output", lambda _, images, __: float(images.float().mean()))
     found = score(state, data)
     fake = sample(state, 200, generator=torch_generator(3, "evaluation"))
     assert found["d_real"] == float(data.train.images.float().mean())
@@ -182,7 +181,7 @@ def begun_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(state.step)
         return train(state, *arguments, **options)
 
-    monkeypatch.setattr(trial_module, "train", watched)
+    monkeypatch.setattr("ganetics.trial.outcome.train", watched)
     return found
 
 

@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganetics import trial as trial_module
 from ganetics._check import InputError
 from ganetics.data import load
 from ganetics.execution.log import RunFolder
@@ -26,7 +25,7 @@ from ganetics.generation.fit import configuration, fit
 from ganetics.generation.results import Evaluation, stored_configuration
 from ganetics.records import from_json
 from ganetics.training import RECIPES
-from ganetics.trial import load_trial_data
+from ganetics.trial import load_trial_data, metrics
 
 RECIPE = RECIPES["digits"].model_copy(update={"steps": 3, "width": 2, "eval_samples": 20, "batch_size": 8})
 EXTRACTOR = load_extractor("digits-classifier")
@@ -140,7 +139,7 @@ def test_classes_are_as_frequent_as_in_training(of_classes: Path) -> None:
     skewed = module.generated(state, replace(train, labels=rare), 2000, seed=0)
     assert skewed.labels is not None
     assert (skewed.labels == 7).double().mean().item() == pytest.approx(0.9, abs=0.03)
-    drawn = trial_module._drawn_labels(state, replace(train, labels=rare), 2000)
+    drawn = metrics._drawn_labels(state, replace(train, labels=rare), 2000)
     assert drawn is not None
     assert (drawn == 7).double().mean().item() == pytest.approx(0.9, abs=0.03)
 

@@ -82,7 +82,7 @@ def test_what_the_machine_failed_at_is_done_again(
     config = config_for(data)
     whole = fit(tmp_path / "whole", config, data)
     with monkeypatch.context() as patch:
-        patch.setattr("ganetics.trial.score", full)
+        patch.setattr("ganetics.trial.outcome.score", full)
         failed = fit(tmp_path / "run", config, data)
     assert failed.outcome.failure is not None
     assert failed.outcome.failure.kind == FailureKind.OUT_OF_MEMORY

@@ -15,14 +15,13 @@ from typing import Any
 
 import pytest
 
-from ganetics import trial as trial_module
 from ganetics.execution import Completed, InProcessExecutor, Log
 from ganetics.execution.executor import Job, measured
 from ganetics.search import Progress, SearchResult
 from ganetics.search import run as run_module
 from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Search as State
-from ganetics.trial import TrialJob, TrialReply
+from ganetics.trial import TrialJob, TrialReply, advance, run_job
 
 Search = Callable[..., SearchResult]
 COMPARED = ("archive.jsonl", "hall_of_fame.json")
@@ -166,13 +165,12 @@ def test_states_that_are_missing_damaged_or_anothers_change_nothing(
     real: Path, digits: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[tuple[int, int]] = []
-    really = trial_module.advance
 
-    def advance(state: Any, *arguments: Any, until: int, **options: Any) -> Any:
+    def counted(state: Any, *arguments: Any, until: int, **options: Any) -> Any:
         steps.append((state.step, until))
-        return really(state, *arguments, until=until, **options)
+        return advance(state, *arguments, until=until, **options)
 
-    monkeypatch.setattr(trial_module, "advance", advance)
+    monkeypatch.setattr("ganetics.trial.job.advance", counted)
     chance = random.Random(0)
     with InProcessExecutor() as executor:
         digits.search(
@@ -196,7 +194,7 @@ def test_promoted_runs_come_to_what_they_would_in_one_piece(real: Path, digits: 
         job = TrialJob(texts[line["candidate"]], digits.RECIPE.at_rate(line["rate"]), "digits", None, line["seed"])
         with InProcessExecutor() as executor:
             job = replace(job, shared=executor.share(digits.data()))
-            reply = executor.submit(trial_module.run_job, job, seconds=None).result().value
+            reply = executor.submit(run_job, job, seconds=None).result().value
         assert reply.outcome.model_dump(mode="json") == line["outcome"]
 
 
@@ -224,7 +222,7 @@ def test_a_state_that_cannot_be_saved_is_no_failure(
     def save(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(trial_module, "checkpoint", SimpleNamespace(save=save, exists=lambda _: False))
+    monkeypatch.setattr("ganetics.trial.job.checkpoint", SimpleNamespace(save=save, exists=lambda _: False))
     cut = digits.config().model_copy(update={"trials": 6, "finalists": 0, "rivals": ()})
     with InProcessExecutor() as executor:
         digits.search(tmp_path / "run", executor, cut)

@@ -11,7 +11,7 @@ from ganetics.generation.evaluations import Evaluations, kernel_distance
 from ganetics.generation.tracking import TensorBoard
 from ganetics.records import RECORD_EVERY, to_json
 from ganetics.training import TrainingState, checkpoint
-from ganetics.trial import preview
+from ganetics.training.sampling import preview
 
 CHECKPOINT_SECONDS = 15.0
 GRIDS = 20

@@ -90,3 +90,9 @@ def grid_png(images: Tensor, *, columns: int = 8, padding: int = 2) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def preview(state: TrainingState, count: int) -> bytes:
+    """Return a PNG grid of ``count`` images from the fixed latents of the state's seed; classes take turns."""
+    z = fixed_latents(state, count).to(state.device)
+    return grid_png(decode(state.sampler, z, fixed_labels(state, count)))
