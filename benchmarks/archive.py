@@ -42,8 +42,10 @@ from ganetics.execution.process import environment
 from ganetics.records import to_json
 from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Search
+from ganetics.search.lines import trial_line
 from ganetics.search.objectives import hypervolume
-from ganetics.search.run import restored, run_search, trial_line
+from ganetics.search.replay import restored
+from ganetics.search.run import run_search
 from ganetics.search.rungs import Candidate, Trial
 
 PROPOSED = 100

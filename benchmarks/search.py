@@ -30,7 +30,7 @@ from ganetics.records import write_json
 from ganetics.search import run_search
 from ganetics.search.config import SearchConfig
 from ganetics.search.ladder import ladder
-from ganetics.search.run import restored
+from ganetics.search.replay import restored
 from ganetics.training import RECIPES
 from ganetics.trial import TrialData, TrialJob, TrialReply, load_trial_data, run_job
 

@@ -10,7 +10,7 @@ import pytest
 
 from ganetics._check import InputError
 from ganetics.report.search_run import SearchRun, read_search
-from ganetics.search.run import restored
+from ganetics.search.replay import restored
 
 from .conftest import CONFIG, TRIALS, Line, archive_of, change_archive, fail, score
 

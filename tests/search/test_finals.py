@@ -9,7 +9,8 @@ from ganetics._random import seed_of
 from ganetics.catalogue import expression_of
 from ganetics.records import Outcome
 from ganetics.search.config import SearchConfig
-from ganetics.search.finals import Final, final_line, plan, rivals
+from ganetics.search.finals import Final, plan, rivals
+from ganetics.search.lines import final_line
 
 TEXTS = ["exp(p) - 3*y*p", "(y - p)**2"]
 

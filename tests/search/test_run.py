@@ -25,7 +25,7 @@ from ganetics.report.search_run import read_search
 from ganetics.search import Progress, SearchResult, evolve
 from ganetics.search import run as run_module
 from ganetics.search.config import SearchConfig
-from ganetics.search.run import restored
+from ganetics.search.replay import restored
 
 COMPARED = ("archive.jsonl", "hall_of_fame.json")
 TRIALS, FINALS = 40, 4 * 2 * 2

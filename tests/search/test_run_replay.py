@@ -14,7 +14,7 @@ from ganetics.execution import Log
 from ganetics.search import SearchResult, evolve
 from ganetics.search.config import SearchConfig
 from ganetics.search.evolve import Search, finalists
-from ganetics.search.run import restored
+from ganetics.search.replay import restored
 
 Line = dict[str, Any]
 DRAWING = ("screen", "signature_of", "random_expression", "cross", "mutate", "predictions", "shape")

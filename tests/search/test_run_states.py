@@ -69,7 +69,7 @@ def test_states_are_removed_that_nobody_is_expected_to_go_on_from(
 ) -> None:
     seen: list[State] = []
     restored = run_module.restored
-    monkeypatch.setattr(run_module, "TIDY_EVERY", 1)
+    monkeypatch.setattr("ganetics.search.states.TIDY_EVERY", 1)
     monkeypatch.setattr(run_module, "restored", lambda *a, **o: seen.append(restored(*a, **o)) or seen[-1])
     wide = SearchConfig.model_validate({**config.model_dump(), "promote": 0.1, "lag": 2, "trials": 60})
     states = tmp_path / "run" / "states"

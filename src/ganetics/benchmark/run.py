@@ -129,7 +129,7 @@ class _Driver:
             preview=PREVIEW if run.phase == "final" else 0,
             score_at=self.config.score_at if run.phase in WATCHED else (),
             neighbours=NEIGHBOURS,
-            shared=self.shared[split(self.config, run.phase)],
+            shared=self.shared[split(self.config, run.phase)] if self.shared else None,
             device=self.device,
         )
 

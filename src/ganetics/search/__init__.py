@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganetics.search.run import Progress, SearchResult, run_search
+    from ganetics.search.progress import Progress
+    from ganetics.search.run import SearchResult, run_search
 
 __all__ = ["Progress", "SearchResult", "run_search"]
 

@@ -6,16 +6,16 @@ import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
 
 from ganetics.expressions.symbolic import latex, mathml
 from ganetics.expressions.text import parse
-from ganetics.records import log_distance
+from ganetics.records import log_distance, write_json
 from ganetics.search.config import SearchConfig
+from ganetics.search.lines import Line, fid_of, log_fid_of
 from ganetics.search.objectives import FAILED, Objectives, nondominated, objectives
 from ganetics.search.pairs import PAIRS, nodes
 
-Line = dict[str, Any]
 NO_TREE = 10_000
 """Nodes that a loss counts as which is no expression."""
 
@@ -51,13 +51,20 @@ def hall_of_fame(config: SearchConfig, lines: Iterable[Line]) -> list[Line]:
     return sorted(found, key=_order)
 
 
+def write_hall_of_fame(folder: Path, config: SearchConfig, lines: Sequence[Line]) -> list[Line]:
+    """Write ``hall_of_fame.json`` from the archive's lines, and return what is in it."""
+    fame = hall_of_fame(config, lines)
+    write_json(folder / "hall_of_fame.json", fame)
+    return fame
+
+
 def _entry(config: SearchConfig, runs: Sequence[Line], birth: Line | None, trials: Sequence[Line]) -> Line:
     first = runs[0]
     paired = first.get("paired", False)
     expression = None if first["expression"] == first["name"] else parse(first["expression"])
     scores = {rate: _score([r for r in runs if r["rate"] == rate]) for rate in sorted({r["rate"] for r in runs})}
     best_rate = min(scores, key=lambda rate: (scores[rate], rate))
-    values = [_log_fid(run) for run in runs]
+    values = [log_fid_of(run) for run in runs]
     mean = scores[best_rate][1]
     return {
         "expression": first["expression"],
@@ -81,7 +88,7 @@ def _entry(config: SearchConfig, runs: Sequence[Line], birth: Line | None, trial
                 "rate": run["rate"],
                 "learning_rate": config.recipe.learning_rate * run["rate"],
                 "seed": run["seed"],
-                "fid": _fid(run),
+                "fid": fid_of(run),
                 "failure": _failure(run),
                 "preview": run["preview"],
             }
@@ -114,7 +121,9 @@ def _search_fid(config: SearchConfig, trials: Sequence[Line]) -> float | None:
     if rung is None:
         return None
     scored = config.rungs[rung].scored
-    values = [_log_fid(line) for line in trials if line["rate"] == 1.0 and config.rungs[line["rung"]].scored == scored]
+    values = [
+        log_fid_of(line) for line in trials if line["rate"] == 1.0 and config.rungs[line["rung"]].scored == scored
+    ]
     return math.exp(statistics.fmean(values)) if all(map(math.isfinite, values)) else None
 
 
@@ -134,18 +143,8 @@ def _order(entry: Line) -> tuple[float, float, str]:
 
 def _score(runs: Sequence[Line]) -> tuple[int, float]:
     """Failures, then the mean log Fréchet distance of the runs that did not fail."""
-    values = [value for run in runs if math.isfinite(value := _log_fid(run))]
+    values = [value for run in runs if math.isfinite(value := log_fid_of(run))]
     return (len(runs) - len(values), statistics.fmean(values) if values else math.inf)
-
-
-def _fid(line: Line) -> float | None:
-    metrics = line["outcome"]["metrics"]
-    return None if metrics is None else float(metrics["fid"])
-
-
-def _log_fid(line: Line) -> float:
-    fid = _fid(line)
-    return math.inf if fid is None else log_distance(fid)
 
 
 def _failure(line: Line) -> str | None:

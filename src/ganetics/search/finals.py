@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ganetics._check import one_of
 from ganetics._random import seed_of
 from ganetics.catalogue import CATALOGUE, expression_of, paired_expression_of
 from ganetics.expressions.text import to_text
 from ganetics.expressions.tree import Expression
-from ganetics.records import Outcome
 from ganetics.search.config import SearchConfig
 from ganetics.search.pairs import PAIRS, as_pairs, trained_as
 
@@ -74,21 +72,6 @@ def plan(config: SearchConfig, finalists: Sequence[str]) -> list[Final]:
                 seed = seed_of(config.seed, "final", number)
                 finals.append(Final(len(finals), loss, text, paired, name, rate, seed, preview))
     return finals
-
-
-def final_line(final: Final, outcome: Outcome) -> dict[str, Any]:
-    """Return the archive's line of a run of the last round; a rival without an expression is there by its name."""
-    return {
-        "kind": "final",
-        "index": final.index,
-        "expression": final.expression,
-        **({"paired": True} if final.paired else {}),
-        "name": final.name,
-        "rate": final.rate,
-        "seed": final.seed,
-        "outcome": outcome.model_dump(mode="json"),
-        "preview": final.preview if outcome.metrics is not None else None,
-    }
 
 
 def _expression(name: str, *, pairs: bool) -> tuple[str, bool]:
