@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganetics._files import write_atomically
+from ganetics._files import HERE, write_atomically
 
 
 @pytest.mark.parametrize("where", ["fsync", "replace"])
@@ -35,14 +35,15 @@ def test_what_a_killed_process_has_left_is_removed_and_nothing_else(tmp_path: Pa
     assert killed.wait() == 0
     path = tmp_path / "a[1].json"
     write_atomically(path, b"old")
-    left = tmp_path / f".{path.name}.{killed.pid}.part"
+    left = tmp_path / f".{path.name}.{HERE}-{killed.pid}.part"
     kept = {
         tmp_path / name
         for name in (
-            f".a1.json.{killed.pid}.part",  # of another file
-            f".{path.name}.{os.getppid()}.part",  # of a process at work
+            f".a1.json.{HERE}-{killed.pid}.part",  # of another file
+            f".{path.name}.{HERE}-{os.getppid()}.part",  # of a process at work
+            f".{path.name}.elsewhere-{killed.pid}.part",  # of another machine
             f".{path.name}.word.part",
-            f".{path.name}.{10**30}.part",
+            f".{path.name}.{HERE}-{10**30}.part",
         )
     }
     for file in (left, *kept):

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+HERE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+"""Of this machine: in a folder that several share, a number of a process says nothing alone."""
 
 
 @contextmanager
 def in_place_of(path: Path) -> Iterator[Path]:
     """Give the path of a file beside ``path`` to write to; it takes its place when the block ends without an error.
 
-    At any moment the old or the new content is there, whole, after a loss of power too. What killed processes have left
-    of the file beside it is removed.
+    At any moment the old or the new content is there, whole, after a loss of power too. What killed processes of this
+    machine have left of the file beside it is removed.
 
     Raises:
         OSError: the disk is full or the folder not writable; names ``path``.
     """
     remove_abandoned(path.parent, glob.escape(path.name))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{HERE}-{os.getpid()}.part")
     try:
         yield temporary
         sync(temporary)
@@ -44,14 +49,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def remove_abandoned(folder: Path, names: str) -> None:
-    """Remove what killed processes have left of files that they were writing.
+    """Remove what killed processes of this machine have left of files that they were writing.
 
     Args:
         folder: where they lie.
         names: glob pattern of the names that the files would have got.
     """
     for part in folder.glob(f".{names}.*.part"):
-        if not _at_work(part.name.split(".")[-2]):
+        here, _, process = part.name.split(".")[-2].partition("-")
+        if here == HERE and not _at_work(process):
             with suppress(OSError):
                 part.unlink()
 
