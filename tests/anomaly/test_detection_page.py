@@ -1,0 +1,112 @@
+"""docs/detection.md: what its text says of the results is what results/ says; test_compare.py holds its tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ganetics.anomaly.compare import Comparison, Row
+from ganetics.records import read_record
+
+ROOT = Path(__file__).parents[2]
+TEXT = " ".join((ROOT / "docs" / "detection.md").read_text(encoding="utf-8").replace("−", "-").split())
+NUMBER = r"(-?\d\.\d+)"
+WASSERSTEIN, GANETIC = "fanogan, wasserstein+gradient:1", "fanogan, ganetic+r1:0.05"
+GANOMALY = "ganomaly, non-saturating"
+ON_FEATURES = "fanogan-features, least-squares+r1:0.1"
+
+
+def row(name: str, family: str, label: str) -> Row:
+    found = read_record(Comparison, ROOT / "results" / "detection" / name / f"compared-{family}" / "comparison.json")
+    return {one.label: one for one in found.rows}[label]
+
+
+def auroc(name: str, family: str, label: str) -> float | None:
+    return row(name, family, label).auroc.value
+
+
+def difference(name: str, family: str, label: str) -> tuple[Any, ...]:
+    found = row(name, family, label).difference
+    assert found is not None
+    return found.value, found.low, found.high
+
+
+def said(pattern: str) -> list[str]:
+    """Return the numbers that the page has in the places of a #."""
+    found = re.search(re.escape(pattern).replace(r"\#", NUMBER).replace(r"\ ", " "), TEXT)
+    assert found is not None, pattern
+    return list(found.groups())
+
+
+def same(texts: list[str], *values: float | None) -> None:
+    digits = [len(text.partition(".")[2]) for text in texts]
+    assert texts == [f"{value:.{count}f}" for value, count in zip(values, digits, strict=True)]
+
+
+def test_glaucoma_on_pixels() -> None:
+    same(
+        said("comes to # with GANetic and to # with Wasserstein, its original loss (difference #, # to #)"),
+        auroc("fundus", "fanogan", GANETIC),
+        auroc("fundus", "fanogan", WASSERSTEIN),
+        *difference("fundus", "fanogan", GANETIC),
+    )
+    same(
+        said("GANomaly to # with GANetic and # with BCE, its original one (#, # to #)"),
+        auroc("fundus", "ganomaly", "ganomaly, ganetic"),
+        auroc("fundus", "ganomaly", GANOMALY),
+        *difference("fundus", "ganomaly", "ganomaly, ganetic"),
+    )
+    same(said("not told from mean brightness (#)"), auroc("fundus", "chosen", "brightness"))
+    assert row("fundus", "chosen", GANOMALY).difference is None  # it is the one that was chosen
+    names = ("neighbours", "neighbours-maps")
+    same(said("with no GAN, have #, in deviations of maps #"), *(auroc("fundus", "chosen", name) for name in names))
+    found = read_record(Comparison, ROOT / "results/detection/fundus/compared-all/comparison.json").rows
+    ours = [one for one in found if one.label.startswith("fanogan") and "128 px" not in one.label]
+    assert all(one.difference and one.difference.high is not None and one.difference.high < 1e-3 for one in ours)
+    assert said("corrected for 25 rows no p is below #") == [f"{min(one.p_holm or 0 for one in ours):.2f}"]
+    assert len(found) - 1 == 25
+
+
+def test_glaucoma_on_frozen_features() -> None:
+    chosen = "features-chosen"
+    same(said("with least squares, has #"), auroc("fundus", chosen, ON_FEATURES))
+    same(said("above mean brightness (#)"), auroc("fundus", chosen, "brightness"))
+    ps = [row("fundus", chosen, name).p_holm for name in ("brightness", "colour", "contrast", "pixels")]
+    assert said("corrected p #, #, #, #") == [f"{p:.2g}" for p in ps]
+    ahead = difference("fundus", chosen, "neighbours")
+    same(said("below neighbours (#; their lead #, # to #)"), auroc("fundus", chosen, "neighbours"), *ahead)
+    added = f"{ON_FEATURES}, with neighbours"
+    same(said("to whose score it adds nothing (#)"), auroc("fundus", "features-added", added))
+    losses = read_record(Comparison, ROOT / "results/detection/fundus/compared-features/comparison.json").rows
+    values = sorted(one.auroc.value or 0 for one in losses)
+    ganetic = auroc("fundus", "features", "fanogan-features, ganetic+r1:0.1")
+    same(said("Five losses lie between # and #, GANetic at #"), values[0], values[-1], ganetic)
+    assert len(losses) == 5
+    assert max(one.sd or 1 for one in losses) < 0.01
+    assert min(one.p_holm or 1 for one in losses) > 0.05
+
+
+def test_parts_and_what_the_calibration_images_said(benchmark: Callable[[str], ModuleType]) -> None:
+    tables = benchmark("detection_tables")
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in tables.ablation("fundus").splitlines()]
+    ratios = {line[0]: line[lines[0].index("ratio")].split(" ± ") for line in lines[2:]}
+    found = said("has # ± # with GANetic and # ± # with BCE, at 128 pixels # ± # with GANetic")
+    bce, large = "fanogan, non-saturating+r1:0.05", f"{GANETIC}, width=8, 128 px"
+    assert found == [*ratios[GANETIC], *ratios[bce], *ratios[large]]
+    chosen = {
+        name: json.loads((ROOT / "results/detection/fundus" / f"{name}.json").read_text())["calibration"]
+        for name in ("chosen", "chosen-features")
+    }
+    areas = chosen["chosen"]["neighbours"], chosen["chosen-features"]["neighbours-128px"]
+    same(said("(neighbours: # at 64 pixels, # at 128)"), *areas)
+
+
+@pytest.mark.parametrize("text", ["for research", "not a medical device"])
+def test_it_says_what_it_is_not(text: str) -> None:
+    assert text in TEXT.lower()
