@@ -205,7 +205,7 @@ def loss_named_or_parsed(text: str) -> GANLoss:
     Traceback (most recent call last):
     ganetics._check.InputError: unknown loss 'hinges', nearest: hinge, ra-hinge, f-hellinger
     >>> loss_named_or_parsed("relativistic-pairing(hinge)")
-    RelativisticPairing(Hinge, reduction='mean')
+    RelativisticPairing(Hinge(reduction='mean'), reduction='mean')
     """
     if text in CATALOGUE:
         return CATALOGUE[text].make()
