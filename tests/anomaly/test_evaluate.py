@@ -41,6 +41,15 @@ def quick(**options: object) -> Options:
     return Options(**{"resamples": 60, "pictures": False, **options})  # type: ignore[arg-type]
 
 
+def test_no_look_is_spent_where_nothing_can_be_written(image_folder: Folder, tmp_path: Path) -> None:
+    run = made(image_folder, tmp_path, TINY)
+    bad = image_folder("bad", range(100, 110), abnormal=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file: must be a folder, got a file$"):
+        evaluate(run, quick(abnormal=str(bad)), out=tmp_path / "file")
+    assert not (run / "looks.json").exists()
+
+
 def test_what_is_written_agrees_with_itself(image_folder: Folder, tmp_path: Path) -> None:
     run = made(image_folder, tmp_path, TINY)
     bad = image_folder("bad", range(100, 110), abnormal=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ganetics._check import InputError
 from ganetics.anomaly.images import files_in, list_of, masked, normalised, read_images, read_one, seen_in
@@ -75,14 +75,35 @@ def test_sizes_and_kind_are_noted_and_others_are_told(tmp_path: Path, image_fold
     assert seen_in(sorted(other.iterdir()), how).gray is None
 
 
+def test_sizes_are_those_of_turned_images_from_all_over_the_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    files = [tmp_path / f"{number}.jpg" for number in range(8)]
+    for number, file in enumerate(files):
+        Image.new("RGB", (40, 30) if number < 6 else (24, 24)).save(file, exif=exif)
+    monkeypatch.setattr("ganetics.anomaly.images.LOOKED_AT", 4)
+    how = seen_in(files, Preprocessing(image_size=16))
+    assert how.sizes == ("30×40", "24×24")
+    assert [read_one(file, how)[1] for file in files] == [()] * 8
+    (tmp_path / "0.jpg").write_bytes(b"DICOM, perhaps")
+    assert seen_in(files, how).sizes == ()
+
+
 def test_files_come_in_order_and_hidden_or_other_ones_do_not(tmp_path: Path) -> None:
     for name in ("b/2.png", "a/1.png", "a.png", "a/.hidden.png", ".git/x.png", "notes.txt", "a/deep/3.JPG"):
         file = tmp_path / "root" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     (tmp_path / "root" / "loop").symlink_to(tmp_path / "root")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "4.png").touch()
+    for name in ("linked", "twice"):
+        (tmp_path / "root" / name).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "root")
     found = [name for _, name in files_in([tmp_path / "root"])]
-    assert found == ["a/1.png", "a/deep/3.JPG", "a.png", "b/2.png"]
+    assert found == ["a/1.png", "a/deep/3.JPG", "a.png", "b/2.png", "linked/4.png"]
     single = tmp_path / "root" / "a.png"
     assert list(files_in([single])) == [(single, str(single))]
     with pytest.raises(InputError, match=r"absent: must be an image or a folder of images, got nothing there$"):

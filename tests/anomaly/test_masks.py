@@ -29,6 +29,13 @@ def test_each_image_has_the_mask_of_its_name_whatever_the_ending(tmp_path: Path)
     assert [mask.sum() for mask in found] == [4, 8, 12, 16]
 
 
+def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
+    image = white(tmp_path / "images" / "a.png", 6)
+    white(tmp_path / "masks" / "a.png", 1).write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"masks/a\.png: cannot be read: it is no image of a known format$"):
+        masks_of({"a.png": image}, tmp_path / "masks", image_size=None)
+
+
 def test_two_masks_of_one_image_are_refused(tmp_path: Path) -> None:
     image = white(tmp_path / "images" / "a.png", 6)
     white(tmp_path / "masks" / "a.png", 1)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,19 @@ def test_a_damaged_file_is_one_line(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"^[^\n]+x\.npz: must be an npz file: [^\n]+$"):
         load(str(tmp_path / "x.npz"), split="train")
+
+
+def test_a_header_that_says_more_than_there_is_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    file = written(tmp_path, arrays())
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 28, 28)})
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, header.getvalue() if name == "train_images.npy" else content)
+    with pytest.raises(InputError, match=r"train_images must hold the 784000000000 bytes that its header says, got 0$"):
+        load(str(file), split="train")
 
 
 def test_a_file_that_is_cut_inside_an_array_is_one_line(tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ def test_class_folders_are_labels_in_alphabetical_order(tmp_path: Path) -> None:
     assert (grays(found), found.labels.tolist()) == ([10, 11, 12, 0, 1], [0, 0, 0, 1, 1])
 
 
+def test_a_class_may_be_a_link_and_a_circle_ends(tmp_path: Path) -> None:
+    fill(tmp_path / "set" / "a", 3)
+    fill(tmp_path / "elsewhere", 3, start=3)
+    (tmp_path / "set" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "a" / "inside").symlink_to(tmp_path / "set")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "set")
+    found = load(str(tmp_path / "set"), split="all", image_size=8)
+    assert grays(found) == list(range(6))
+    assert found.classes == ("a", "b")
+
+
 def test_labels_of_one_class_are_the_same_in_every_split(tmp_path: Path) -> None:
     for number, name in enumerate("abc"):
         folder = fill(tmp_path / name, 10, start=10 * number)

@@ -166,7 +166,7 @@ def test_a_graph_that_differs_is_not_given_out(
 ) -> None:
     pytest.importorskip("onnxscript")
     made(tmp_path / "run", TINY, data)
-    monkeypatch.setattr(torch.onnx, "export", lambda _, __, path, **options: Path(path).write_bytes(b"x"))
+    monkeypatch.setattr(torch.onnx, "export", lambda _, __, path, **options: Path(path).write_bytes(b""))
     for found in (0.5, float("nan")):
         monkeypatch.setattr(module, "difference", lambda *_, found=found: found)
         with pytest.raises(RuntimeError, match=r"the ONNX graph gives other images than the generator: they differ by"):

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from ganetics._check import InputError
-from ganetics.anomaly.results import Baseline, Evaluation, FitResult, Histogram, Picture, Points, Shortcut
+from ganetics.anomaly.results import TEST_IMAGES, Baseline, Evaluation, FitResult, Histogram, Picture, Points, Shortcut
 from ganetics.anomaly.settings import DetectConfig, FAnoGANSettings, Parts, Preprocessing
+from ganetics.execution.looks import note_look
 from ganetics.metrics.detection import Difference, Figure
 from ganetics.records import DataIdentity, Failure, FailureKind, to_json
 from ganetics.report.detect import title, write_detect_report
@@ -149,7 +150,8 @@ def test_what_is_not_tested_yet_shows_held_out_scores_and_what_is_next(run: Path
     words = " ".join(re.sub(r"<[^>]+>", " ", page_of(run)).split())
     assert "4 held-out normal images" in words
     assert "The threshold, 1.64, is from 200 held-out normals at specificity 0.95." in words
-    assert f"ganetics detect score {run} FOLDER --out scores.csv --maps maps scores images and shows where." in words
+    told = f"ganetics detect score {run.name} FOLDER --out scores.csv --maps maps scores images and shows where."
+    assert told in words
     (run / "fit.json").write_text(to_json(fit.model_copy(update={"localises": False})))
     assert "--maps" not in page_of(run)
 
@@ -195,6 +197,8 @@ def test_a_page_of_one_class_and_of_unfinished_runs(run: Path) -> None:
     assert 'id="curves"' not in page
     (run / "evaluation.json").unlink()
     assert "fitted, not tested yet" in page_of(run)
+    note_look(run / "looks.json", TEST_IMAGES)
+    assert "fitted, tested once, in another folder" in page_of(run)
     failed = FitResult(fit=1, held_out=1, failure=Failure(kind=FailureKind.DIVERGED, message="x", step=3))
     (run / "fit.json").write_text(to_json(failed))
     assert "training diverged" in page_of(run)

@@ -80,10 +80,12 @@ def _evaluate(
     # what can be wrong with them is found before they are looked at
     _check_windows(config, test, options)
     masks = _masks(config, test, options)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: must be a folder, got a file")
+    folder.mkdir(parents=True, exist_ok=True)
     look = note_look(run, test)
     seen = _look(detector, config, test, options, on_progress)
     resamples = Resamples(test.images.groups, generator=numpy_generator(0, "bootstrap"), resamples=options.resamples)
-    folder.mkdir(parents=True, exist_ok=True)
     found = _figures(detector, prepared, test, seen, masks, resamples, options).model_copy(update=look)
     if options.pictures and detector.localises:
         found = found.model_copy(update={"pictures": _pictures(folder, detector, config, test, seen, options)})

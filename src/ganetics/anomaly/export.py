@@ -18,7 +18,7 @@ from ganetics.anomaly.detectors import FILE, TENSORS
 from ganetics.anomaly.fit import fitted_detector
 from ganetics.anomaly.images import prepared
 from ganetics.anomaly.networks import NetworkDetector, Scorer
-from ganetics.anomaly.settings import Preprocessing
+from ganetics.anomaly.settings import DetectConfig, NeighboursSettings, Preprocessing
 from ganetics.models.graph import run_graph, runtime, write_graph
 from ganetics.records import write_json
 
@@ -95,6 +95,13 @@ def export(run: Path, out: Path) -> tuple[list[str], str | None]:
     write_json(out / "about.json", about)
     shutil.copy(onnx_script.__file__, out / "score.py")
     return [FILE, TENSORS, "model.onnx", "about.json", "score.py"], None
+
+
+def keeps_of_images(config: DetectConfig) -> str:
+    """Return what a detector keeps of each image that it was fitted on; empty: no such thing, its weights alone."""
+    if not isinstance(config.detector, NeighboursSettings):
+        return ""
+    return "16×16 pixels of" if config.detector.features == "pixels" else "features of"
 
 
 def differences(model: Path, module: nn.Module, images: Tensor) -> tuple[float, float, int]:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 
 from ganetics._check import InputError
 from ganetics.anomaly.settings import Preprocessing
 from ganetics.data import Skipped, to_8_bits
 from ganetics.data.decode import as_8_bits, fitted, is_gray_file, read_image, with_channels
-from ganetics.data.folder import is_image
+from ganetics.data.folder import is_image, leads_elsewhere
 from ganetics.data.groups import FIRST_FOLDER
 from ganetics.data.imageset import Pixels
 from ganetics.data.listing import Entry, Listing, load_listing
@@ -33,6 +33,8 @@ MASKED = 127
 """Gray of what is masked."""
 MOST_SIZES = 8
 FEW = 5
+QUARTER_TURNS = range(5, 9)
+"""Orientations in EXIF by which width and height change places."""
 """Classes that a message names."""
 LOOKED_AT = 500
 """Files whose size is looked at: those of a set rarely differ, and where they do it shows early."""
@@ -131,15 +133,23 @@ def _file(entry: Entry, listing: Listing) -> Path:
 
 def seen_in(files: Sequence[Path], preprocessing: Preprocessing) -> Preprocessing:
     """Return the preprocessing with the sizes and the kind of these files."""
-    sizes: Counter[str] = Counter()
-    for file in files[:LOOKED_AT]:
-        with suppress(Exception), Image.open(file) as opened:  # of DICOM it is not known
-            sizes[f"{opened.width}×{opened.height}"] += 1
-    kinds = {is_gray_file(file) for file in files[:LOOKED_AT]}
+    some = files[:: -(-len(files) // LOOKED_AT) or 1]  # of all folders: one may be of another device
+    sizes = Counter(map(_size, some))
+    kinds = {is_gray_file(file) for file in some}
     gray = kinds.pop() if len(kinds) == 1 else None
-    common = tuple(size for size, _ in sizes.most_common(MOST_SIZES + 1))
-    # where all files differ, another size says nothing
-    return preprocessing.model_copy(update={"sizes": common if len(common) <= MOST_SIZES else (), "gray": gray})
+    common = tuple(size for size, _ in sizes.most_common(MOST_SIZES + 1) if size is not None)
+    # where all files differ, or the size of some is not known, another size says nothing
+    told = None not in sizes and len(common) <= MOST_SIZES
+    return preprocessing.model_copy(update={"sizes": common if told else (), "gray": gray})
+
+
+def _size(file: Path) -> str | None:
+    """Return width and height by the header, of an image that is turned as it says; None: not known, as of DICOM."""
+    with suppress(Exception), Image.open(file) as opened:
+        turned = opened.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS
+        width, height = (opened.height, opened.width) if turned else (opened.width, opened.height)
+        return f"{width}×{height}"
+    return None
 
 
 def read_one(file: Path, preprocessing: Preprocessing) -> tuple[Tensor, tuple[str, ...]]:
@@ -207,19 +217,20 @@ def files_in(places: Sequence[Path], *, without: Path | None = None) -> Iterator
     alone, skipped = len(places) == 1, None if without is None else without.resolve()
     for place in places:
         if place.is_dir():
-            yield from ((file, str(file.relative_to(place) if alone else file)) for file in _walk(place, skipped))
+            found = _walk(place, skipped, [place.resolve()])
+            yield from ((file, str(file.relative_to(place) if alone else file)) for file in found)
         elif place.exists():
             yield place, str(place)
         else:
             raise InputError(f"{place}: must be an image or a folder of images, got nothing there")
 
 
-def _walk(folder: Path, skipped: Path | None) -> Iterator[Path]:
+def _walk(folder: Path, skipped: Path | None, roots: list[Path]) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))  # there may be a million
     for name in names:
         path = folder / name
         if is_image(path):
             yield path
-        elif path.is_dir() and not path.is_symlink() and path.resolve() != skipped:
-            yield from _walk(path, skipped)
+        elif path.is_dir() and path.resolve() != skipped and (not path.is_symlink() or leads_elsewhere(path, roots)):
+            yield from _walk(path, skipped, roots)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ganetics._check import InputError
 from ganetics.anomaly.images import files_in
-from ganetics.data.decode import as_8_bits, fitted, read_image
+from ganetics.data.decode import as_8_bits, fitted, read_named
 from ganetics.data.folder import EXTENSIONS
 
 Mask = npt.NDArray[np.bool_]
@@ -46,7 +46,7 @@ def _without_ending(name: str) -> str:
 def _mask(name: str, image: Path, file: Path | None, folder: Path, image_size: int | None) -> Mask:
     if file is None:
         raise InputError(f"masks: {folder} must hold a mask for each abnormal image, got none for {name}")
-    pixels, seen = as_8_bits(read_image(file)).max(axis=0, keepdims=True), read_image(image)
+    pixels, seen = as_8_bits(read_named(file)).max(axis=0, keepdims=True), read_named(image)
     if pixels.shape[1:] != seen.shape[1:]:
         sizes = [f"{part.shape[2]}×{part.shape[1]}" for part in (seen, pixels)]
         raise InputError(f"masks: {file} must be {sizes[0]} as its image is, got {sizes[1]}")

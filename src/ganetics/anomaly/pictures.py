@@ -14,8 +14,9 @@ SIDE = 192
 GAP = 4
 STRONGEST = 0.75
 """Opacity of the strongest colour."""
-WEAK, STRONG = np.array([255.0, 214.0, 0.0]), np.array([214.0, 20.0, 60.0])
-"""Colours of a map's low and high values."""
+WEAK, STRONG = np.array([0.0, 140.0, 255.0]), np.array([0.0, 0.0, 200.0])
+"""Colours of a map's low and high values. Tissue is red: yellow to red vanishes in it, for who is colour-blind all the
+more; these stand out from it, and the more the higher, for all kinds of sight (by CIE 1976 distances)."""
 
 
 def overlay(image: Tensor, values: npt.NDArray[np.float32], *, high: float) -> bytes:

@@ -11,6 +11,8 @@ from ganetics.records import Failure, Record
 
 Variant = Literal["as it is", "colour normalised", "border masked", "both"]
 Kind = Literal["best", "worst", "borderline", "false alarm"]
+TEST_IMAGES = "labelled images"
+"""What looks are noted of."""
 
 
 class FitResult(Record):

@@ -29,6 +29,8 @@ OUTSIDE = {"/": "_root", "..": "_up"}
 HIGHEST = 100
 """Most abnormal images that are remembered."""
 SAME = 1e-3
+FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet computes begins so; a control character is escaped anyway."""
 """A score that is made again may differ by this, in standard deviations of normal images: another batch, machine."""
 
 
@@ -284,5 +286,10 @@ def picture_of(path: str) -> str:
 
 
 def _written(name: str | None) -> str:
-    """Return a path as text in one line: what is not UTF-8, and control characters, are escaped."""
-    return printable(str(name).encode("utf-8", "backslashreplace").decode())
+    """Return a path as text in one line: what is not UTF-8, and control characters, are escaped.
+
+    >>> _written("=1+1.png")  # a spreadsheet would compute it
+    './=1+1.png'
+    """
+    text = printable(str(name).encode("utf-8", "backslashreplace").decode())
+    return f"./{text}" if text.startswith(FORMULA) else text

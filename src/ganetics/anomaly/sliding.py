@@ -15,7 +15,7 @@ from ganetics._check import InputError
 from ganetics.anomaly.detector import Detector
 from ganetics.anomaly.images import Progress, prepared
 from ganetics.anomaly.settings import Preprocessing
-from ganetics.data.decode import as_8_bits, read_image, with_channels
+from ganetics.data.decode import as_8_bits, read_named, with_channels
 
 Map = npt.NDArray[np.float32]
 
@@ -27,7 +27,7 @@ def windows_of(files: Sequence[Path], preprocessing: Preprocessing, *, stride: i
         InputError: as for :func:`slide`.
     """
     _check.number("pixels between windows", stride, low=1, high=preprocessing.image_size)
-    sizes = [(read_image(file).shape, file.name) for file in files]
+    sizes = [(read_named(file).shape, file.name) for file in files]
     return [len(_corners(height, width, preprocessing, stride, name)) for (_, height, width), name in sizes]
 
 
@@ -56,7 +56,7 @@ def slide(
     _check.number("pixels between windows", stride, low=1, high=preprocessing.image_size)
     scores, maps = [], []
     for number, file in enumerate(files, start=1):
-        pixels = with_channels(as_8_bits(read_image(file)), preprocessing.channels)
+        pixels = with_channels(as_8_bits(read_named(file)), preprocessing.channels)
         score, values = _slide_one(detector, preprocessing, pixels, stride=stride, name=file.name)
         scores.append(score)
         maps.append(values)

@@ -15,6 +15,7 @@ from ganetics._check import InputError
 from ganetics.anomaly.fit import Prepared, refuse_same_files
 from ganetics.anomaly.images import Images, Progress, list_of, read_images
 from ganetics.anomaly.protocol import refuse_seen
+from ganetics.anomaly.results import TEST_IMAGES
 from ganetics.anomaly.settings import DetectConfig
 from ganetics.data.imageset import hash_of
 from ganetics.execution import looks as looks_file
@@ -137,7 +138,7 @@ def note_look(run: Path, test: TestSet) -> dict[str, Any]:
     names = "\n".join(f"{label} {path}" for path, label in zip(test.names, test.labels, strict=True))
     digest = hashlib.sha256(names.encode("utf-8", "backslashreplace")).hexdigest()[:16]
     seen = {"images": len(test.labels), "abnormal": sum(test.labels), "test_set": digest}
-    first, looks = looks_file.note_look(run / "looks.json", "labelled images", **seen)
+    first, looks = looks_file.note_look(run / "looks.json", TEST_IMAGES, **seen)
     return {"first_look": first, "looks": looks}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import torch
@@ -73,7 +74,8 @@ def audit_data(dataset: str, data_dir: Path | None, groups: str | None, html: Pa
     """
     listing, found = audit.audit_of(dataset, data_dir, groups)
     if html is not None:
-        given = {"--data": dataset, "--groups": groups, "--html": str(html)}
+        # last parts of paths: the page may go to others
+        given = {"--data": PurePath(dataset).name, "--groups": groups, "--html": html.name}
         words = [word for option, value in given.items() if value is not None for word in (option, value)]
         audit.write_page(html, listing, found, shlex.join(["ganetics", "doctor", *words]))
     if as_json:
@@ -141,7 +143,10 @@ def _holds(folder: Path, patterns: tuple[str, ...]) -> bool:
 
 def cache(folder: Path) -> dict[str, Any]:
     """Return the cache's folder, its size, and the free space of its disk (bytes)."""
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+    size = 0
+    for file in folder.rglob("*") if folder.is_dir() else ():
+        with suppress(OSError):  # others may be at work in it
+            size += file.stat().st_size if file.is_file() else 0
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     return {"folder": str(folder), "bytes": size, "free_bytes": shutil.disk_usage(existing).free}
 

@@ -100,6 +100,8 @@ def evaluate(
         raise InputError("evaluate: needs --run RUN, or --real DIR and --fake DIR")
     if sheet is not None and (train is None or sheet.suffix.lower() != ".png"):
         raise InputError(f"--sheet: must be a .png file, of a comparison with --train, got {sheet}")
+    if sheet is not None and not sheet.parent.is_dir():
+        raise InputError(f"--sheet: {sheet.parent} must be a folder, got nothing there")
     if groups is not None and train is None:
         raise InputError(f"--groups: belongs to a comparison with --train, whose images it tells apart, got {groups}")
     measure = load_extractor(extractor or default_extractor(str(real.resolve())), weights=weights, device=device)

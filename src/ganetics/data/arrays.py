@@ -6,6 +6,7 @@ Its arrays are ``train_images`` and ``train_labels``, and the same with ``val_``
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ class _Arrays:
             with zipfile.ZipFile(self.file) as archive, archive.open(f"{name}.npy") as stream:
                 read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
                 shape, _, kind = read[np.lib.format.read_magic(stream)](stream)
+                held = archive.getinfo(f"{name}.npy").file_size - stream.tell()
         except KeyError:
             raise InputError(f"{self.where}: must hold an array {name}, got {', '.join(self._names()[:8])}") from None
         except Exception as error:  # noqa: BLE001 - as above
@@ -103,6 +105,8 @@ class _Arrays:
             raise InputError(
                 f"{self.where}: {name} must be uint8 or uint16 [n, h, w] or [n, h, w, 3], got {kind} {list(shape)}"
             )
+        if (said := math.prod(shape) * kind.itemsize) != held:
+            raise InputError(f"{self.where}: {name} must hold the {said} bytes that its header says, got {held}")
         return tuple(shape)
 
     def _names(self) -> list[str]:

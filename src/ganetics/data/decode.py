@@ -51,6 +51,14 @@ def read_image(file: Path, image_size: int | None = None) -> Pixels:
     return pixels if image_size is None else fitted(pixels, image_size)
 
 
+def read_named(file: Path) -> Pixels:
+    """Return :func:`read_image`; its errors name the file."""
+    try:
+        return read_image(file)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
 def is_gray_file(file: Path) -> bool | None:
     """Tell by the header whether an image is gray; None: it cannot be read."""
     try:

@@ -94,9 +94,26 @@ def _walk(folder: Path) -> Iterator[Path]:
     def stop(error: OSError) -> None:
         raise error  # a class that cannot be read must not be left out in silence
 
-    for parent, folders, names in os.walk(folder, onerror=stop):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
+    roots, places = [folder.resolve()], [folder]
+    while places:
+        for parent, folders, names in os.walk(places.pop(), onerror=stop):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            places += [link for name in folders if leads_elsewhere(link := Path(parent, name), roots)]
+            yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def leads_elsewhere(folder: Path, roots: list[Path]) -> bool:
+    """Tell whether a folder is a link to images that are in none of ``roots``, which it then joins.
+
+    What such a link leads to is the user's; what lies in a root is found there, and a circle ends.
+    """
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    if any(root == target or root in target.parents for root in roots):
+        return False
+    roots.append(target)
+    return True
 
 
 def _are_groups(names: Sequence[Path], groups: Sequence[str | None]) -> bool:

@@ -74,7 +74,27 @@ def write_graph(
             dynamo=True,
             verbose=False,
         )
+        _without_notes(temporary)
         check(temporary)
+
+
+def _without_notes(path: Path) -> None:
+    """Take out what the exporter notes of each operation, such as the file of this machine that it is written in."""
+    import onnx  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    model = onnx.load(path)
+    _clear(model)
+    onnx.save(model, path)
+
+
+def _clear(message: Any) -> None:
+    for name in ("doc_string", "metadata_props"):
+        if name in message.DESCRIPTOR.fields_by_name:
+            message.ClearField(name)
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if hasattr(value, "__len__") else (value,):
+                _clear(part)
 
 
 def run_graph(model: Path, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> list[npt.NDArray[np.generic]]:

@@ -13,9 +13,20 @@ from markupsafe import Markup
 
 import ganetics
 from ganetics._files import write_atomically
-from ganetics.anomaly.results import Baseline, Evaluation, FitResult, Histogram, Picture, Points, Shortcut, Variant
+from ganetics.anomaly.results import (
+    TEST_IMAGES,
+    Baseline,
+    Evaluation,
+    FitResult,
+    Histogram,
+    Picture,
+    Points,
+    Shortcut,
+    Variant,
+)
 from ganetics.anomaly.settings import DetectConfig
 from ganetics.execution.log import read_config_as
+from ganetics.execution.looks import looks_at
 from ganetics.records import Penalty, read_record_if_there
 from ganetics.report.charts import Axis, Chart, linear_axis, tick
 from ganetics.report.template import environment, picture
@@ -82,6 +93,7 @@ def write_detect_report(run: Path, folder: Path | None = None) -> Path:
 def _content(
     run: Path, folder: Path, config: DetectConfig, fit: FitResult | None, found: Evaluation | None
 ) -> dict[str, Any]:
+    looks = looks_at(run / "looks.json", TEST_IMAGES)
     content: dict[str, Any] = {
         "config": config,
         "fit": fit,
@@ -92,11 +104,11 @@ def _content(
         "words": words,
         "figure": figure,
         "signed": signed,
-        "title": title(config, fit, found),
+        "title": title(config, fit, found, looks),
+        "looks": looks,
         "facts_of": card(config, fit),
         "version": ganetics.__version__,
-        "command": shlex.join(["ganetics", "report", str(run)]),
-        "run": shlex.quote(str(run)),
+        "run": shlex.quote(run.name),
         "localises": fit is not None and fit.localises,
         "held_out": Markup("") if fit is None else held_out(fit),
     }
@@ -118,7 +130,7 @@ def _content(
 VARIANTS: tuple[Variant, ...] = ("as it is", "colour normalised", "border masked", "both")
 
 
-def title(config: DetectConfig, fit: FitResult | None, found: Evaluation | None) -> str:
+def title(config: DetectConfig, fit: FitResult | None, found: Evaluation | None, looks: int = 0) -> str:
     """Return what it came to, in a sentence."""
     name, data = called(config.name), config.dataset
     if fit is not None and fit.failure is not None:
@@ -126,7 +138,8 @@ def title(config: DetectConfig, fit: FitResult | None, found: Evaluation | None)
     if fit is None:
         return f"{name} on {data}: not fitted yet"
     if found is None:
-        return f"{name} on {data}: fitted, not tested yet"
+        times = "once" if looks == 1 else f"{looks} times"
+        return f"{name} on {data}: fitted, {f'tested {times}, in another folder' if looks else 'not tested yet'}"
     if found.auroc.value is None:
         return f"{name} on {data}: no AUROC, since {found.auroc.reason}"
     return f"{name} on {data}: AUROC {words(found.auroc)}, {_standing(found.baselines)}"
