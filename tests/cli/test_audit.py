@@ -67,7 +67,7 @@ def test_errors_are_told_in_a_line_and_the_exit_status_is_2(command: Any, copied
     content = page.read_text()
     assert "1 error, training does not start" in content
     assert content.count("data:image/png;base64,") >= 2
-    assert f"ganetics doctor --data {copied_images} --html {page}" in content
+    assert f"ganetics doctor --data {copied_images.name} --html {page.name}" in content
 
 
 @pytest.mark.parametrize(
