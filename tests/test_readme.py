@@ -70,7 +70,10 @@ def test_every_command_has_the_options_that_a_page_gives_it(page: str, line: str
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pictures_and_links_lead_to_a_file_or_a_heading(page: Path) -> None:
-    for target, heading in re.findall(r"\]\(([^):#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^):#]*)(?:#([^)]+))?\)", text)
+    assert len(links) == len(re.findall(r"\]\((?!https?:)", text))
+    for target, heading in links:
         file = page.parent / target if target else page
         assert file.exists(), target
         if heading:

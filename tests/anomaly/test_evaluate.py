@@ -53,7 +53,7 @@ def test_no_look_is_spent_where_nothing_can_be_written(image_folder: Folder, tmp
 def test_what_is_written_agrees_with_itself(image_folder: Folder, tmp_path: Path) -> None:
     run = made(image_folder, tmp_path, TINY)
     bad = image_folder("bad", range(100, 110), abnormal=True)
-    found = evaluate(run, quick(abnormal=str(bad), pictures=True, headline=True, command="ganetics detect"))
+    found = evaluate(run, quick(abnormal=str(bad), pictures=True, headline=True))
     with (run / "scores.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == ["path", "group", "label", "pred_score"]
@@ -86,7 +86,7 @@ def test_what_is_written_agrees_with_itself(image_folder: Folder, tmp_path: Path
     assert kinds[:12] == ["best"] * 6 + ["worst"] * 6
     assert len({one.path for one in found.pictures}) == len(found.pictures)
     # as often again as is liked: the same figures
-    again = evaluate(run, quick(abnormal=str(bad), pictures=True, headline=True, command="ganetics detect"))
+    again = evaluate(run, quick(abnormal=str(bad), pictures=True, headline=True))
     assert again.model_copy(update={"looks": 1}) == found
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -37,7 +38,6 @@ class Options:
         pictures: whether the folder gets pictures of images with their maps.
         headline: whether the run counts among those whose figures are told first.
         resamples: of the intervals.
-        command: what makes the evaluation again, for its page.
     """
 
     abnormal: str | None = None
@@ -50,7 +50,26 @@ class Options:
     pictures: bool = True
     headline: bool = False
     resamples: int = RESAMPLES
-    command: str = ""
+
+    @property
+    def command(self) -> str:
+        """What makes the evaluation again, for its page: the run's folder as ``RUN``, of paths the last part.
+
+        >>> Options(abnormal="/ward 3/disease", sliding=16, pictures=False).command
+        'ganetics detect evaluate RUN --abnormal disease --sliding 16 --no-pictures'
+        """
+        paths = {"--abnormal": self.abnormal, "--normal": self.normal, "--masks": self.masks}
+        given = {name: None if place is None else PurePath(place).name for name, place in paths.items()}
+        given |= {"--groups": self.groups, "--sliding": None if self.sliding is None else str(self.sliding)}
+        flags = {
+            "--no-normal": self.no_normal,
+            "--leave-out-seen": self.leave_out_seen,
+            "--no-pictures": not self.pictures,
+            "--headline": self.headline,
+        }
+        words = [word for name, value in given.items() if value is not None for word in (name, value)]
+        words += [name for name, on in flags.items() if on]
+        return shlex.join(["ganetics", "detect", "evaluate", "RUN", *words])
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +20,6 @@ from ganetics.records import write_json
 if TYPE_CHECKING:
     from ganetics.anomaly.results import Evaluation, FitResult
     from ganetics.anomaly.settings import DetectConfig
-    from ganetics.anomaly.testset import Options
     from ganetics.metrics.detection import Difference, Figure
 
 app = typer.Typer(help="Learn what is normal, and find what is not.", add_completion=False, rich_markup_mode=None)
@@ -243,7 +240,6 @@ def evaluate(
         abnormal=abnormal, normal=normal, no_normal=no_normal, masks=masks, groups=groups,
         leave_out_seen=leave_out_seen, sliding=sliding, pictures=pictures, headline=headline,
     )  # fmt: skip
-    options = replace(options, command=_command(options))
     with progress("looking") as report:
         found = evaluate_run(run, options, out=out, on_progress=report)
     page = page_at_end(lambda: write_detect_report(run, out), again=f"ganetics report {out or run}")
@@ -332,21 +328,6 @@ def export(
         console.print(f"{', '.join(files)} in {out}", markup=False, soft_wrap=True)
         if "score.py" in files:
             console.print(f"next: python {out / 'score.py'} scores.csv FOLDER", markup=False, soft_wrap=True)
-
-
-def _command(options: Options) -> str:
-    """Return the command of an evaluation for its page: the run's folder as ``RUN``, of paths the last part."""
-    paths = {"--abnormal": options.abnormal, "--normal": options.normal, "--masks": options.masks}
-    given = {name: None if place is None else PurePath(place).name for name, place in paths.items()}
-    given |= {"--groups": options.groups, "--sliding": None if options.sliding is None else str(options.sliding)}
-    flags = {
-        "--no-normal": options.no_normal,
-        "--leave-out-seen": options.leave_out_seen,
-        "--no-pictures": not options.pictures,
-        "--headline": options.headline,
-    }
-    words = [word for name, value in given.items() if value is not None for word in (name, value)]
-    return shlex.join(["ganetics", "detect", "evaluate", "RUN", *words, *(name for name, on in flags.items() if on)])
 
 
 def _only_resume(own: Mapping[str, object]) -> None:
