@@ -61,7 +61,8 @@ def evaluation(**changes: object) -> Evaluation:
         roc=CURVE, precision_recall=CURVE,
         histogram=Histogram(edges=(0.0, 1.0, 2.0), held_out=(3, 1), normal=(2, 2), abnormal=(0, 4)),
         localises=True, pixel_auroc=Figure(0.88, 0.8, 0.9), region_overlap=Figure(0.4, 0.3, 0.5), masks=300,
-        map_high=0.25, resamples=2000, looks=1, first_look="2026-01-01T00:00:00+00:00", command="ganetics detect <x>",
+        map_low=0.03, map_high=0.25, resamples=2000, looks=1,
+        first_look="2026-01-01T00:00:00+00:00", command="ganetics detect <x>",
         pictures=(
             Picture(kind="best", file="previews/00-best.png", path="bad/<a>.png", group="d", label=1, score=4.5),
             Picture(kind="false alarm", file="previews/gone.png", path="normal/b.png", group="e", label=0, score=2.0),
@@ -158,7 +159,7 @@ def test_what_is_not_tested_yet_shows_held_out_scores_and_what_is_next(run: Path
 
 SCORED = Scored(
     Path("<out>.csv"), images=250, above=12, unreadable=1, threshold=1.64, threshold_from="200 held-out normals",
-    map_high=0.25,
+    map_low=0.03, map_high=0.25,
 )  # fmt: skip
 
 

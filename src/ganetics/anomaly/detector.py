@@ -25,8 +25,9 @@ Array = npt.NDArray[np.float64]
 Maps = npt.NDArray[np.float32]
 BATCH = 64
 """Images that are looked at in one go."""
-MAP_QUANTILE = 0.999
-"""Of the pixels of the held-out normals' maps: what a heat map's strongest colour stands for."""
+MAP_QUANTILES = 0.9, 0.999
+"""Of the pixels of the held-out normals' maps: up to where a heat map is clear, what its strongest colour stands for.
+Distances in features are nowhere near 0 in normal images, so a scale from 0 would veil all of them."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Frozen(Record):
     specificity: Share
     threshold_from: str
     """How it was chosen."""
+    map_low: float = Field(default=0.0, ge=0)
+    """Up to where a heat map is clear."""
     map_high: float = Field(ge=0)
     """What the strongest colour of a heat map stands for."""
     held_out: int
@@ -282,16 +285,16 @@ class Detector(ABC, Generic[S]):
             threshold=0.0,
             specificity=specificity,
             threshold_from=f"{len(held_out)} held-out normals at specificity {specificity:g}",
-            map_high=0.0 if maps is None else max(float(np.quantile(maps, MAP_QUANTILE)), 0.0),
+            map_high=0.0,
             held_out=len(held_out),
         )
         # parts hang together, so their sum is not in standard deviations
         spread = float(combined(components, self.weights(), frozen).std()) or 1.0
         frozen = frozen.model_copy(update={"deviation": spread})
         score = combined(components, self.weights(), frozen)
-        high = float(np.quantile(score, MAP_QUANTILE)) if maps is None else frozen.map_high
+        low, high = np.maximum(np.quantile(score if maps is None else maps, MAP_QUANTILES), 0.0).tolist()
         self._frozen = frozen.model_copy(
-            update={"threshold": threshold_at(score, specificity), "map_high": max(high, 0.0)}
+            update={"threshold": threshold_at(score, specificity), "map_low": low, "map_high": high}
         )
 
 

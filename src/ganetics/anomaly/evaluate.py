@@ -190,6 +190,7 @@ def _figures(
         region_overlap=overlap,
         masks=len(masks),
         sliding=options.sliding,
+        map_low=frozen.map_low,
         map_high=frozen.map_high,
         resamples=options.resamples,
         looks=0,
@@ -286,7 +287,7 @@ def _pictures(
         # of a window the map is of another size than the small image: the small image's own map is shown
         values = detector.anomaly_map(image[None])[0]
         name = f"previews/{number:02d}-{kind.replace(' ', '-')}.png"
-        (folder / name).write_bytes(overlay(image, values, high=detector.frozen.map_high))
+        (folder / name).write_bytes(overlay(image, values, low=detector.frozen.map_low, high=detector.frozen.map_high))
         found.append(
             Picture(
                 kind=kind,

@@ -87,6 +87,7 @@ def export(run: Path, out: Path) -> tuple[list[str], str | None]:
         "shape": list(detector.frozen.shape),
         "threshold": detector.frozen.threshold,
         "threshold_from": detector.frozen.threshold_from,
+        "map_low": detector.frozen.map_low,
         "map_high": detector.frozen.map_high,
         "preprocessing": preprocessing.model_dump(mode="json"),
         "outputs": OUTPUTS,

@@ -19,18 +19,20 @@ WEAK, STRONG = np.array([0.0, 140.0, 255.0]), np.array([0.0, 0.0, 200.0])
 more; these stand out from it, and the more the higher, for all kinds of sight (by CIE 1976 distances)."""
 
 
-def overlay(image: Tensor, values: npt.NDArray[np.float32], *, high: float) -> bytes:
+def overlay(image: Tensor, values: npt.NDArray[np.float32], *, low: float, high: float) -> bytes:
     """Return a PNG of the image and of the image under the map.
 
-    The scale is fixed: 0 is clear, ``high`` and all above it the strongest colour, whatever else is in the map.
+    The scale is fixed: ``low`` and all below it is clear, ``high`` and all above it the strongest colour,
+    whatever else is in the map.
 
     Args:
         image: uint8 ``[c, h, w]``.
         values: ``[h, w]``.
-        high: above 0; else nothing is coloured.
+        low: at least 0.
+        high: above ``low``; else nothing is coloured.
     """
     pixels = image.expand(3, -1, -1).permute(1, 2, 0).numpy().astype(np.float64)
-    share = np.clip(values / high, 0.0, 1.0)[:, :, None] if high > 0 else np.zeros((*values.shape, 1))
+    share = np.clip((values - low) / (high - low), 0.0, 1.0)[:, :, None] if high > low else np.zeros((*values.shape, 1))
     colour = WEAK + (STRONG - WEAK) * share
     covered = pixels + (colour - pixels) * share * STRONGEST
     factor = max(1, -(-SIDE // max(values.shape)))

@@ -123,6 +123,8 @@ class Evaluation(Record):
     masks: int = 0
     sliding: int | None = None
     """Pixels between two windows; None: whole images."""
+    map_low: float = 0.0
+    """Up to where the pictures are clear."""
     map_high: float
     """What the strongest colour of the pictures stands for."""
     pictures: tuple[Picture, ...] = ()

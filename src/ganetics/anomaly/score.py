@@ -264,7 +264,8 @@ def _draw(scoring: Scoring, paths: Sequence[str], images: Tensor, found: Results
     for path, image, values in zip(paths, images, found.anomaly_map, strict=True):
         target = scoring.maps / picture_of(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(overlay(image, values, high=scoring.detector.frozen.map_high))
+        frozen = scoring.detector.frozen
+        target.write_bytes(overlay(image, values, low=frozen.map_low, high=frozen.map_high))
 
 
 def _draw_missing(scoring: Scoring, counts: Counts) -> None:

@@ -186,7 +186,7 @@ def score(
     if maps is not None:
         frozen = fitted.frozen
         every = Scored(out, counts.scored, counts.abnormal, counts.unreadable, frozen.threshold, frozen.threshold_from,
-                       frozen.map_high)  # fmt: skip
+                       frozen.map_low, frozen.map_high)  # fmt: skip
         highest = [(score, path, picture_of(path)) for score, path, _ in sorted(counts.highest, reverse=True)]
         page = page_at_end(
             lambda: write_scores_report(maps, config, every, highest), again="the same command with --resume"

@@ -25,6 +25,8 @@ class Scored:
     unreadable: int
     threshold: float
     threshold_from: str
+    map_low: float
+    """Up to where a map is clear."""
     map_high: float
     """What the strongest colour of a map stands for."""
 
