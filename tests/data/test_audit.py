@@ -286,6 +286,17 @@ def test_sizes_and_kinds_that_differ_are_notes(folder: Path) -> None:
     assert found.depths == {"8-bit RGB": 59, "8-bit gray": 1}
 
 
+def test_pages_that_are_not_read_are_told(folder: Path) -> None:
+    first, second, *_ = sorted(folder.rglob("*.png"))
+    stack, one = first.with_suffix(".tif"), second.with_suffix(".TIFF")
+    picture(100).save(stack, save_all=True, append_images=[picture(101)])
+    picture(102).save(one)
+    found = by_rule(audited(folder))
+    assert set(found) == {"pages"}
+    assert (found["pages"].severity, found["pages"].value) == ("warning", 1)
+    assert found["pages"].files == ((name(stack),),)
+
+
 @pytest.mark.parametrize(("top", "told"), [(4095, True), (60_000, False)])
 def test_12_bits_in_16_are_told(top: int, told: bool, tmp_path: Path) -> None:
     for number in range(60):

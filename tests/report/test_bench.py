@@ -614,7 +614,7 @@ HOSTILE = "<script>alert('1 & 2')</script>"
 def test_what_comes_from_outside_is_escaped(bench: Path) -> None:
     text = (bench / "config.json").read_text()
     config = json.loads(text.replace('"squares & co"', json.dumps(HOSTILE)))
-    config.update(command=HOSTILE, skipped=[HOSTILE])
+    config.update(command=HOSTILE, skipped=["doe_john.png: cannot be read"])
     (bench / "config.json").write_text(json.dumps(config))
     lines = [{**line, "loss": HOSTILE} if line["loss"] == "squares & co" else line for line in archive_of(bench)]
     (bench / "archive.jsonl").write_text("".join(to_json(line) + "\n" for line in lines))
@@ -622,6 +622,8 @@ def test_what_comes_from_outside_is_escaped(bench: Path) -> None:
     page = page_of(bench)
     assert "<script" not in (bench / "report.html").read_text()
     assert text_of(page).count(HOSTILE) > 10
+    assert "doe_john" not in text_of(page)  # pages are sent around: what is left out is counted
+    assert "1 (config.json names them)" in text_of(page)
 
 
 def test_what_is_no_benchmark_is_refused(run: Path, bench: Path) -> None:

@@ -311,7 +311,8 @@ def test_what_comes_from_outside_is_escaped(run: Path) -> None:
 
     change_archive(run, change)
     config = json.loads((run / "config.json").read_text())
-    config.update(dataset=f"/data/{HOSTILE}", skipped=[f"/data/{HOSTILE}.png: cannot be read"])
+    left_out = [f"/data/{HOSTILE}.png: cannot be read", "doe_john.png: cannot be read"]
+    config.update(dataset=f"/data/{HOSTILE}", skipped=left_out)
     config["data"]["name"] = config["recipe"]["name"] = HOSTILE
     (run / "config.json").write_text(json.dumps(config))
     (run / "environment.json").write_text(json.dumps({"cpu": HOSTILE}))
@@ -319,6 +320,8 @@ def test_what_comes_from_outside_is_escaped(run: Path) -> None:
     assert not list(page.iter("script"))
     assert "<script" not in (run / "report.html").read_text()
     assert text_of(page).count(HOSTILE) > 10
+    assert "doe_john" not in text_of(page)  # pages are sent around: what is left out is counted
+    assert "2 (config.json names them)" in text_of(page)
     assert any("p < y & " + HOSTILE in (node.text or "") for node in page.iter(SVG_TEXT))
 
 

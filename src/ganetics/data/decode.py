@@ -74,6 +74,16 @@ def is_gray_file(file: Path) -> bool | None:
         return None
 
 
+def pages_of(file: Path) -> int:
+    """Return how many pages a file has by its headers, of which the first is read; 1 where it cannot be told."""
+    try:
+        with warnings.catch_warnings(), file.open("rb") as stream, Image.open(stream) as opened:
+            warnings.simplefilter("ignore")
+            return int(getattr(opened, "n_frames", 1))
+    except Exception:  # noqa: BLE001 - as in read_image, which says why
+        return 1
+
+
 def fitted(pixels: Pixels, side: int) -> Pixels:
     """Return the middle square of an image ``[c, h, w]``, resized to ``side`` (Lanczos, antialiased)."""
     if pixels.dtype == np.uint8:

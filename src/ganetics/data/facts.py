@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganetics._check import InputError
+from ganetics.data.decode import pages_of
 from ganetics.data.duplicates import alike_pairs, equal_sets
 from ganetics.data.folder import is_named_as_dicom
 from ganetics.data.groups import attribute_of
@@ -90,6 +91,13 @@ class Facts:
         """Return an attribute of each image's DICOM header; None where there is none."""
         files = [entry.file if is_named_as_dicom(entry.path) else None for entry in self.listing.entries]
         return [None if file is None else attribute_of(file, keyword) for file in files]
+
+    @cached_property
+    def of_several_pages(self) -> list[int]:
+        """Which are TIFF files with more pages than the one that is read."""
+        files = [(place, entry.file) for place, entry in enumerate(self.listing.entries)]
+        tiff = [(place, file) for place, file in files if file is not None and file.suffix.lower() in (".tif", ".tiff")]
+        return [place for place, file in tiff if pages_of(file) > 1]
 
     @cached_property
     def many_small_folders(self) -> bool:

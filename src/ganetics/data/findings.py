@@ -181,6 +181,19 @@ def _burned_in(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _pages(facts: Facts) -> Iterator[Finding]:
+    found = facts.of_several_pages
+    if found:
+        yield Finding(
+            severity="warning",
+            rule="pages",
+            message=f"{_images(len(found))} with several pages, of which the first is read: write the slices of a "
+            "stack as files of their own; of a slide's levels the first is the largest",
+            value=len(found),
+            files=facts.alone(found),
+        )
+
+
 def _kinds(facts: Facts) -> Iterator[Finding]:
     rows = facts.rows[facts.readable]
     for rule, names, words in (
@@ -241,6 +254,6 @@ def _are(count: int) -> str:
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     _number, _unreadable, _classes, _classes_of_splits, groups_leak, few_groups, patients_across, folders_of_patients,
     folders_are_groups, groups_hint,
-    _equal, _alike, _constant, _burned_in, _kinds, _shortcuts,
+    _equal, _alike, _constant, _burned_in, _pages, _kinds, _shortcuts,
 )  # fmt: skip
 """In the order in which what they find is shown."""

@@ -163,7 +163,7 @@ def _data(run: BenchRun) -> Rows:
         ("extractor", extractor(config.extractor)),
         ("n", f"{config.recipe.eval_samples:,} generated images for a score"),
         *floors,
-        ("images left out", f"{len(config.skipped)}"),
+        ("images left out", f"{len(config.skipped)}" + (" (config.json names them)" if config.skipped else "")),
     ]
 
 

@@ -202,7 +202,7 @@ def configuration(run: SearchRun) -> list[tuple[str, Rows]]:
         ("compared with", identity(config.reference)),
         ("extractor", extractor(config.extractor)),
         ("real against real", "not recorded" if real is None else f"{number(real[0])} at {real[1]:,} images a side"),
-        ("images left out", f"{len(config.skipped)}"),
+        ("images left out", f"{len(config.skipped)}" + (" (config.json names them)" if config.skipped else "")),
     ]
     return [
         ("Data", data),
