@@ -125,10 +125,24 @@ def test_another_dataset_is_refused_before_it_is_read(
         raise AssertionError("nothing is to be read, or fetched")
 
     monkeypatch.setattr(trial, "load_trial_data", load)
-    for other in ("mnist", str(tmp_path)):
+    for other in ("mnist", str(tmp_path)):  # images of one's own are none of a named set
         ended = command("search", search_run.path, "--resume", "--dataset", other)
         told = f"run folder {search_run.path}: it holds another configuration: dataset is 'digits' there, got {other!r}"
         assert (ended.status, ended.complaint) == (2, told)
+
+
+def test_images_may_have_moved_when_it_is_gone_on_with(command: Any, gray_images: Path, tmp_path: Path) -> None:
+    run, moved = tmp_path / "run", tmp_path / "elsewhere" / "images"
+    small = ("--trials", 2, "--rungs", "2x1", "--finalists", 1, "--final-seeds", 1, "--population", 2, "--workers", 1)
+    given = ("--dataset", gray_images, "--groups", r"p(\d+)_", "--recipe", "digits", "--steps", 2, *small)
+    assert command("search", run, *given).status == 0
+    whole, config = ((run / name).read_bytes() for name in ("archive.jsonl", "config.json"))
+    (run / "archive.jsonl").write_bytes(whole.splitlines(keepends=True)[0])
+    moved.parent.mkdir()
+    gray_images.rename(moved)
+    again = command("search", run, "--resume", "--workers", 1, "--dataset", moved)
+    assert (again.status, (run / "archive.jsonl").read_bytes()) == (0, whole)
+    assert (run / "config.json").read_bytes() == config
 
 
 def test_the_help_shows_the_whole_form_of_rungs(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:

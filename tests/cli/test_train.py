@@ -61,6 +61,31 @@ def test_another_dataset_is_refused_before_it_is_read(
     assert (ended.status, ended.complaint) == (2, told)
 
 
+def test_images_may_have_moved_when_it_is_gone_on_with(command: Any, gray_images: Path, tmp_path: Path) -> None:
+    run, moved = tmp_path / "run", tmp_path / "elsewhere" / "images"
+    given = ("--dataset", gray_images, "--groups", r"p(\d+)_", "--recipe", "digits", "--steps", 2)
+    assert command("train", run, *given).status == 0
+    before = json.loads((run / "config.json").read_text())
+    moved.parent.mkdir()
+    gray_images.rename(moved)
+    lost = command("train", run, "--resume", "--steps", 3)
+    assert (lost.status, lost.complaint[: len(str(gray_images)) + 2]) == (2, f"{gray_images}: ")
+    found = command("train", run, "--resume", "--steps", 3, "--dataset", moved, "--json")
+    assert (found.status, found.json["step"]) == (0, 3)
+    before["recipe"]["steps"] = 3
+    after = json.loads((run / "config.json").read_text())
+    assert after["dataset"] == before["dataset"] == str(gray_images)
+    assert (after["data"], after["groups"]) == (before["data"], before["groups"])
+    # others are refused, even of the same name and number
+    for file in moved.rglob("*.png"):
+        Image.eval(Image.open(file), lambda value: 255 - value).save(file)
+    other = command("train", run, "--resume", "--steps", 4, "--dataset", moved)
+    assert other.status == 2
+    assert "another configuration: data.sha256 is " in other.err
+    named = command("train", run, "--resume", "--dataset", "mnist")
+    assert f"dataset is '{gray_images}' there, got 'mnist'" in named.complaint
+
+
 def test_the_loss_may_be_one_of_a_file(command: Any, tmp_path: Path) -> None:
     file = tmp_path / "losses.txt"
     file.write_text("hinge\nmine=p**3 + y/p+r1:2\n")

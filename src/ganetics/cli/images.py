@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganetics.cli.console import warn
@@ -12,6 +13,27 @@ if TYPE_CHECKING:
 
 FEW = 50
 """Below so many images a side every figure is mostly chance."""
+
+
+def gone_on_with(run: Path, stored: str, given: str | None) -> str:
+    """Return where a run that is gone on with has its images: where it began, or those given, which are compared later.
+
+    Args:
+        run: its folder.
+        stored: the dataset in its configuration.
+        given: with --resume; images of one's own may lie elsewhere by now.
+
+    Raises:
+        InputError: one of them is known by name, and they are not the same.
+    """
+    from ganetics.data import is_named, resolved
+    from ganetics.execution.log import hold
+
+    if given is None:
+        return stored
+    if is_named(stored) or is_named(given):  # before another one is fetched
+        hold(run, "dataset", stored, resolved(given))
+    return given
 
 
 def warn_of_data(data: TrialData) -> None:

@@ -120,19 +120,16 @@ def search(
     """Evolve losses by genetic programming, and confirm the best on fresh seeds at three learning rates.
 
     May be stopped at any moment, kill -9 included: with --resume it goes on and comes to the same result. Settings that
-    are not given with --resume are taken from the run; where data lie and where it runs (--data-dir, --workers,
-    --executor, --device) is not kept: give it again. Images of your own are audited first (see ganetics doctor
-    --data), and errors stop it.
+    are not given with --resume are taken from the run; where data lie now and where it runs (--data-dir, --dataset of
+    moved images, --workers, --executor, --device) is not kept: give it again. Images of your own are audited first (see
+    ganetics doctor --data), and errors stop it.
     """
-    from ganetics.data import resolved
-    from ganetics.execution.log import hold
+    from ganetics.cli.images import gone_on_with
 
     if trials is not None and minutes is not None:
         raise InputError("--trials and --minutes: one of the two ends a search, got both")
     before = stored_configuration(run) if resume else None
-    if before is not None and dataset is not None:  # before another one is fetched
-        hold(run, "dataset", before.dataset, resolved(dataset))
-    name = dataset or (before.dataset if before else "digits")
+    name = gone_on_with(run, before.dataset, dataset) if before else dataset or "digits"
     chosen = chosen_recipe(recipe, name, before=before.recipe if before else None, data_dir=data_dir)
     chosen = changed(chosen, steps=steps)
     if penalty:
@@ -164,6 +161,8 @@ def search(
     # a run that is gone on with has the images that it began with, or is refused
     audit = None if before else checked(name, data_dir, groups, accept=accept_audit)
     begun = replace(prepared(name, data_dir, chosen, settings, device=place.device), audit=audit)
+    if before is not None:  # where the images lie now is not kept
+        begun = replace(begun, config=begun.config.model_copy(update={"dataset": before.dataset}))
     result = carry_out(run, begun, place=place, resume=resume)
     show(run, result, as_json=as_json)
 

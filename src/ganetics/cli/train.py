@@ -11,7 +11,7 @@ import typer
 from ganetics._check import InputError
 from ganetics.cli.audit import checked
 from ganetics.cli.console import console, print_json, progress, warn
-from ganetics.cli.images import warn_of_data
+from ganetics.cli.images import gone_on_with, warn_of_data
 from ganetics.cli.losses_given import loss_and_penalties
 from ganetics.cli.model_card import write_model_card
 from ganetics.cli.options import AcceptAudit, AsJson, DataDir, Dataset, Device, Groups, Precision, RecipeName
@@ -84,11 +84,10 @@ def train(
     """Train a generator on images; at the end sample and score it.
 
     Images of your own are audited first (see ganetics doctor --data), and errors stop it. Settings that are not given
-    with --resume are taken from the run; where data lie and where it runs (--data-dir, --device, --devices,
-    --tensorboard) is not kept: give it again.
+    with --resume are taken from the run; where data lie now and where it runs (--data-dir, --dataset of moved images,
+    --device, --devices, --tensorboard) is not kept: give it again.
     """
-    from ganetics.data import resolved
-    from ganetics.execution.log import check_new, hold
+    from ganetics.execution.log import check_new
     from ganetics.execution.process import prepare
     from ganetics.generation.about import About
     from ganetics.generation.fit import configuration, fit, summary
@@ -101,9 +100,7 @@ def train(
         check_new(run)
     about = None if licence is None else from_values(About, {"licence": licence}, where="train")
     before = stored_configuration(run) if resume else None
-    if before is not None and dataset is not None:  # before another one is fetched
-        hold(run, "dataset", before.dataset, resolved(dataset))
-    name = dataset or (before.dataset if before else "digits")
+    name = gone_on_with(run, before.dataset, dataset) if before else dataset or "digits"
     groups = groups if groups is not None or before is None else before.groups
     accept_audit = accept_audit or (before is not None and before.accept_audit)
     # a run that is gone on with has the images that it began with, or is refused
@@ -149,6 +146,8 @@ def train(
         patience=patience if patience is not None else (before.patience if before else None),
         evaluate_every=evaluate_every or (before.evaluate_every if before else EVALUATE_EVERY),
     )
+    if before is not None:  # where the images lie now is not kept
+        config = config.model_copy(update={"dataset": before.dataset})
     ended = _metrics(run)
     with progress("training", config.recipe.steps, lines=devices > 1) as report:
         result = fit(
