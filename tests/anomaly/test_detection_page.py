@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,9 +38,10 @@ def difference(name: str, family: str, label: str) -> tuple[Any, ...]:
     return found.value, found.low, found.high
 
 
-def said(pattern: str) -> list[str]:
-    """Return the numbers that the page has in the places of a #."""
-    found = re.search(re.escape(pattern).replace(r"\#", NUMBER).replace(r"\ ", " "), TEXT)
+def said(pattern: str, *, behind: str = "## Results") -> list[str]:
+    """Return the numbers that the page has, behind a text, in the places of a #."""
+    text = TEXT[TEXT.index(behind) :]
+    found = re.search(re.escape(pattern).replace(r"\#", NUMBER).replace(r"\ ", " "), text)
     assert found is not None, pattern
     return list(found.groups())
 
@@ -90,6 +92,76 @@ def test_glaucoma_on_frozen_features() -> None:
     assert len(losses) == 5
     assert max(one.sd or 1 for one in losses) < 0.01
     assert min(one.p_holm or 1 for one in losses) > 0.05
+
+
+EVOLVED = "fanogan, evolved-pairing+r1:0.05+r2:0.05, 1·image"
+ON_POLYPS = {
+    "GANetic": f"{GANETIC}, 1·logit+1·residual",
+    "BCE": "fanogan, non-saturating+r1:0.05, 1·logit+1·residual",
+    "Wasserstein": f"{WASSERSTEIN}, 1·code+1·residual",
+    "evolved-pairing": EVOLVED,
+}
+
+
+def test_polyps_on_pixels() -> None:
+    ours, original = ON_POLYPS["GANetic"], ON_POLYPS["Wasserstein"]
+    same(
+        said("comes to # with GANetic and to # with Wasserstein, its original loss (difference #, # to #), at most to "
+             "#, with evolved-pairing (# above the original, # to #)"),
+        auroc("polyp", "fanogan", ours),
+        auroc("polyp", "fanogan", original),
+        *difference("polyp", "fanogan", ours),
+        auroc("polyp", "fanogan", EVOLVED),
+        *difference("polyp", "fanogan", EVOLVED),
+    )  # fmt: skip
+    same(
+        said("GANomaly to # with GANetic and # with BCE, its original one (#, # to #)", behind="**Polyps, on pixels"),
+        auroc("polyp", "ganomaly", "ganomaly, ganetic"),
+        auroc("polyp", "ganomaly", GANOMALY),
+        *difference("polyp", "ganomaly", "ganomaly, ganetic"),
+    )
+    for family in ("fanogan", "ganomaly"):
+        found = read_record(Comparison, ROOT / "results/detection/polyp" / f"compared-{family}/comparison.json").rows
+        told = [one.difference for one in found if one.difference is not None]
+        assert len(told) == len(found) - 1
+        assert all((one.low or 0) < 0 < (one.high or 0) for one in told)
+    for text, name in (("at 16×16 pixels (#; its lead #, # to #)", "pixels"),
+                       ("deviations of frozen maps have # (lead #, # to #)", "neighbours-maps")):  # fmt: skip
+        same(said(text), auroc("polyp", "chosen", name), *difference("polyp", "chosen", name))
+    assert row("polyp", "chosen", GANOMALY).difference is None  # it is the one that was chosen
+    names = ("Wasserstein", "GANetic", "BCE", "evolved-pairing")
+    same(
+        said("SD over seeds # with Wasserstein, # with GANetic, # with BCE, # with evolved-pairing"),
+        *(row("polyp", "fanogan", ON_POLYPS[name]).sd for name in names),
+    )
+    chosen = json.loads((ROOT / "results/detection/polyp/chosen.json").read_text())["calibration"]
+    same(
+        said("GANomaly with BCE had # on six other sequences and # on the test's nine"),
+        chosen["ganomaly-non-saturating"],
+        auroc("polyp", "ganomaly", GANOMALY),
+    )
+
+
+def test_polyps_parts_sequences_and_pixels(benchmark: Callable[[str], ModuleType]) -> None:
+    tables = benchmark("detection_tables")
+    parts = table(tables.ablation("polyp"))
+    logits = [parts[ON_POLYPS[name]]["logit"].split(" ± ") for name in ("GANetic", "BCE", "Wasserstein")]
+    assert said("alone has # ± # with GANetic, # ± # with BCE, # ± # with Wasserstein") == [*chain(*logits)]
+    images = [parts[ON_POLYPS[name]]["image"].split(" ± ")[0] for name in ("GANetic", "BCE")]
+    assert said("residual alone, both would have # and #") == images
+    within = {label: line["within sequences"] for label, line in table(tables.within("polyp")).items()}
+    best = max(value for label, value in within.items() if label.startswith("fanogan, "))
+    order = [within["neighbours-maps"], within["pixels"], best]
+    assert said("the order at the top is the same: #, 16×16 pixels #, f-AnoGAN at most #") == order
+    maps = {label: line["pixel AUROC"].split()[0] for label, line in table(tables.pixels("polyp-frames")).items()}
+    values = sorted(map(float, maps.values()))
+    assert said("pixel AUROC is # to #, PaDiM's too (#)") == [f"{values[0]:.2f}", f"{values[-1]:.2f}", maps["padim"]]
+
+
+def table(text: str) -> dict[str, dict[str, str]]:
+    """Return a table of the page: first cell of a line → column → cell."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line]
+    return {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
 
 
 def test_parts_and_what_the_calibration_images_said(benchmark: Callable[[str], ModuleType]) -> None:
