@@ -125,7 +125,7 @@ def test_polyps_on_pixels() -> None:
         told = [one.difference for one in found if one.difference is not None]
         assert len(told) == len(found) - 1
         assert all((one.low or 0) < 0 < (one.high or 0) for one in told)
-    for text, name in (("at 16×16 pixels (#; its lead #, # to #)", "pixels"),
+    for text, name in (("at 16×16 pixels (#; its lead #, # to #; the one of eight", "pixels"),
                        ("deviations of frozen maps have # (lead #, # to #)", "neighbours-maps")):  # fmt: skip
         same(said(text), auroc("polyp", "chosen", name), *difference("polyp", "chosen", name))
     assert row("polyp", "chosen", GANOMALY).difference is None  # it is the one that was chosen
@@ -156,6 +156,43 @@ def test_polyps_parts_sequences_and_pixels(benchmark: Callable[[str], ModuleType
     maps = {label: line["pixel AUROC"].split()[0] for label, line in table(tables.pixels("polyp-frames")).items()}
     values = sorted(map(float, maps.values()))
     assert said("pixel AUROC is # to #, PaDiM's too (#)") == [f"{values[0]:.2f}", f"{values[-1]:.2f}", maps["padim"]]
+
+
+def test_polyps_on_frozen_features() -> None:
+    behind = "**Polyps, on deviations"
+    original, family = "fanogan-maps, wasserstein+gradient:10", "features-chosen"
+    assert row("polyp", family, original).difference is None  # it is the one that was chosen
+    value, low, high = difference("polyp", family, "pixels")
+    same(
+        said("with Wasserstein, has #: # above 16×16 pixels (# to #)", behind=behind),
+        *(auroc("polyp", family, original), -value, -high, -low),
+    )
+    same(
+        said("(#; their lead #, # to #) and about where PaDiM with a mean is (#)", behind=behind),
+        auroc("polyp", family, "neighbours-maps"),
+        *difference("polyp", family, "neighbours-maps"),
+        auroc("polyp", family, "padim-mean"),
+    )
+    added = f"{original}, with padim-mean"
+    same(said("to which it adds # (# to #)", behind=behind), *difference("polyp", "features-added", added))
+    losses = read_record(Comparison, ROOT / "results/detection/polyp/compared-features/comparison.json").rows
+    values = sorted(one.auroc.value or 0 for one in losses)
+    ours = "fanogan-maps, ganetic+r1:0.1"
+    same(
+        said("Five losses lie between # and #; GANetic, at #, is the steadiest (SD over seeds #)", behind=behind),
+        *(values[0], values[-1], auroc("polyp", "features", ours), row("polyp", "features", ours).sd),
+    )
+    assert min(losses, key=lambda one: one.sd or 1).label == ours
+    same(said("the original (#, # to #). Least squares", behind=behind), *difference("polyp", "features", ours))
+    below = [one.difference for one in losses if one.difference is not None and one.label != ours]
+    assert len(below) == 3
+    assert all(-0.003 < (one.high or 0) < 0 for one in below)
+    ends = sorted(-(one.value or 0) for one in below)
+    same(said("evolved-pairing are # to # below it", behind=behind), ends[0], ends[-1])
+    features = [auroc("polyp", family, name) for name in ("neighbours", "neighbours-maps")]
+    same(said("between features (# to # with neighbours)", behind=behind), *features)
+    reached = auroc("fundus", "features-chosen", "neighbours"), auroc("polyp", family, "neighbours-maps")
+    same(said("not reached on glaucoma (#), 0.85 by sequence on polyps nearly, without a GAN (#)"), *reached)
 
 
 def table(text: str) -> dict[str, dict[str, str]]:
