@@ -145,14 +145,17 @@ def test_polyps_on_pixels() -> None:
 def test_polyps_parts_sequences_and_pixels(benchmark: Callable[[str], ModuleType]) -> None:
     tables = benchmark("detection_tables")
     parts = table(tables.ablation("polyp"))
-    logits = [parts[ON_POLYPS[name]]["logit"].split(" ± ") for name in ("GANetic", "BCE", "Wasserstein")]
-    assert said("alone has # ± # with GANetic, # ± # with BCE, # ± # with Wasserstein") == [*chain(*logits)]
+    logits = [
+        parts[ON_POLYPS[name]]["logit"].split(" ± ") for name in ("GANetic", "BCE", "Wasserstein", "evolved-pairing")
+    ]
+    text = "alone has # ± # with GANetic, # ± # with BCE, # ± # with Wasserstein, # ± # with evolved-pairing"
+    assert said(text) == [*chain(*logits)]
     images = [parts[ON_POLYPS[name]]["image"].split(" ± ")[0] for name in ("GANetic", "BCE")]
     assert said("residual alone, both would have # and #") == images
     within = {label: line["within sequences"] for label, line in table(tables.within("polyp")).items()}
     best = max(value for label, value in within.items() if label.startswith("fanogan, "))
     order = [within["neighbours-maps"], within["pixels"], best]
-    assert said("the order at the top is the same: #, 16×16 pixels #, f-AnoGAN at most #") == order
+    assert said("the order at the top is the same: neighbours #, 16×16 pixels #, f-AnoGAN at most #") == order
     maps = {label: line["pixel AUROC"].split()[0] for label, line in table(tables.pixels("polyp-frames")).items()}
     values = sorted(map(float, maps.values()))
     assert said("pixel AUROC is # to #, PaDiM's too (#)") == [f"{values[0]:.2f}", f"{values[-1]:.2f}", maps["padim"]]
