@@ -206,8 +206,7 @@ def table(text: str) -> dict[str, dict[str, str]]:
 
 def test_parts_and_what_the_calibration_images_said(benchmark: Callable[[str], ModuleType]) -> None:
     tables = benchmark("detection_tables")
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in tables.ablation("fundus").splitlines()]
-    ratios = {line[0]: line[lines[0].index("ratio")].split(" ± ") for line in lines[2:]}
+    ratios = {label: line["ratio"].split(" ± ") for label, line in table(tables.ablation("fundus")).items()}
     found = said("has # ± # with GANetic and # ± # with BCE, at 128 pixels # ± # with GANetic")
     bce, large = "fanogan, non-saturating+r1:0.05", f"{GANETIC}, width=8, 128 px"
     assert found == [*ratios[GANETIC], *ratios[bce], *ratios[large]]

@@ -77,9 +77,10 @@ def is_gray_file(file: Path) -> bool | None:
 def pages_of(file: Path) -> int:
     """Return how many pages a file has by its headers, of which the first is read; 1 where it cannot be told."""
     try:
-        with warnings.catch_warnings(), file.open("rb") as stream, Image.open(stream) as opened:
+        with warnings.catch_warnings(), file.open("rb") as stream:
             warnings.simplefilter("ignore")
-            return int(getattr(opened, "n_frames", 1))
+            with Image.open(stream) as opened:
+                return int(getattr(opened, "n_frames", 1))
     except Exception:  # noqa: BLE001 - as in read_image, which says why
         return 1
 

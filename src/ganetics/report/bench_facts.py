@@ -14,7 +14,7 @@ from ganetics.benchmark.statistics import FEWEST
 from ganetics.benchmark.times import TIMED, numeric
 from ganetics.report.bench_run import BenchRun
 from ganetics.report.charts import number
-from ganetics.report.words import Rows, counted, duration, extractor, identity, measured, rows_of
+from ganetics.report.words import Rows, counted, duration, extractor, identity, left_out, measured, rows_of
 
 NOT_BENCH = {
     "dataset", "data", "reference", "test", "extractor", "recipe", "skipped", "contenders", "groups", "command",
@@ -163,7 +163,7 @@ def _data(run: BenchRun) -> Rows:
         ("extractor", extractor(config.extractor)),
         ("n", f"{config.recipe.eval_samples:,} generated images for a score"),
         *floors,
-        ("images left out", f"{len(config.skipped)}" + (" (config.json names them)" if config.skipped else "")),
+        ("images left out", left_out(config.skipped)),
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ganetics.records import OF_THE_MACHINE
 from ganetics.report.charts import number
 from ganetics.report.search_run import Line, SearchRun
-from ganetics.report.words import Rows, counted, duration, extractor, identity, measured, rows_of
+from ganetics.report.words import Rows, counted, duration, extractor, identity, left_out, measured, rows_of
 from ganetics.search.config import Rung, SearchConfig
 from ganetics.search.ladder import ladder, rungs_text
 
@@ -202,7 +202,7 @@ def configuration(run: SearchRun) -> list[tuple[str, Rows]]:
         ("compared with", identity(config.reference)),
         ("extractor", extractor(config.extractor)),
         ("real against real", "not recorded" if real is None else f"{number(real[0])} at {real[1]:,} images a side"),
-        ("images left out", f"{len(config.skipped)}" + (" (config.json names them)" if config.skipped else "")),
+        ("images left out", left_out(config.skipped)),
     ]
     return [
         ("Data", data),

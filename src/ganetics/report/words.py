@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganetics.metrics.detection import Figure
@@ -106,6 +106,15 @@ def identity(data: DataIdentity) -> str:
     """Return which images, in words."""
     shape = f"{data.channels}×{data.height}×{data.width}"
     return f"{data.name}, {data.split}: {data.count:,} images of {shape}, sha256 {data.sha256[:16]}"
+
+
+def left_out(skipped: Sequence[str]) -> str:
+    """Return how many images were left out; their names, which may be those of patients, stay in the run's folder.
+
+    >>> left_out(["doe.png: cannot be read"])
+    '1 (config.json names them)'
+    """
+    return f"{len(skipped)} (config.json names them)" if skipped else "0"
 
 
 def extractor(found: ExtractorIdentity) -> str:
